@@ -1,0 +1,53 @@
+"""q31: quantized TensorFlow Lite models in Python, bit for bit as the reference interpreter runs them.
+
+``q31.load(path)`` gives a model to call; ``q31.Interpreter`` is the class that LiteRT's users know. Names are
+resolved on first use, so that importing q31 is quick and never imports numba.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .engine.interpreter import Interpreter
+    from .engine.model import Model, load
+    from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+
+__all__ = [
+    "Error",
+    "InputError",
+    "Interpreter",
+    "Model",
+    "ModelError",
+    "StateError",
+    "UnsupportedOperatorError",
+    "__version__",
+    "load",
+]
+
+_HOMES = {
+    "Error": "schema.errors",
+    "InputError": "schema.errors",
+    "Interpreter": "engine.interpreter",
+    "Model": "engine.model",
+    "ModelError": "schema.errors",
+    "StateError": "schema.errors",
+    "UnsupportedOperatorError": "schema.errors",
+    "load": "engine.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'q31' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

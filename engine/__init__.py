@@ -1,0 +1,1 @@
+"""Graph + kernels -> a prepared Program that runs. Knows no command line."""

@@ -1,0 +1,1 @@
+"""Activation operators: lookup tables, the RELU family, HARD_SWISH, SOFTMAX."""

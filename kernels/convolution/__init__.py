@@ -1,0 +1,1 @@
+"""Convolutions and the fully-connected layer."""

@@ -1,0 +1,197 @@
+"""What an operator's module takes and gives: the contract between the kernels and the engine.
+
+An operator is a module with three functions, bound together in a :class:`Kernel`:
+
+``prepare(node, profile) -> Prepared``
+    Everything derived before a value arrives: output shapes, padding, multipliers, shifts, clamps, tables.
+``evaluate(prepared, *arrays) -> array or tuple of arrays``
+    The readable NumPy specification, bit-exact. ``arrays`` are the node's inputs in order, constants included,
+    ``None`` where an optional input is left out.
+``lower(prepared, node) -> Instruction or None``
+    The same for the compiled engine, for the operators that cost time. ``None``: this node stays with ``evaluate``.
+
+Kernels see no graph, no bytes of a file and no interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..schema import ModelError, Quantization, TensorType, UnsupportedOperatorError, numpy_dtype
+from .profiles import Profile
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor as ``prepare`` sees it.
+
+    ``shape`` of an input is the actual shape; of an output it is what the file says, which is not to be
+    trusted. ``value`` is the array of a constant (int4 unpacked to int8), otherwise None.
+    """
+
+    name: str
+    type: TensorType
+    shape: Shape
+    quantization: Quantization = field(default_factory=Quantization)
+    value: np.ndarray | None = field(default=None, compare=False)
+    is_variable: bool = False
+
+    @property
+    def dtype(self) -> np.dtype:
+        """NumPy data type of one element."""
+        return numpy_dtype(self.type)
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the tensor has a scale."""
+        return bool(self.quantization.scale)
+
+    @property
+    def scale(self) -> np.float32:
+        """The per-tensor scale as float32; 0 where the tensor is not quantized (as in TFLite's params)."""
+        return np.float32(self.quantization.scale[0] if self.quantization.scale else 0.0)
+
+    @property
+    def zero_point(self) -> int:
+        """The per-tensor zero point; 0 where the tensor is not quantized."""
+        return self.quantization.zero_point[0] if self.quantization.zero_point else 0
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator with its tensors, as ``prepare`` and ``lower`` see it."""
+
+    name: str
+    version: int
+    options: Any
+    inputs: tuple[TensorSpec | None, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def input(self, index: int) -> TensorSpec:
+        """Return a required input, or raise ModelError where the file leaves it out."""
+        spec = self.optional_input(index)
+        if spec is None:
+            raise ModelError(f"{self.name}: input {index} is missing; it is required")
+        return spec
+
+    def optional_input(self, index: int) -> TensorSpec | None:
+        """Return an input, or None where it is left out."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def output(self, index: int = 0) -> TensorSpec:
+        """Return an output, or raise ModelError where the file has fewer."""
+        if index >= len(self.outputs):
+            raise ModelError(f"{self.name}: has {len(self.outputs)} outputs; output {index} is required")
+        return self.outputs[index]
+
+    def value(self, index: int) -> np.ndarray:
+        """Return the value of an input that ``prepare`` needs (listed in ``Kernel.values``)."""
+        spec = self.input(index)
+        if spec.value is None:
+            raise ModelError(f"{self.name}: the value of input {index} ({spec.name!r}) must be known beforehand")
+        return spec.value
+
+    def require(self, condition: bool, expectation: str) -> None:
+        """Raise ModelError saying what was expected, unless ``condition`` holds."""
+        if not condition:
+            raise ModelError(f"{self.name}: expected {expectation}; got {self.describe()}")
+
+    def unsupported(self, supported: str) -> UnsupportedOperatorError:
+        """Return the error for a combination of types or options without a kernel, saying what is supported."""
+        return UnsupportedOperatorError(
+            f"{self.name} version {self.version} is not supported for {self.describe()}; supported: {supported}"
+        )
+
+    def describe(self) -> str:
+        """Types and shapes in a line: ``int8[1, 8, 8, 3], int8[4, 3, 3, 3] -> int8[1, 6, 6, 4]``."""
+
+        def one(spec: TensorSpec | None) -> str:
+            return "none" if spec is None else f"{spec.type.name.lower()}{list(spec.shape)}"
+
+        return ", ".join(map(one, self.inputs)) + " -> " + ", ".join(map(one, self.outputs))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Base of every operator's prepared parameters.
+
+    ``output_shapes`` are the shapes that ``evaluate`` will return, one per output; None where an output's
+    shape depends on values and is only known after evaluation.
+    """
+
+    output_shapes: tuple[Shape | None, ...]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Instruction field: the address of the node's input tensor ``index``, of which ``size`` bytes are read."""
+
+    index: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """Instruction field: the address of the node's output tensor ``index``, of which ``size`` bytes are written."""
+
+    index: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Instruction field: the address of ``size`` bytes, 64-byte aligned, that live for this instruction only."""
+
+    size: int
+
+
+Field: TypeAlias = "Input | Output | Scratch | np.ndarray | int | float"
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One row of the compiled engine's table: a kernel's name and a value for each field of its layout.
+
+    Arrays are constants: the engine keeps them alive, 64-byte aligned and contiguous, and passes their address.
+    A float is passed as the bits of a float64. ``fields`` must have exactly the names of the kernel's layout.
+    """
+
+    kernel: str
+    fields: Mapping[str, Field]
+
+
+Evaluated: TypeAlias = "np.ndarray | tuple[np.ndarray, ...]"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An operator's entry in the registry.
+
+    Parameters
+    ----------
+    name : schema name, such as ``"CONV_2D"``.
+    versions : lowest and highest operator version, both included; the reference resolver's own range.
+    types : the data types that select a kernel (usually of input 0), as the support table shows them.
+    values : indices of the inputs whose values ``prepare`` needs (a shape, an axis). Where such an input is
+        not constant, the engine prepares the operator at run time.
+    shape_only : True where the result follows from the input shapes alone (SHAPE), so that it can be folded.
+    aliases : True where the output is the bytes of input 0 under another shape, so that no copy is needed.
+    selector : the input (or, negative, the output) whose type is held against ``types``.
+    """
+
+    name: str
+    versions: tuple[int, int]
+    types: tuple[TensorType, ...]
+    prepare: Callable[[Node, Profile], Any]
+    evaluate: Callable[..., Evaluated]
+    lower: Callable[[Any, Node], Instruction | None] | None = None
+    values: tuple[int, ...] = ()
+    shape_only: bool = False
+    aliases: bool = False
+    selector: int = 0

@@ -1,0 +1,1 @@
+"""Conversions between real and quantized values, and casts."""

@@ -1,0 +1,152 @@
+"""The dataclasses a .tflite file becomes: :class:`Graph` and what it is made of.
+
+Names follow the TFLite schema. Everything is frozen; two graphs compare equal when every field does,
+buffers by content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .types import TensorType
+
+
+@dataclass(frozen=True)
+class BlockwiseQuantization:
+    """Blockwise quantization: scales and zero points live in tensors of their own."""
+
+    scales: int
+    zero_points: int
+    block_size: int
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Quantization parameters: ``real = scale * (quantized - zero_point)``.
+
+    One scale means per-tensor; several mean per-channel along ``quantized_dimension``; none means
+    that the tensor is not quantized. Scales are float32 values held as Python floats.
+    """
+
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    quantized_dimension: int = 0
+    min: tuple[float, ...] = ()
+    max: tuple[float, ...] = ()
+    custom: bytes | None = None
+    blockwise: BlockwiseQuantization | None = None
+
+
+@dataclass(frozen=True)
+class DimensionMetadata:
+    """How one dimension of a sparse tensor is stored."""
+
+    format: int
+    dense_size: int = 0
+    array_segments: tuple[int, ...] | None = None
+    array_indices: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """Sparse storage of a constant tensor."""
+
+    traversal_order: tuple[int, ...] = ()
+    block_map: tuple[int, ...] = ()
+    dim_metadata: tuple[DimensionMetadata, ...] = ()
+
+
+@dataclass(frozen=True)
+class VariantSubType:
+    """Element description of a VARIANT tensor."""
+
+    shape: tuple[int, ...]
+    type: TensorType
+    has_rank: bool = False
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a subgraph. ``shape_signature`` has -1 where the size is free; None where the file has none."""
+
+    name: str
+    type: TensorType
+    shape: tuple[int, ...]
+    buffer: int = 0
+    quantization: Quantization = field(default_factory=Quantization)
+    shape_signature: tuple[int, ...] | None = None
+    is_variable: bool = False
+    has_rank: bool = False
+    sparsity: Sparsity | None = None
+    variant_tensors: tuple[VariantSubType, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator: its schema name (``"CONV_2D"``; ``"CUSTOM"`` with ``custom_code``), version and options.
+
+    ``inputs`` and ``outputs`` are tensor indices; -1 marks an optional input left out.
+    ``options`` is the decoded options dataclass of :mod:`q31.schema.options`, or None.
+    """
+
+    name: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any = None
+    custom_code: str = ""
+    custom_options: bytes | None = None
+    intermediates: tuple[int, ...] = ()
+    mutating_variable_inputs: tuple[bool, ...] = ()
+    debug_metadata_index: int = -1
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """A subgraph: tensors, operators in execution order, and the tensor indices of inputs and outputs."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    debug_metadata_index: int = -1
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named entry point: input and output names mapped to tensor indices of one subgraph."""
+
+    key: str
+    subgraph_index: int
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A named metadata entry and the index of the buffer that holds it."""
+
+    name: str
+    buffer: int
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Raw bytes as a read-only view into the file (zero-copy). ``external``: stored outside the flatbuffer."""
+
+    data: memoryview = field(default_factory=lambda: memoryview(b""))
+    external: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A whole model."""
+
+    subgraphs: tuple[Subgraph, ...]
+    buffers: tuple[Buffer, ...]
+    description: str = ""
+    version: int = 3
+    signatures: tuple[Signature, ...] = ()
+    metadata: tuple[Metadata, ...] = ()

@@ -1,0 +1,116 @@
+"""From instructions to rows of the compiled engine's table.
+
+Kernels take raw addresses, so safety lies here: every read and write of an instruction is held against the memory
+of its tensor before a row exists. A program that fails the check is never run.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..kernels.jit.layouts import LAYOUTS
+from ..kernels.operator import Field, Input, Instruction, Output, Scratch
+from ..schema import Error
+from .arena import ALIGNMENT, aligned
+
+Memory = Callable[[int], np.ndarray]
+
+
+def aligned_empty(size: int) -> np.ndarray:
+    """Return ``size`` bytes of zeroed memory at an address that is a multiple of 64."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+def aligned_copy(array: np.ndarray) -> np.ndarray:
+    """Return the array's bytes, contiguous and 64-byte aligned; no copy where they already are."""
+    if array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
+        return array
+    copy = aligned_empty(array.nbytes).view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def scratch_size(instruction: Instruction) -> int:
+    """Return the scratch bytes an instruction needs in all."""
+    return sum(aligned(value.size) for value in instruction.fields.values() if isinstance(value, Scratch))
+
+
+class Binder:
+    """Turns instructions into parameter blocks, and keeps alive what the blocks point to.
+
+    Parameters
+    ----------
+    memory : tensor index -> its array, in the arena or a constant.
+    scratch : memory shared by all instructions for their own use.
+    """
+
+    def __init__(self, memory: Memory, scratch: np.ndarray) -> None:
+        self._memory = memory
+        self._scratch = scratch
+        self._constants: dict[int, np.ndarray] = {}
+        self._blocks: list[np.ndarray] = []
+
+    def bind(self, instruction: Instruction, inputs: Sequence[int], outputs: Sequence[int]) -> int:
+        """Return the address of the parameter block of an instruction.
+
+        Parameters
+        ----------
+        instruction : from a kernel's ``lower``.
+        inputs, outputs : tensor indices of the operator.
+
+        Raises
+        ------
+        Error
+            Where the fields are not those of the kernel's layout, or an operand would be read or written
+            beyond its memory. This is a defect of q31, not of the model.
+        """
+        layout = LAYOUTS[instruction.kernel]
+        if set(instruction.fields) != set(layout.fields):
+            wrong = sorted(set(instruction.fields) ^ set(layout.fields))
+            raise Error(f"kernel {instruction.kernel}: fields {wrong} do not fit its layout")
+        block = aligned_empty(8 * len(layout.fields)).view(np.int64)
+        scratch_offset = 0
+        for position, name in enumerate(layout.fields):
+            value = instruction.fields[name]
+            if isinstance(value, Scratch):
+                block[position] = self._scratch.ctypes.data + scratch_offset
+                scratch_offset += aligned(value.size)
+            else:
+                block[position] = self._resolve(f"kernel {instruction.kernel}: {name}", value, inputs, outputs)
+        if scratch_offset > self._scratch.nbytes:
+            raise Error(f"kernel {instruction.kernel}: needs {scratch_offset} bytes of scratch, not planned for")
+        self._blocks.append(block)
+        return block.ctypes.data
+
+    def _resolve(self, place: str, value: Field, inputs: Sequence[int], outputs: Sequence[int]) -> int:
+        if isinstance(value, Input):
+            return self._operand(place, inputs[value.index], value.size, write=False)
+        if isinstance(value, Output):
+            return self._operand(place, outputs[value.index], value.size, write=True)
+        if isinstance(value, np.ndarray):
+            return self._keep(value)
+        if isinstance(value, float):
+            return int(struct.unpack("<q", struct.pack("<d", value))[0])
+        return int(value)
+
+    def _operand(self, place: str, index: int, size: int, write: bool) -> int:
+        array = self._memory(index)
+        if not array.flags.c_contiguous or not 0 <= size <= array.nbytes:
+            raise Error(f"{place}: {size} bytes of tensor {index}, which has {array.nbytes}")
+        if write and not array.flags.writeable:
+            raise Error(f"{place}: tensor {index} is a constant and would be written")
+        return array.ctypes.data if array.flags.writeable else self._keep(array)
+
+    def _keep(self, array: np.ndarray) -> int:
+        kept = self._constants.get(id(array))
+        if kept is None:
+            kept = aligned_copy(array)
+            # Both are kept: the key is the id of the original, which must not be used again by another array.
+            self._constants[id(array)] = kept
+            self._blocks.append(array)
+        return kept.ctypes.data

@@ -1,0 +1,298 @@
+"""The Pythonic face: ``model = q31.load(path); y = model(x)``."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..kernels.operator import Prepared, Shape
+from ..kernels.profiles import Profile
+from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
+from .program import Program
+from .session import Session, open_model, sha256
+
+# Batches run in chunks of about this much memory, so that a data set does not need memory for all of it at once.
+_BATCH_MEMORY = 32 << 20
+_LARGEST_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a model.
+
+    ``shape`` is the one in the file; ``shape_signature`` has -1 where the size is free. ``scale`` and
+    ``zero_point`` are 0 where the tensor is not quantized.
+    """
+
+    name: str
+    index: int
+    shape: Shape
+    shape_signature: Shape
+    dtype: np.dtype
+    scale: float
+    zero_point: int
+
+    def __str__(self) -> str:
+        quantized = f", scale {self.scale:.6g}, zero point {self.zero_point}" if self.scale else ""
+        return f"{self.name}: {self.dtype}{list(self.shape)}{quantized}"
+
+
+@dataclass(frozen=True)
+class OperatorView:
+    """An operator of a loaded model: its place, name, tensor indices and what was derived for it.
+
+    ``prepared`` is None where the operator is prepared at run time; ``folded`` operators are constants.
+    """
+
+    index: int
+    name: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: Any
+    prepared: Prepared | None
+    compiled: bool
+    folded: bool
+
+
+def load(
+    model: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    *,
+    profile: str | Profile = "litert",
+    backend: str | None = None,
+    num_threads: int | None = None,
+) -> Model:
+    """Load a .tflite model.
+
+    Parameters
+    ----------
+    model : path or bytes.
+    profile : whose bits to give: ``"litert"``, ``"tflm"`` or ``"single"``.
+    backend : ``"numba"`` (compiled, the default) or ``"numpy"`` (readable, slow, the same bits).
+    num_threads : accepted for LiteRT's sake; one thread is used.
+
+    Raises
+    ------
+    ModelError
+        Where the file is malformed; says where, and what was expected.
+    UnsupportedOperatorError
+        Where an operator has no kernel; says which, and what is supported.
+    OSError
+        Where the file cannot be read.
+    """
+    return Model(model, profile=profile, backend=backend, num_threads=num_threads)
+
+
+class Model:
+    """A model to call. Made by :func:`load`.
+
+    Safe to call from several threads: calls on one Model take turns.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | bytes | bytearray | memoryview,
+        *,
+        profile: str | Profile = "litert",
+        backend: str | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        graph, self._content = open_model(model)
+        self._session = Session(graph, profile, backend)
+        self._program = self._session.program()
+        self._batched: dict[int, Program | None] = {}
+        self._lock = threading.Lock()
+        self.inputs = tuple(self._port(index) for index in graph.subgraphs[0].inputs)
+        self.outputs = tuple(self._port(index) for index in graph.subgraphs[0].outputs)
+
+    # What it is
+
+    @property
+    def graph(self) -> Graph:
+        """The model as read from the file."""
+        return self._session.graph
+
+    @property
+    def profile(self) -> Profile:
+        """The arithmetic in use."""
+        return self._session.profile
+
+    @property
+    def backend(self) -> str:
+        """``"numba"`` or ``"numpy"``."""
+        return self._session.backend
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the model's bytes, in hexadecimal."""
+        return sha256(self._content)
+
+    @property
+    def operators(self) -> tuple[OperatorView, ...]:
+        """The operators of the primary subgraph with their prepared parameters."""
+        return tuple(
+            OperatorView(
+                operator.index,
+                operator.operator.custom_code or operator.operator.name,
+                operator.operator.version,
+                operator.operator.inputs,
+                operator.operator.outputs,
+                operator.operator.options,
+                operator.prepared,
+                operator.index in self._program.instructions,
+                operator.folded,
+            )
+            for operator in self._program.preparation.operators
+        )
+
+    @property
+    def arena_size(self) -> int:
+        """Bytes of memory for activations."""
+        return self._program.arena_size
+
+    def _port(self, index: int) -> Port:
+        tensor: Tensor = self.graph.subgraphs[0].tensors[index]
+        quantization = tensor.quantization
+        return Port(
+            tensor.name,
+            index,
+            tensor.shape,
+            tensor.shape_signature or tensor.shape,
+            numpy_dtype(tensor.type),
+            quantization.scale[0] if quantization.scale else 0.0,
+            quantization.zero_point[0] if quantization.zero_point else 0,
+        )
+
+    def __repr__(self) -> str:
+        lines = [
+            f"<q31.Model: {len(self.graph.subgraphs[0].operators)} operators, profile {self.profile.name}, "
+            f"back end {self.backend}"
+        ]
+        lines += [f"  input  {port}" for port in self.inputs]
+        lines += [f"  output {port}" for port in self.outputs]
+        return "\n".join(lines) + ">"
+
+    # Calling it
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the model.
+
+        Parameters
+        ----------
+        args : one array per input in order, or one dict of arrays by input name.
+        kwargs : arrays by input name, where the names are Python identifiers.
+
+        Returns
+        -------
+        The output array, or a dict of arrays by name where the model has several outputs. A model whose batch
+        is 1 takes ``(N, ...)`` and gives ``(N, ...)``.
+
+        Raises
+        ------
+        InputError
+            Where an input is missing, unknown, or of another shape or data type than expected.
+        """
+        arrays = self._arguments(args, kwargs)
+        with self._lock:
+            batch = self._batch_size(arrays)
+            results = self._run(self._program, arrays) if batch is None else self._run_batch(arrays, batch)
+        if len(self.outputs) == 1:
+            return results[0]
+        return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
+        names = [port.name for port in self.inputs]
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            args, kwargs = (), {**args[0], **kwargs}
+        if len(args) > len(names):
+            raise InputError(f"the model has {len(names)} inputs ({', '.join(names)}); got {len(args)}")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        if unknown := [name for name in given if name not in names]:
+            raise InputError(f"no input is named {unknown[0]!r}; the model has {', '.join(names)}")
+        if missing := [name for name in names if name not in given]:
+            raise InputError(f"input {missing[0]!r} is missing")
+        return [self._checked(port, given[port.name]) for port in self.inputs]
+
+    def _checked(self, port: Port, value: Any) -> np.ndarray:
+        array = np.asarray(value)
+        if array.dtype != port.dtype:
+            raise InputError(f"input {port.name!r}: expected data type {port.dtype}, got {array.dtype}")
+        return array
+
+    def _batch_size(self, arrays: list[np.ndarray]) -> int | None:
+        """Return N where the inputs are N examples of a model whose batch is 1; None where they fit as they are."""
+        if all(array.shape == self._shape(port) for port, array in zip(self.inputs, arrays, strict=True)):
+            return None
+        batches = set()
+        for port, array in zip(self.inputs, arrays, strict=True):
+            expected = self._shape(port)
+            batched = expected[:1] == (1,) and array.ndim == len(expected) and array.shape[1:] == expected[1:]
+            if not batched:
+                batch = f" or {['N', *expected[1:]]}".replace("'", "") if expected[:1] == (1,) else ""
+                raise InputError(
+                    f"input {port.name!r}: expected shape {list(expected)}{batch}, got {list(array.shape)}"
+                )
+            batches.add(array.shape[0])
+        if len(batches) > 1:
+            raise InputError(f"the inputs have different batch sizes: {', '.join(map(str, sorted(batches)))}")
+        return batches.pop()
+
+    def _shape(self, port: Port) -> Shape:
+        array = self._program.array(port.index)
+        return port.shape if array is None else array.shape
+
+    def _run(self, program: Program, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        for port, array in zip(self.inputs, arrays, strict=True):
+            target = program.array(port.index)
+            if target is None or target.dtype == object:
+                program.set_object(port.index, array)
+            else:
+                target[...] = array
+        program.run()
+        return [np.array(program.array(port.index)) for port in self.outputs]
+
+    def _run_batch(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
+        """Run N examples: in chunks through a program of that batch size, or one by one where there is none."""
+        if batch == 0:
+            return [np.empty((0, *self._shape(port)[1:]), port.dtype) for port in self.outputs]
+        size = min(batch, _LARGEST_BATCH, max(1, _BATCH_MEMORY // max(1, self.arena_size)))
+        program = self._batch_program(size)
+        if program is None:
+            program, size = self._program, 1
+        pieces: list[list[np.ndarray]] = []
+        for start in range(0, batch, size):
+            chunk = [array[start : start + size] for array in arrays]
+            count = len(chunk[0])
+            if count < size:  # the last chunk is filled up with its last example, so that one program serves all
+                chunk = [np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)]) for part in chunk]
+            pieces.append([result[:count] for result in self._run(program, chunk)])
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+    def _batch_program(self, size: int) -> Program | None:
+        """Return a program for a batch, or None where the model cannot be resized to it.
+
+        A batch baked into the graph (a RESHAPE to a constant shape) or state carried between calls forbids it.
+        """
+        if size == 1:
+            return self._program
+        if size not in self._batched:
+            shapes = {port.index: (size, *self._shape(port)[1:]) for port in self.inputs}
+            program: Program | None = None
+            if not any(tensor.is_variable for tensor in self.graph.subgraphs[0].tensors):
+                try:
+                    program = self._session.program(input_shapes=shapes)
+                except Error:
+                    program = None
+            if program is not None and not all(self._is_batched(program, port, size) for port in self.outputs):
+                program = None
+            self._batched[size] = program
+        return self._batched[size]
+
+    def _is_batched(self, program: Program, port: Port, size: int) -> bool:
+        one, many = self._program.preparation.shapes[port.index], program.preparation.shapes[port.index]
+        return one is not None and many is not None and one[:1] == (1,) and many == (size, *one[1:])

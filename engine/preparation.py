@@ -1,0 +1,167 @@
+"""From a subgraph to prepared operators: shape inference and constant folding in one pass.
+
+An operator whose prepare needs values that are not known beforehand, or whose input shapes are not, is *late*:
+it is prepared when the program runs, from the arrays themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..kernels.operator import Kernel, Node, Prepared, Shape, TensorSpec
+from ..kernels.profiles import Profile
+from ..kernels.registry import find
+from ..schema import Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
+from ..schema.constants import constant_array
+
+
+@dataclass(frozen=True)
+class PreparedOperator:
+    """An operator of the subgraph with what was derived for it.
+
+    ``node`` and ``prepared`` are None for a late operator. ``folded`` operators were evaluated already: their
+    outputs are constants of the program.
+    """
+
+    index: int
+    operator: Operator
+    kernel: Kernel
+    node: Node | None
+    prepared: Prepared | None
+    folded: bool = False
+
+    @property
+    def late(self) -> bool:
+        """Whether the operator is prepared at run time."""
+        return self.prepared is None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A prepared subgraph: its operators, the shape of each tensor (None: known at run time only), and constants."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[PreparedOperator, ...]
+    shapes: tuple[Shape | None, ...]
+    constants: Mapping[int, np.ndarray]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
+def tensor_spec(tensor: Tensor, shape: Shape, value: np.ndarray | None) -> TensorSpec:
+    """Return what a kernel's prepare sees of a tensor."""
+    return TensorSpec(tensor.name, tensor.type, shape, tensor.quantization, value, tensor.is_variable)
+
+
+def build_node(
+    operator: Operator, tensors: Sequence[Tensor], shapes: Sequence[Shape | None], values: Mapping[int, np.ndarray]
+) -> Node:
+    """Return the node of an operator, whose input shapes must all be known."""
+
+    def spec(index: int, default: Shape) -> TensorSpec:
+        shape = shapes[index]
+        return tensor_spec(tensors[index], default if shape is None else shape, values.get(index))
+
+    inputs = tuple(None if index < 0 else spec(index, ()) for index in operator.inputs)
+    outputs = tuple(tensor_spec(tensors[index], tensors[index].shape, None) for index in operator.outputs)
+    return Node(operator.name, operator.version, operator.options, inputs, outputs)
+
+
+def needs_values(operator: Operator, kernel: Kernel, known: Mapping[int, Any]) -> bool:
+    """Whether prepare needs the value of an input that is not among the known ones."""
+    present = (operator.inputs[i] for i in kernel.values if i < len(operator.inputs))
+    return any(index >= 0 and index not in known for index in present)
+
+
+def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Prepared:
+    """Prepare a node; errors are raised again with the operator's place in the model before them."""
+    try:
+        prepared: Prepared = kernel.prepare(node, profile)
+    except (ModelError, UnsupportedOperatorError) as error:
+        raise type(error)(f"{place}: {error}") from None
+    if len(prepared.output_shapes) != len(node.outputs):
+        raise ModelError(
+            f"{place}: {node.name} has {len(prepared.output_shapes)} outputs, the file {len(node.outputs)}"
+        )
+    return prepared
+
+
+def as_tuple(evaluated: Any) -> tuple[np.ndarray, ...]:
+    """Return what ``evaluate`` gave as a tuple of arrays."""
+    return evaluated if isinstance(evaluated, tuple) else (evaluated,)
+
+
+def prepare(
+    graph: Graph, subgraph_index: int, profile: Profile, input_shapes: Mapping[int, Shape] | None = None
+) -> Preparation:
+    """Prepare every operator of a subgraph.
+
+    Parameters
+    ----------
+    graph : the model.
+    subgraph_index : which subgraph.
+    profile : the arithmetic.
+    input_shapes : tensor index -> shape, for inputs that were resized.
+
+    Raises
+    ------
+    ModelError, UnsupportedOperatorError
+        With the subgraph and operator index in the message.
+    """
+    subgraph = graph.subgraphs[subgraph_index]
+    shapes: list[Shape | None] = [None] * len(subgraph.tensors)
+    constants: dict[int, np.ndarray] = {}
+    produced = {index for operator in subgraph.operators for index in operator.outputs}
+    for index, tensor in enumerate(subgraph.tensors):
+        if index in produced:
+            continue
+        shapes[index] = tensor.shape
+        if not tensor.is_variable and index not in subgraph.inputs:
+            value = constant_array(graph, subgraph_index, index)
+            if value is not None:
+                constants[index] = value
+    for index, shape in (input_shapes or {}).items():
+        shapes[index] = tuple(shape)
+
+    operators = []
+    for index, operator in enumerate(subgraph.operators):
+        place = f"subgraph {subgraph_index} operator {index}"
+        prepared_operator = _prepare_operator(place, index, operator, subgraph.tensors, shapes, constants, profile)
+        operators.append(prepared_operator)
+        if prepared_operator.prepared is not None:
+            for output, output_shape in zip(operator.outputs, prepared_operator.prepared.output_shapes, strict=True):
+                shapes[output] = output_shape
+    return Preparation(subgraph.tensors, tuple(operators), tuple(shapes), constants, subgraph.inputs, subgraph.outputs)
+
+
+def _prepare_operator(
+    place: str,
+    index: int,
+    operator: Operator,
+    tensors: Sequence[Tensor],
+    shapes: Sequence[Shape | None],
+    constants: dict[int, np.ndarray],
+    profile: Profile,
+) -> PreparedOperator:
+    node = build_node(operator, tensors, shapes, constants)
+    try:
+        kernel = find(node)
+    except (ModelError, UnsupportedOperatorError) as error:
+        raise type(error)(f"{place}: {error}") from None
+    present = [i for i in operator.inputs if i >= 0]
+    if any(shapes[i] is None for i in present) or needs_values(operator, kernel, constants):
+        return PreparedOperator(index, operator, kernel, None, None)
+    prepared = prepare_node(place, kernel, node, profile)
+    foldable = kernel.shape_only or all(i in constants for i in present)
+    if not foldable or None in prepared.output_shapes:
+        return PreparedOperator(index, operator, kernel, node, prepared)
+    arrays = [None if i < 0 else constants.get(i) for i in operator.inputs]
+    for output, value in zip(operator.outputs, as_tuple(kernel.evaluate(prepared, *arrays)), strict=True):
+        value = np.asarray(value, order="C")
+        value.flags.writeable = False
+        constants[output] = value
+    return PreparedOperator(index, operator, kernel, node, prepared, folded=True)

@@ -1,0 +1,259 @@
+"""A prepared program: memory for every tensor and the steps that fill it.
+
+A step is either a stretch of the compiled engine's table, or one operator's ``evaluate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..kernels.operator import Instruction, Shape
+from ..kernels.profiles import Profile
+from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
+from . import arena
+from .binding import Binder, aligned_empty, scratch_size
+from .preparation import Preparation, PreparedOperator, as_tuple, build_node, needs_values, prepare, prepare_node
+
+Step = Callable[[], None]
+
+# Compiled kernels may read a vector beyond the last element of the last tensor, never write there.
+_SLACK = 4096
+_WITHOUT_FIXED_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
+
+
+class Program:
+    """One subgraph, prepared for fixed input shapes, with the memory to run it.
+
+    Parameters
+    ----------
+    graph, subgraph_index : what to run.
+    profile : the arithmetic.
+    compiled : run lowered operators by the compiled engine; otherwise everything by ``evaluate``.
+    input_shapes : tensor index -> shape, for inputs that were resized.
+    preserve_all : give each tensor memory of its own, so that intermediates can be read afterwards.
+
+    Raises
+    ------
+    ModelError, UnsupportedOperatorError
+        Where an operator cannot be prepared.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        subgraph_index: int = 0,
+        *,
+        profile: Profile,
+        compiled: bool,
+        input_shapes: Mapping[int, Shape] | None = None,
+        preserve_all: bool = False,
+    ) -> None:
+        self.profile = profile
+        self.preparation: Preparation = prepare(graph, subgraph_index, profile, input_shapes)
+        self._subgraph_index = subgraph_index
+        self._arrays: list[np.ndarray | None] = [None] * len(self.preparation.tensors)
+        for index, value in self.preparation.constants.items():
+            self._arrays[index] = value
+        self.arena_size = self._allocate(preserve_all)
+        self.instructions: Mapping[int, Instruction] = self._lower() if compiled else {}
+        self._binder = Binder(self._compiled_memory, self._allocate_scratch())
+        self._steps: list[Step] = self._build_steps()
+        self.reset_variables()
+
+    # Memory
+
+    def _allocate(self, preserve_all: bool) -> int:
+        roots = self._aliases(preserve_all)
+        lifetimes = self._lifetimes(roots, preserve_all)
+        layout = arena.plan(lifetimes)
+        try:
+            self._memory = aligned_empty(layout.size + _SLACK)
+        except (MemoryError, ValueError):
+            raise ModelError(f"the tensors need {layout.size} bytes of memory, which cannot be had") from None
+        tensors, shapes = self.preparation.tensors, self.preparation.shapes
+        for index in range(len(tensors)):
+            root = roots.get(index, index)
+            shape = shapes[index]
+            if root in layout.offsets and shape is not None:
+                dtype = numpy_dtype(tensors[index].type)
+                start = layout.offsets[root]
+                size = lifetimes[root].size
+                self._arrays[index] = self._memory[start : start + size].view(dtype).reshape(shape)
+        return layout.size
+
+    def _aliases(self, preserve_all: bool) -> dict[int, int]:
+        """Map each tensor that is only another shape of an earlier one (RESHAPE) to that one.
+
+        Inputs are left out: the caller may write to them after a run and still read the outputs.
+        """
+        fixed = {*self.preparation.inputs, *self.preparation.constants}
+        fixed.update(i for i, tensor in enumerate(self.preparation.tensors) if tensor.is_variable)
+        roots: dict[int, int] = {}
+        for operator in self.preparation.operators:
+            if not operator.kernel.aliases or operator.late or operator.folded or preserve_all:
+                continue
+            source, target = operator.operator.inputs[0], operator.operator.outputs[0]
+            if source not in fixed and self.preparation.shapes[source] is not None:
+                roots[target] = roots.get(source, source)
+        return roots
+
+    def _lifetimes(self, roots: Mapping[int, int], preserve_all: bool) -> dict[int, arena.Lifetime]:
+        operators = self.preparation.operators
+        end = len(operators)
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+
+        def touch(index: int, step: int) -> None:
+            root = roots.get(index, index)
+            first[root] = min(first.get(root, step), step)
+            last[root] = max(last.get(root, step), step)
+
+        for index in (*self.preparation.inputs, *self.preparation.outputs):
+            touch(index, end)
+        for index in self.preparation.inputs:
+            touch(index, -1)
+        for step, operator in enumerate(operators):
+            for index in (*operator.operator.inputs, *operator.operator.outputs):
+                if index >= 0:
+                    touch(index, step)
+        tensors = self.preparation.tensors
+        for index, tensor in enumerate(tensors):
+            if tensor.is_variable or (preserve_all and index in first):
+                touch(index, -1)
+                touch(index, end)
+        return {
+            index: arena.Lifetime(self._size(index), first[index], last[index])
+            for index in first
+            if index not in self.preparation.constants
+            and self.preparation.shapes[index] is not None
+            and tensors[index].type not in _WITHOUT_FIXED_SIZE
+        }
+
+    def _size(self, index: int) -> int:
+        tensor, shape = self.preparation.tensors[index], self.preparation.shapes[index]
+        assert shape is not None
+        try:
+            size = numpy_dtype(tensor.type).itemsize
+        except KeyError:
+            raise UnsupportedOperatorError(
+                f"tensor {index} ({tensor.name!r}): data type {tensor.type.name} is not supported"
+            ) from None
+        for dimension in shape:
+            size *= dimension
+        return size
+
+    def _allocate_scratch(self) -> np.ndarray:
+        return aligned_empty(max(map(scratch_size, self.instructions.values()), default=0) + _SLACK)
+
+    def _compiled_memory(self, index: int) -> np.ndarray:
+        array = self._arrays[index]
+        if array is None:
+            raise ModelError(f"tensor {index} has no memory before the program runs")
+        return array
+
+    # Steps
+
+    def _lower(self) -> dict[int, Instruction]:
+        instructions = {}
+        for operator in self.preparation.operators:
+            lower = operator.kernel.lower
+            if lower is None or operator.folded or operator.node is None or not self._has_memory(operator):
+                continue
+            instruction = lower(operator.prepared, operator.node)
+            if instruction is not None:
+                instructions[operator.index] = instruction
+        return instructions
+
+    def _has_memory(self, operator: PreparedOperator) -> bool:
+        indices = (*operator.operator.inputs, *operator.operator.outputs)
+        return all(index < 0 or self._arrays[index] is not None for index in indices)
+
+    def _build_steps(self) -> list[Step]:
+        steps: list[Step] = []
+        rows: list[tuple[int, int]] = []
+
+        def close_stretch() -> None:
+            if rows:
+                steps.append(Stretch(rows))
+                rows.clear()
+
+        if self.instructions:
+            from .machine import Stretch, kernel_address  # imports the compiled back end
+        for operator in self.preparation.operators:
+            if operator.folded or self._is_alias(operator):
+                continue
+            instruction = self.instructions.get(operator.index)
+            if instruction is None:
+                close_stretch()
+                steps.append(self._evaluation(operator))
+            else:
+                block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
+                rows.append((kernel_address(instruction.kernel), block))
+        close_stretch()
+        return steps
+
+    def _is_alias(self, operator: PreparedOperator) -> bool:
+        """Whether the output already lies on the input's bytes."""
+        if not operator.kernel.aliases or operator.late:
+            return False
+        source, target = self._arrays[operator.operator.inputs[0]], self._arrays[operator.operator.outputs[0]]
+        if source is None or target is None or not target.flags.writeable:
+            return False
+        return source.ctypes.data == target.ctypes.data and source.nbytes == target.nbytes
+
+    def _evaluation(self, operator: PreparedOperator) -> Step:
+        arrays, inputs, outputs = self._arrays, operator.operator.inputs, operator.operator.outputs
+        evaluate = operator.kernel.evaluate
+
+        def step() -> None:
+            prepared = operator.prepared
+            if prepared is None:
+                prepared = self._prepare_late(operator)
+            values = [None if i < 0 else arrays[i] for i in inputs]
+            for index, value in zip(outputs, as_tuple(evaluate(prepared, *values)), strict=True):
+                target = arrays[index]
+                if self.preparation.shapes[index] is None:
+                    arrays[index] = np.asarray(value, order="C")
+                elif target is not None:
+                    np.copyto(target, value, casting="no")
+
+        return step
+
+    def _prepare_late(self, operator: PreparedOperator) -> object:
+        shapes = [None if array is None else array.shape for array in self._arrays]
+        known = {
+            index: array for index in operator.operator.inputs if (array := self._array_or_none(index)) is not None
+        }
+        place = f"subgraph {self._subgraph_index} operator {operator.index}"
+        if needs_values(operator.operator, operator.kernel, known):
+            raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
+        node = build_node(operator.operator, self.preparation.tensors, shapes, known)
+        return prepare_node(place, operator.kernel, node, self.profile)
+
+    def _array_or_none(self, index: int) -> np.ndarray | None:
+        return self._arrays[index] if index >= 0 else None
+
+    # Running
+
+    def run(self) -> None:
+        """Run every step on what the input tensors hold."""
+        for step in self._steps:
+            step()
+
+    def array(self, index: int) -> np.ndarray | None:
+        """Return the memory of a tensor itself, not a copy; None where it has none (yet)."""
+        return self._arrays[index]
+
+    def set_object(self, index: int, value: np.ndarray) -> None:
+        """Set a tensor that has no fixed size, such as strings."""
+        self._arrays[index] = value
+
+    def reset_variables(self) -> None:
+        """Fill variable tensors: int8 with the zero point, everything else with zero bytes, as the reference does."""
+        for index, tensor in enumerate(self.preparation.tensors):
+            array = self._arrays[index]
+            if tensor.is_variable and array is not None:
+                zero_point = tensor.quantization.zero_point
+                array[...] = zero_point[0] if tensor.type is TensorType.INT8 and zero_point else 0

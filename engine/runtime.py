@@ -1,0 +1,117 @@
+"""A model's subgraphs at run time: their programs, resized inputs, and tensors by index.
+
+What :class:`~q31.Interpreter` and its signature runners do, they do through this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..kernels.operator import Shape
+from ..schema import InputError, StateError, Subgraph, Tensor, TensorType
+from .details import tensor_details
+from .program import Program
+from .session import Session
+
+
+class Runtime:
+    """Holds at most one program for each subgraph; resizing an input discards that subgraph's program."""
+
+    def __init__(self, session: Session) -> None:
+        self.graph = session.graph
+        self._session = session
+        self._programs: dict[int, Program] = {}
+        self._resized: dict[int, dict[int, Shape]] = {}
+
+    def subgraph(self, subgraph_index: int) -> Subgraph:
+        """Return a subgraph, or raise InputError where there is none of that index."""
+        if not 0 <= subgraph_index < len(self.graph.subgraphs):
+            raise InputError(f"subgraph {subgraph_index}: expected 0 to {len(self.graph.subgraphs) - 1}")
+        return self.graph.subgraphs[subgraph_index]
+
+    def tensor(self, index: int, subgraph_index: int = 0) -> Tensor:
+        """Return a tensor's description from the file, or raise InputError where there is none of that index."""
+        tensors = self.subgraph(subgraph_index).tensors
+        if not 0 <= int(index) < len(tensors):
+            raise InputError(f"tensor index {index}: expected 0 to {len(tensors) - 1}")
+        return tensors[int(index)]
+
+    def details(self, index: int, subgraph_index: int = 0) -> dict[str, Any]:
+        """Describe a tensor as LiteRT does."""
+        tensor = self.tensor(index, subgraph_index)
+        shape = self._resized.get(subgraph_index, {}).get(index)
+        program = self._programs.get(subgraph_index)
+        if program is not None:
+            array = program.array(index)
+            shape = program.preparation.shapes[index] if array is None else array.shape
+        return tensor_details(int(index), tensor, shape)
+
+    def memory(self, index: int, subgraph_index: int = 0) -> np.ndarray:
+        """Return a tensor's own memory, or raise StateError where it has none yet."""
+        tensor = self.tensor(index, subgraph_index)
+        program = self._programs.get(subgraph_index)
+        array = None if program is None else program.array(int(index))
+        if array is None:
+            todo = "call allocate_tensors() first" if program is None else "it is not computed yet; call invoke()"
+            raise StateError(f"tensor {index} ({tensor.name!r}) has no data: {todo}")
+        return array
+
+    def set(self, index: int, value: Any, subgraph_index: int = 0) -> None:
+        """Copy a value into a tensor; its shape and data type must be the tensor's."""
+        tensor = self.tensor(index, subgraph_index)
+        array = np.asarray(value)
+        name = f"tensor {index} ({tensor.name!r})"
+        program = self._programs.get(subgraph_index)
+        if program is not None and program.array(index) is None and tensor.type is TensorType.STRING:
+            program.set_object(index, array)
+            return
+        target = self.memory(index, subgraph_index)
+        if array.dtype != target.dtype:
+            raise InputError(f"{name}: expected data type {target.dtype}, got {array.dtype}")
+        if array.shape != target.shape:
+            raise InputError(f"{name}: expected shape {list(target.shape)}, got {list(array.shape)}")
+        if not target.flags.writeable:
+            raise InputError(f"{name} is a constant of the model and cannot be set")
+        target[...] = array
+
+    def resize(self, index: int, size: Any, subgraph_index: int = 0, strict: bool = False) -> None:
+        """Give an input another shape; ``allocate`` must be called before the subgraph runs again."""
+        tensor = self.tensor(index, subgraph_index)
+        shape = tuple(int(dimension) for dimension in np.asarray(size).reshape(-1))
+        name = f"tensor {index} ({tensor.name!r})"
+        if any(dimension < 0 for dimension in shape):
+            raise InputError(f"{name}: a shape has no negative sizes, got {list(shape)}")
+        if index not in self.graph.subgraphs[subgraph_index].inputs:
+            raise InputError(f"{name} is not an input and cannot be resized")
+        if strict and not _fits(shape, tensor.shape_signature or tensor.shape):
+            allowed = list(tensor.shape_signature or tensor.shape)
+            raise InputError(f"{name}: strict resizing allows {allowed}, got {list(shape)}")
+        resized = self._resized.setdefault(subgraph_index, {})
+        if resized.get(index, tensor.shape) != shape:
+            resized[index] = shape
+            self._programs.pop(subgraph_index, None)
+
+    def allocate(self, subgraph_index: int = 0) -> None:
+        """Prepare a subgraph for its current input shapes, unless it is."""
+        if subgraph_index not in self._programs:
+            resized = self._resized.get(subgraph_index)
+            self._programs[subgraph_index] = self._session.program(subgraph_index, resized)
+
+    def invoke(self, subgraph_index: int = 0) -> None:
+        """Run a subgraph on what its input tensors hold."""
+        program = self._programs.get(subgraph_index)
+        if program is None:
+            raise StateError("the model is not ready to run: call allocate_tensors() first")
+        program.run()
+
+    def reset_variables(self) -> None:
+        """Set the variable tensors of every subgraph back to their first value."""
+        for program in self._programs.values():
+            program.reset_variables()
+
+
+def _fits(shape: Shape, signature: Shape) -> bool:
+    """Whether only dimensions that are -1 in the signature differ from it."""
+    return len(shape) == len(signature) and all(s in (-1, d) for s, d in zip(signature, shape, strict=True))

@@ -1,0 +1,93 @@
+"""What Interpreter and Model share: reading a model, choosing profile and back end, and building programs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Mapping
+
+from ..kernels.operator import Shape
+from ..kernels.profiles import PROFILES, Profile
+from ..schema import Graph, InputError, ModelError, read, read_file
+from .program import Program
+
+BACKENDS = ("numba", "numpy")
+
+
+def open_model(model: str | os.PathLike[str] | bytes | bytearray | memoryview) -> tuple[Graph, memoryview]:
+    """Read a model from a path (memory-mapped) or from its bytes; returns the graph and the bytes.
+
+    Raises
+    ------
+    ModelError
+        Where the bytes are not a well-formed model.
+    OSError
+        Where the file cannot be read.
+    """
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        content = memoryview(model)
+        return read(content), content
+    if not isinstance(model, (str, os.PathLike)):
+        raise InputError(f"a model is given by its path or its bytes, not as {type(model).__name__}")
+    content = read_file(model)
+    try:
+        return read(content), content
+    except ModelError as error:
+        raise ModelError(f"{os.fspath(model)}: {error}") from None
+
+
+def sha256(content: memoryview) -> str:
+    """Return the hexadecimal SHA-256 of a model's bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def find_profile(name: str | Profile) -> Profile:
+    """Return a profile by name (or as given).
+
+    Raises
+    ------
+    InputError
+        Where no profile has that name; says which there are.
+    """
+    if isinstance(name, Profile):
+        return name
+    if name not in PROFILES:
+        raise InputError(f"no profile is named {name!r}; there are {', '.join(sorted(PROFILES))}")
+    return PROFILES[name]
+
+
+def choose_backend(backend: str | None) -> str:
+    """Return the back end to use: the one asked for, or numba where it is installed.
+
+    Raises
+    ------
+    InputError
+        Where there is no such back end.
+    """
+    if backend is None:
+        return "numba" if importlib.util.find_spec("numba") else "numpy"
+    if backend not in BACKENDS:
+        raise InputError(f"no back end is named {backend!r}; there are {', '.join(BACKENDS)}")
+    return backend
+
+
+class Session:
+    """A graph with everything that was chosen for running it."""
+
+    def __init__(self, graph: Graph, profile: str | Profile, backend: str | None, preserve_all: bool = False) -> None:
+        self.graph = graph
+        self.profile = find_profile(profile)
+        self.backend = choose_backend(backend)
+        self.preserve_all = preserve_all
+
+    def program(self, subgraph_index: int = 0, input_shapes: Mapping[int, Shape] | None = None) -> Program:
+        """Prepare a subgraph for the given input shapes."""
+        return Program(
+            self.graph,
+            subgraph_index,
+            profile=self.profile,
+            compiled=self.backend == "numba",
+            input_shapes=input_shapes,
+            preserve_all=self.preserve_all,
+        )

@@ -1,0 +1,182 @@
+"""What the convolution family derives before a value arrives: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED.
+
+Each operator has up to three forms, told apart by class: quantized (integer activations and weights), float (float32
+both), hybrid (float32 activations, integer weights).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..operator import Prepared
+from ..padding import Window
+from ..profiles import Rounding
+
+
+@dataclass(frozen=True)
+class Requantization:
+    """The step from accumulators to output codes: multiply, add the zero point, clamp.
+
+    Parameters
+    ----------
+    real_multiplier : float64 (channels,); input scale times filter scale over output scale.
+    multiplier, shift : int32 (channels,); the same as a Q0.31 mantissa and an exponent. Per-tensor quantization
+        repeats one value.
+    rounding : how the product is rounded. Under FLOAT64 ``real_multiplier`` is what is applied; otherwise int64
+        accumulators take the 15-bit form of ``multiplier``, which rounds in one way only.
+    accumulator : np.int32 or np.int64; int32 wraps.
+    output_zero_point : added after rounding.
+    activation_min, activation_max : clamp of the output code, from the fused activation and the output type.
+    output_dtype : type of the output code.
+    """
+
+    real_multiplier: np.ndarray
+    multiplier: np.ndarray
+    shift: np.ndarray
+    rounding: Rounding
+    accumulator: np.dtype
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    output_dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class QuantizedConv2D(Prepared):
+    """CONV_2D on codes: input (N, H, W, C), filter (O, FH, FW, C / groups), output (N, OH, OW, O)."""
+
+    window: Window
+    groups: int
+    input_zero_point: int
+    filter_zero_point: int
+    requantization: Requantization
+
+
+@dataclass(frozen=True)
+class FloatConv2D(Prepared):
+    """CONV_2D in float32; shapes as in :class:`QuantizedConv2D`."""
+
+    window: Window
+    groups: int
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class HybridConv2D(Prepared):
+    """CONV_2D of float32 activations, quantized anew for each image, with int8 weights.
+
+    ``filter_scale`` is float32 (O,). ``asymmetric``: the activations get a zero point of their own; symmetric
+    where all scales are equal and there is one group.
+    """
+
+    window: Window
+    groups: int
+    filter_scale: np.ndarray
+    asymmetric: bool
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class QuantizedDepthwiseConv2D(Prepared):
+    """DEPTHWISE_CONV_2D on codes: input (N, H, W, C), filter (1, FH, FW, C * depth_multiplier).
+
+    Output channel ``c * depth_multiplier + m`` sees input channel ``c``.
+    """
+
+    window: Window
+    depth_multiplier: int
+    input_zero_point: int
+    filter_zero_point: int
+    requantization: Requantization
+
+
+@dataclass(frozen=True)
+class FloatDepthwiseConv2D(Prepared):
+    """DEPTHWISE_CONV_2D in float32; shapes as in :class:`QuantizedDepthwiseConv2D`."""
+
+    window: Window
+    depth_multiplier: int
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class HybridDepthwiseConv2D(Prepared):
+    """DEPTHWISE_CONV_2D of float32 activations, quantized anew for each image, with int8 weights.
+
+    ``filter_scale`` is float32, one per output channel.
+    """
+
+    window: Window
+    depth_multiplier: int
+    filter_scale: np.ndarray
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class QuantizedTransposeConv(Prepared):
+    """TRANSPOSE_CONV on codes: input (N, H, W, C), filter (O, FH, FW, C), output (N, OH, OW, O).
+
+    ``window`` is that of the convolution this one transposes: its image is this operator's *output*, its
+    ``output_height`` and ``output_width`` are the size of this operator's *input*.
+    """
+
+    window: Window
+    input_zero_point: int
+    filter_zero_point: int
+    requantization: Requantization
+
+
+@dataclass(frozen=True)
+class FloatTransposeConv(Prepared):
+    """TRANSPOSE_CONV in float32; shapes and ``window`` as in :class:`QuantizedTransposeConv`."""
+
+    window: Window
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class QuantizedFullyConnected(Prepared):
+    """FULLY_CONNECTED on codes: input flattened to (batch, depth), filter (units, depth), output (batch, units)."""
+
+    batch: int
+    depth: int
+    units: int
+    input_zero_point: int
+    filter_zero_point: int
+    requantization: Requantization
+
+
+@dataclass(frozen=True)
+class FloatFullyConnected(Prepared):
+    """FULLY_CONNECTED in float32; shapes as in :class:`QuantizedFullyConnected`."""
+
+    batch: int
+    depth: int
+    units: int
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
+class HybridFullyConnected(Prepared):
+    """FULLY_CONNECTED of float32 activations, quantized anew for each row, with int8 weights.
+
+    ``filter_scale`` is float32 (units,), or (1,) per-tensor. ``asymmetric``: the rows get a zero point of their own.
+    ``quirks``: the defects of the reference's SSE product are reproduced.
+    """
+
+    batch: int
+    depth: int
+    units: int
+    filter_scale: np.ndarray
+    asymmetric: bool
+    quirks: bool
+    activation_min: np.float32
+    activation_max: np.float32

@@ -1,0 +1,185 @@
+"""A conformance case: a model, usually of a single operator, and the arrays to run it on.
+
+>>> case = single_operator(
+...     "ADD", AddOptions(), inputs=[tensor(INT8, (1, 4), s1), tensor(INT8, (1, 4), s2)],
+...     outputs=[result(INT8, s3)], arrays=[x, y], version=2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from q31.schema import Buffer, Graph, Operator, Quantization, Subgraph, Tensor, TensorType, numpy_dtype
+
+_OF_DTYPE = {
+    np.dtype(dtype): tensor_type
+    for dtype, tensor_type in (
+        (np.float32, TensorType.FLOAT32),
+        (np.float16, TensorType.FLOAT16),
+        (np.int8, TensorType.INT8),
+        (np.uint8, TensorType.UINT8),
+        (np.int16, TensorType.INT16),
+        (np.int32, TensorType.INT32),
+        (np.int64, TensorType.INT64),
+        (np.bool_, TensorType.BOOL),
+        (np.uint32, TensorType.UINT32),
+        (np.float64, TensorType.FLOAT64),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor of the operator under test; ``value`` makes it a constant."""
+
+    type: TensorType
+    shape: tuple[int, ...] = ()
+    quantization: Quantization = field(default_factory=Quantization)
+    value: np.ndarray | None = None
+    shape_signature: tuple[int, ...] | None = None
+    is_variable: bool = False
+
+
+def tensor(
+    tensor_type: TensorType, shape: Sequence[int], quantization: Quantization | None = None, **others: Any
+) -> Operand:
+    """Return an input that takes its value at run time."""
+    return Operand(tensor_type, tuple(shape), quantization or Quantization(), **others)
+
+
+def constant(
+    value: np.ndarray, quantization: Quantization | None = None, tensor_type: TensorType | None = None
+) -> Operand:
+    """Return a constant input; ``tensor_type`` where the dtype does not say it (INT4 as int8)."""
+    value = np.asarray(value)
+    return Operand(tensor_type or _OF_DTYPE[value.dtype], value.shape, quantization or Quantization(), value)
+
+
+def result(tensor_type: TensorType, quantization: Quantization | None = None, shape: Sequence[int] = ()) -> Operand:
+    """Return an output. Its shape in the file is not trusted by anyone, so it need not be right."""
+    return Operand(tensor_type, tuple(shape), quantization or Quantization())
+
+
+def pack_nibbles(value: np.ndarray) -> np.ndarray:
+    """Pack int4 codes two to a byte, the first in the low nibble, as the file stores them."""
+    codes = value.astype(np.int8).reshape(-1).view(np.uint8) & 0x0F
+    codes = np.append(codes, np.zeros(codes.size % 2, np.uint8))
+    return codes[0::2] | (codes[1::2] << 4)
+
+
+def _content(operand: Operand) -> bytes:
+    if operand.value is None:
+        return b""
+    if operand.type is TensorType.INT4:
+        return pack_nibbles(operand.value).tobytes()
+    return np.ascontiguousarray(operand.value, numpy_dtype(operand.type)).tobytes()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and the arrays for its inputs (in the subgraph's order).
+
+    ``inputs`` of another shape than the graph's make both sides resize before they allocate.
+    """
+
+    graph: Graph
+    inputs: tuple[np.ndarray, ...]
+    note: str = ""
+
+    @cached_property
+    def model(self) -> bytes:
+        """The model as bytes of a .tflite file."""
+        from q31.schema import write
+
+        return bytes(write(self.graph))
+
+    def __repr__(self) -> str:
+        lines = [f"Case {self.note}".rstrip()]
+        subgraph = self.graph.subgraphs[0]
+        for operator in subgraph.operators:
+            lines.append(f"  {operator.name} version {operator.version} {operator.options}")
+            lines += [f"    in  {_describe(self.graph, subgraph, index)}" for index in operator.inputs]
+            lines += [f"    out {_describe(self.graph, subgraph, index)}" for index in operator.outputs]
+        lines += [f"  given {_summary(array)}" for array in self.inputs]
+        return "\n".join(lines)
+
+
+def _summary(array: np.ndarray) -> str:
+    text = f"{array.dtype}{list(array.shape)}"
+    if 0 < array.size <= 24:
+        return f"{text} {array.tolist()}"
+    return f"{text} in {array.min()}..{array.max()}" if array.size else text
+
+
+def _describe(graph: Graph, subgraph: Subgraph, index: int) -> str:
+    if index < 0:
+        return "none"
+    item = subgraph.tensors[index]
+    text = f"{index}: {item.type.name.lower()}{list(item.shape)}"
+    if item.quantization.scale:
+        text += f" scale {item.quantization.scale} zero point {item.quantization.zero_point}"
+        if len(item.quantization.scale) > 1:
+            text += f" along {item.quantization.quantized_dimension}"
+    data = graph.buffers[item.buffer].data
+    if len(data) and item.type not in (TensorType.INT4, TensorType.INT2):
+        text += f" = {_summary(np.frombuffer(data, numpy_dtype(item.type)))}"
+    return text
+
+
+def single_operator(
+    name: str,
+    options: Any,
+    inputs: Sequence[Operand | None],
+    outputs: Sequence[Operand],
+    arrays: Sequence[np.ndarray],
+    *,
+    version: int = 1,
+    note: str = "",
+) -> Case:
+    """Build the model of one operator.
+
+    Parameters
+    ----------
+    name, options, version : as in the schema: ``"CONV_2D"``, a dataclass of ``q31.schema.options`` or None.
+    inputs : the operator's inputs in order; None where an optional one is left out. Those without a value are the
+        inputs of the model.
+    outputs : the operator's outputs.
+    arrays : a value for each input of the model.
+    """
+    buffers = [Buffer()]
+    tensors: list[Tensor] = []
+
+    def add(operand: Operand | None, label: str) -> int:
+        if operand is None:
+            return -1
+        buffer = 0
+        if operand.value is not None:
+            buffer = len(buffers)
+            buffers.append(Buffer(memoryview(_content(operand))))
+        item = Tensor(
+            name=label,
+            type=operand.type,
+            shape=operand.shape,
+            buffer=buffer,
+            quantization=operand.quantization,
+            shape_signature=operand.shape_signature,
+            is_variable=operand.is_variable,
+        )
+        tensors.append(item)
+        return len(tensors) - 1
+
+    sources = tuple(add(operand, f"input{number}") for number, operand in enumerate(inputs))
+    targets = tuple(add(operand, f"output{number}") for number, operand in enumerate(outputs))
+    given = tuple(
+        index
+        for index, operand in zip(sources, inputs, strict=True)
+        if operand is not None and operand.value is None and not operand.is_variable
+    )
+    operator = Operator(name=name, version=version, inputs=sources, outputs=targets, options=options)
+    subgraph = Subgraph("main", tuple(tensors), (operator,), given, targets)
+    return Case(Graph((subgraph,), tuple(buffers)), tuple(arrays), note)

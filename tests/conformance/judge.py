@@ -1,0 +1,147 @@
+"""Holding one case three ways: ``evaluate`` == compiled == oracle, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import q31
+
+from .case import Case
+from .oracle import Abort, Answer, Oracle, Refusal
+
+FAILURES = Path(__file__).with_name("failures")
+BACKENDS = ("numpy", "numba")
+
+# A model that ends this process leaves its case behind when this variable is set.
+KEEP_LAST = "Q31_CONFORMANCE_KEEP_LAST"
+
+
+def differences(expected: np.ndarray, got: np.ndarray) -> str:
+    """Return in a line how two arrays differ in dtype, shape or bits; empty where they do not.
+
+    NaN equals NaN whatever its payload; zeros of different sign differ.
+    """
+    if expected.dtype != got.dtype or expected.shape != got.shape:
+        return f"{got.dtype}{list(got.shape)} instead of {expected.dtype}{list(expected.shape)}"
+    same = expected == got
+    if expected.dtype.kind == "f":
+        same &= np.signbit(expected) == np.signbit(got)
+        same |= np.isnan(expected) & np.isnan(got)
+    if np.all(same):
+        return ""
+    places = np.argwhere(~np.asarray(same))
+    first = tuple(int(i) for i in places[0])
+    return (
+        f"{len(places)} of {expected.size} elements differ; the first at {list(first)}: "
+        f"{got[first]!r} instead of {expected[first]!r}"
+    )
+
+
+def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> str:
+    """Return how two lists of outputs differ; empty where they do not."""
+    if len(expected) != len(got):
+        return f"{len(got)} outputs instead of {len(expected)}"
+    for number, (one, other) in enumerate(zip(expected, got, strict=True)):
+        if difference := differences(one, other):
+            return f"output {number}: {difference}"
+    return ""
+
+
+def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
+    """Run a case in q31; an error that q31 raises on purpose is an answer too, any other exception is not caught."""
+    try:
+        interpreter = q31.Interpreter(model_content=case.model, backend=backend)
+        details = interpreter.get_input_details()
+        for detail, array in zip(details, case.inputs, strict=True):
+            if tuple(detail["shape"]) != array.shape:
+                interpreter.resize_tensor_input(detail["index"], array.shape)
+        interpreter.allocate_tensors()
+        for detail, array in zip(details, case.inputs, strict=True):
+            interpreter.set_tensor(detail["index"], array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    except q31.Error as error:
+        return error
+
+
+@dataclass
+class Tally:
+    """What became of the examples of one strategy."""
+
+    answered: int = 0
+    silent: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    def no_answer(self, reason: str) -> None:
+        self.silent += 1
+        if reason not in self.reasons and len(self.reasons) < 5:
+            self.reasons.append(reason)
+
+    def require_mostly_answered(self, name: str) -> None:
+        """Fail where the oracle answered fewer than half of the examples: such a strategy proves little."""
+        total = self.answered + self.silent
+        assert total and 2 * self.answered >= total, (
+            f"{name}: the oracle answered only {self.answered} of {total} examples:\n" + "\n".join(self.reasons)
+        )
+
+
+def save(name: str, case: Case, message: str) -> Path:
+    """Write a failing case as model, inputs and a note on how to run it again; return the model's path."""
+    FAILURES.mkdir(exist_ok=True)
+    stem = re.sub(r"[^A-Za-z0-9_]+", "_", name)
+    model = FAILURES / f"{stem}.tflite"
+    model.write_bytes(case.model)
+    np.savez(FAILURES / f"{stem}.npz", *case.inputs)
+    digest = hashlib.sha256(case.model).hexdigest()
+    (FAILURES / f"{stem}.txt").write_text(
+        f"{name}\n{message}\n\n{case!r}\n\nmodel sha256 {digest}\n"
+        f"again: python tests/conformance/replay.py {model.relative_to(FAILURES.parent.parent.parent)}\n"
+    )
+    return model
+
+
+def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
+    """Hold one case three ways; on a difference save the case and raise AssertionError."""
+    if os.environ.get(KEEP_LAST):
+        save("last", case, "the last case begun before the process ended")
+    expected = oracle.run(case.model, case.inputs)
+    got = {backend: run(case, backend) for backend in BACKENDS}
+    problem = _problem(expected, got)
+    if problem and isinstance(expected, Answer):
+        # Memory that LiteRT left unwritten, or an earlier model spoiled, is no answer: ask a fresh process.
+        oracle.close()
+        again = oracle.run(case.model, case.inputs)
+        if not isinstance(again, Answer) or compare(expected.outputs, again.outputs):
+            expected, problem = Refusal("unsteady", "another process gives other bits"), _problem(None, got)
+    if problem:
+        path = save(name, case, problem)
+        raise AssertionError(f"{problem}\n{case!r}\nsaved as {path.name}")
+    if isinstance(expected, Answer):
+        tally.answered += 1
+    else:
+        tally.no_answer(str(expected))
+
+
+def _problem(expected: Answer | Refusal | Abort | None, got: dict[str, list[np.ndarray] | q31.Error]) -> str:
+    readable, compiled = got["numpy"], got["numba"]
+    if isinstance(readable, q31.Error) or isinstance(compiled, q31.Error):
+        if isinstance(expected, Answer):
+            error = readable if isinstance(readable, q31.Error) else compiled
+            return f"the oracle answers, q31 raises {type(error).__name__}: {error}"
+        if type(readable) is not type(compiled):
+            return f"evaluate gives {readable!r}, compiled gives {compiled!r}"
+        return ""
+    if isinstance(expected, Answer):
+        for label, outputs in (("evaluate", readable), ("compiled", compiled)):
+            if difference := compare(expected.outputs, outputs):
+                return f"{label} against the oracle: {difference}"
+    elif difference := compare(readable, compiled):
+        return f"compiled against evaluate: {difference}"
+    return ""

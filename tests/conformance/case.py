@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-
 from q31.schema import Buffer, Graph, Operator, Quantization, Subgraph, Tensor, TensorType, numpy_dtype
 
 _OF_DTYPE = {

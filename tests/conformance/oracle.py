@@ -129,7 +129,7 @@ class Oracle:
         if self._process is not None:
             return
         self._asked = 0
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, closed in close()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "1"}
         self._process = subprocess.Popen(
             [sys.executable, str(SERVER)],

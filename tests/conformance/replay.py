@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from conformance.case import Case
 from conformance.judge import BACKENDS, compare, run
 from conformance.oracle import Answer, Oracle
-
 from q31.schema import read
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-
 from q31.schema import ActivationFunctionType, Padding, Quantization, TensorType, numpy_dtype
 
 QUANTIZED_8_BIT = (TensorType.INT8, TensorType.UINT8)

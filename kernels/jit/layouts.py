@@ -25,6 +25,7 @@ def _layout(module: str, fields: str) -> Layout:
 
 
 LAYOUTS: dict[str, Layout] = {
+    "walk": _layout("walk", "table rows"),
     "lookup8": _layout("lookup", "input output table size"),
 }
 

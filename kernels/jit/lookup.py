@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import int64_view, uint8_view
+from .addressing import read_block, uint8_view
 from .layouts import fields
 
 LOOKUP8 = fields("lookup8")
@@ -12,10 +12,9 @@ LOOKUP8 = fields("lookup8")
 
 def lookup8(block: Any) -> None:
     """``output[i] = table[input[i]]``: bytes index the table, so it is laid out by unsigned code."""
-    p = int64_view(block, len(LOOKUP8))
-    size = p[LOOKUP8.size]
-    source = uint8_view(p[LOOKUP8.input], size)
-    table = uint8_view(p[LOOKUP8.table], 256)
-    target = uint8_view(p[LOOKUP8.output], size)
-    for i in range(size):
+    p = read_block(block, LOOKUP8)
+    source = uint8_view(p.input, p.size)
+    table = uint8_view(p.table, 256)
+    target = uint8_view(p.output, p.size)
+    for i in range(p.size):
         target[i] = table[source[i]]

@@ -1,0 +1,221 @@
+"""The cache of compiled kernels: object code on disk, loaded again through llvmlite without importing numba.
+
+numba's own cache looks only at the file that defines a function, not at those it calls, may find no place to
+write, and costs the import of numba. Here one file per kernel lies in a folder named by a hash of everything
+the code depends on: all of ``kernels/jit``, the versions of Python, NumPy, numba and llvmlite, numba's settings,
+and the CPU. The folder is ``$Q31_CACHE_DIR``, else ``$XDG_CACHE_HOME/q31``, else ``~/.cache/q31``; where it
+cannot be written, kernels live in memory only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import stat
+import struct
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+import numpy as np
+
+from ..kernels import jit
+
+Progress = Callable[[str, int, int], None]
+"""Called before a kernel is compiled: its name, how many of this batch were compiled before, how many it has."""
+
+_MAGIC = b"q31-object-code-1\n"
+_NUMBA_SETTINGS = (
+    "NUMBA_CPU_NAME",
+    "NUMBA_CPU_FEATURES",
+    "NUMBA_ENABLE_AVX",
+    "NUMBA_LOOP_VECTORIZE",
+    "NUMBA_SLP_VECTORIZE",
+    "NUMBA_OPT",
+)
+_PATIENCE_SECONDS = 1.0
+
+
+def cache_directory() -> Path:
+    """Return the folder of the cache, which need not exist."""
+    if explicit := os.environ.get("Q31_CACHE_DIR"):
+        return Path(explicit)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "q31"
+    try:
+        return Path.home() / ".cache" / "q31"
+    except RuntimeError:  # no home
+        return Path(tempfile.gettempdir()) / f"q31-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def source_files() -> list[Path]:
+    """Return the files that define compiled code, in a fixed order."""
+    return sorted(Path(jit.__file__).parent.glob("*.py"))
+
+
+def cache_key(sources: Iterable[Path] | None = None) -> str:
+    """Return the hash of everything that compiled code depends on, in hexadecimal."""
+    digest = hashlib.sha256(_MAGIC)
+
+    def add(text: str | bytes) -> None:
+        data = text.encode() if isinstance(text, str) else text
+        digest.update(struct.pack("<q", len(data)) + data)
+
+    for path in source_files() if sources is None else sources:
+        add(path.name)
+        add(path.read_bytes())
+    for version in (sys.version, np.__version__, metadata.version("numba"), llvmlite.__version__, platform.machine()):
+        add(version)
+    add(".".join(map(str, llvm.llvm_version_info)))
+    add(llvm.get_process_triple())
+    add(llvm.get_host_cpu_name())
+    add(llvm.get_host_cpu_features().flatten())
+    for name in _NUMBA_SETTINGS:
+        add(f"{name}={os.environ.get(name)}")
+    return digest.hexdigest()[:32]
+
+
+class Announcement:
+    """The default progress report: one line on stderr, once, when compiling takes more than a second."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._started: float | None = None
+        self._made = False
+
+    def __call__(self, kernel: str, done: int, total: int) -> None:
+        """Take note that a kernel is about to be compiled."""
+        now = self._clock()
+        if self._started is None:
+            self._started = now
+        elif not self._made and now - self._started > _PATIENCE_SECONDS:
+            self._made = True
+            print("q31: compiling kernels for this CPU (only the first time)", file=sys.stderr, flush=True)
+
+
+class CodeCache:
+    """Addresses of compiled kernels: from memory, else from disk, else compiled and stored. Thread-safe.
+
+    Parameters
+    ----------
+    directory : the cache's folder; by default :func:`cache_directory`.
+    progress : called before each compilation; by default a line on stderr when it takes long.
+    """
+
+    def __init__(self, directory: Path | None = None, progress: Progress | None = None) -> None:
+        self.progress: Progress = Announcement() if progress is None else progress
+        self._root = cache_directory() if directory is None else directory
+        self._lock = threading.RLock()
+        self._addresses: dict[str, int] = {}
+
+    @cached_property
+    def directory(self) -> Path:
+        """The folder of the present key."""
+        return self._root / cache_key()
+
+    @cached_property
+    def _engine(self) -> llvm.ExecutionEngine:
+        return llvm.create_mcjit_compiler(llvm.parse_assembly(""), create_target())
+
+    def addresses(self, kernels: Iterable[str]) -> list[int]:
+        """Return the addresses of kernels, loading or compiling those that are new."""
+        kernels = list(kernels)
+        with self._lock:
+            missing = [name for name in dict.fromkeys(kernels) if name not in self._addresses]
+            absent = [name for name in missing if not self._load(name)]
+            for done, name in enumerate(absent):
+                self._compile(name, done, len(absent))
+            return [self._addresses[name] for name in kernels]
+
+    def address(self, kernel: str) -> int:
+        """Return the address of one kernel."""
+        known = self._addresses.get(kernel)
+        return self.addresses([kernel])[0] if known is None else known
+
+    def _load(self, kernel: str) -> bool:
+        code = read_object(self.directory / kernel)
+        if code is not None:
+            self._link(kernel, code)
+        return code is not None
+
+    def _compile(self, kernel: str, done: int, total: int) -> None:
+        self.progress(kernel, done, total)
+        from .compiler import compile_kernel  # imports numba
+
+        code = compile_kernel(kernel, create_target())
+        self._link(kernel, code)
+        write_object(self.directory / kernel, code)
+
+    def _link(self, kernel: str, code: bytes) -> None:
+        # LLVM does not check what it is given, and crashes on rubbish: the file's checksum stands before this.
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        address = self._engine.get_function_address(entry_point(kernel))
+        if not address:
+            raise RuntimeError(f"kernel {kernel}: its object code has no entry point")
+        self._addresses[kernel] = address
+
+
+def entry_point(kernel: str) -> str:
+    """Return the symbol of a kernel in its object code."""
+    return f"q31_{kernel}"
+
+
+def create_target() -> llvm.TargetMachine:
+    """Return LLVM's description of this CPU, or of the one that numba's settings name."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name(),
+        features=os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+def read_object(path: Path) -> bytes | None:
+    """Read a cached kernel's object code; None where the file is absent, damaged or not to be trusted."""
+    try:
+        with path.open("rb") as file:
+            if not _trusted(os.fstat(file.fileno())):
+                return None
+            data = file.read()
+    except OSError:
+        return None
+    head, digest, code = data[: len(_MAGIC)], data[len(_MAGIC) : len(_MAGIC) + 32], data[len(_MAGIC) + 32 :]
+    return code if head == _MAGIC and digest == hashlib.sha256(code).digest() else None
+
+
+def write_object(path: Path, code: bytes) -> bool:
+    """Store a kernel's object code in one step, so that no process reads half of it; False where it cannot."""
+    temporary = None
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(_MAGIC + hashlib.sha256(code).digest() + code)
+        os.replace(temporary, path)
+    except OSError:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+        return False
+    return True
+
+
+def _trusted(status: os.stat_result) -> bool:
+    """Whether a file holds code that only this user or the system's owner could have put there."""
+    if not hasattr(os, "getuid"):
+        return True
+    writable_by_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid in (os.getuid(), 0) and not writable_by_others

@@ -1,0 +1,102 @@
+"""What every compiled kernel is written with: views of raw addresses and the decorator of their helpers.
+
+A view is a bare pointer: ``view[i]`` is one load or store, without bounds or negative indices. The size is
+what the kernel may touch; compiled code ignores it, and the uncompiled kernels (``Q31_JIT=0``) get a NumPy
+array of exactly that size, which raises IndexError where a kernel runs past it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from . import INTERPRETED
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Decorate a function that kernels call: compiled with them and always inlined."""
+    if INTERPRETED:
+        return function
+    return njit(error_model="numpy", nogil=True, boundscheck=False, forceinline=True)(function)
+
+
+def _define_view(element: Any, dtype: Any) -> Any:
+    if INTERPRETED:
+        return lambda address, size: _array(int(address), int(size), dtype)
+
+    @intrinsic
+    def view(typing_context: Any, address: Any, size: Any) -> Any:
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(element)(types.int64, types.int64), generate
+
+    return view
+
+
+def _array(address: int, size: int, dtype: Any) -> np.ndarray:
+    return np.frombuffer((ctypes.c_uint8 * (size * np.dtype(dtype).itemsize)).from_address(address), dtype)
+
+
+int8_view = _define_view(types.int8, np.int8)
+uint8_view = _define_view(types.uint8, np.uint8)
+int16_view = _define_view(types.int16, np.int16)
+uint16_view = _define_view(types.uint16, np.uint16)
+int32_view = _define_view(types.int32, np.int32)
+int64_view = _define_view(types.int64, np.int64)
+float32_view = _define_view(types.float32, np.float32)
+float64_view = _define_view(types.float64, np.float64)
+
+
+@intrinsic
+def _read_block(typing_context: Any, block: Any, fields: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        offsets = [ir.Constant(ir.IntType(64), i) for i in range(len(fields))]
+        values = [builder.load(builder.gep(pointer, [offset], inbounds=True)) for offset in offsets]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    return types.NamedUniTuple(types.int64, len(fields), fields.instance_class)(types.int64, fields), generate
+
+
+@intrinsic
+def _float_field(typing_context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+@intrinsic
+def _call_kernel(typing_context: Any, kernel: Any, block: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        kernel_type = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
+        builder.call(builder.inttoptr(arguments[0], kernel_type.as_pointer()), [arguments[1]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+def _read_block_as_python(block: Any, fields: Any) -> Any:
+    return type(fields)(*_array(block, len(fields), np.int64).tolist())
+
+
+def _float_field_as_python(bits: Any) -> Any:
+    return struct.unpack("<d", struct.pack("<q", int(bits)))[0]
+
+
+read_block: Any = _read_block_as_python if INTERPRETED else _read_block
+"""Read a parameter block: a named tuple like the second argument (from :func:`.layouts.fields`) with the values."""
+
+float_field: Any = _float_field_as_python if INTERPRETED else _float_field
+"""Return the float64 whose bits are an int64 field of a block."""
+
+call_kernel: Any = _call_kernel
+"""Call the kernel at one address with the parameter block at another (compiled only)."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .types import TensorType
+from .types import DimensionType, TensorType
 
 
 @dataclass(frozen=True)
 class BlockwiseQuantization:
-    """Blockwise quantization: scales and zero points live in tensors of their own."""
+    """Blockwise quantization: scales and zero points live in tensors of their own.
+
+    ``scales`` and ``zero_points`` are tensor indices; ``zero_points`` is -1 where all of them are 0.
+    """
 
     scales: int
     zero_points: int
@@ -22,11 +25,22 @@ class BlockwiseQuantization:
 
 
 @dataclass(frozen=True)
+class MultiAxisQuantization:
+    """Quantization along several dimensions; as :class:`BlockwiseQuantization`, ``block_size`` 0 without blocks."""
+
+    scales: int
+    zero_points: int
+    block_size: int
+    quantized_dimensions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Quantization:
     """Quantization parameters: ``real = scale * (quantized - zero_point)``.
 
     One scale means per-tensor; several mean per-channel along ``quantized_dimension``; none means
-    that the tensor is not quantized. Scales are float32 values held as Python floats.
+    that the tensor is not quantized. Scales are float32 values held as Python floats. Of ``custom``,
+    ``blockwise`` and ``multi_axis`` at most one is there; it then stands in place of the other fields.
     """
 
     scale: tuple[float, ...] = ()
@@ -36,16 +50,23 @@ class Quantization:
     max: tuple[float, ...] = ()
     custom: bytes | None = None
     blockwise: BlockwiseQuantization | None = None
+    multi_axis: MultiAxisQuantization | None = None
 
 
 @dataclass(frozen=True)
 class DimensionMetadata:
-    """How one dimension of a sparse tensor is stored."""
+    """How one dimension of a sparse tensor is stored.
 
-    format: int
+    ``segments_type`` and ``indices_type`` say which vector of the schema's union holds the numbers:
+    1 is Int32Vector, 2 is Uint16Vector, 3 is Uint8Vector.
+    """
+
+    format: DimensionType
     dense_size: int = 0
     array_segments: tuple[int, ...] | None = None
     array_indices: tuple[int, ...] | None = None
+    segments_type: int = 1
+    indices_type: int = 1
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,11 @@ class VariantSubType:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a subgraph. ``shape_signature`` has -1 where the size is free; None where the file has none."""
+    """A tensor of a subgraph.
+
+    ``shape_signature`` has -1 where the size is free; None where the file has none. ``buffer`` 0 means no data.
+    ``external_buffer`` is the id of an :class:`ExternalBuffer`, 0 for none.
+    """
 
     name: str
     type: TensorType
@@ -80,6 +105,7 @@ class Tensor:
     has_rank: bool = False
     sparsity: Sparsity | None = None
     variant_tensors: tuple[VariantSubType, ...] = ()
+    external_buffer: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,7 @@ class Operator:
 
     ``inputs`` and ``outputs`` are tensor indices; -1 marks an optional input left out.
     ``options`` is the decoded options dataclass of :mod:`q31.schema.options`, or None.
+    ``large_custom_options``: the custom options are stored outside the flatbuffer.
     """
 
     name: str
@@ -100,6 +127,7 @@ class Operator:
     intermediates: tuple[int, ...] = ()
     mutating_variable_inputs: tuple[bool, ...] = ()
     debug_metadata_index: int = -1
+    large_custom_options: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,15 +162,39 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Buffer:
-    """Raw bytes as a read-only view into the file (zero-copy). ``external``: stored outside the flatbuffer."""
+    """Raw bytes as a read-only view into the file (zero-copy).
+
+    ``external``: stored outside the flatbuffer, by offset and size. ``explicitly_empty``: no bytes, but the file
+    has the vector; LiteRT takes a tensor of such a buffer for a constant, and a tensor of a buffer without the
+    vector for an activation.
+    """
 
     data: memoryview = field(default_factory=lambda: memoryview(b""))
     external: bool = False
+    explicitly_empty: bool = False
+
+
+@dataclass(frozen=True)
+class ExternalBufferGroup:
+    """A file, beside the model, that holds external buffers."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ExternalBuffer:
+    """A slice of another file. Tensors refer to it by ``id``; ``group`` is an index of an external buffer group."""
+
+    id: int
+    group: int
+    offset: int
+    length: int
+    packing: str = ""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole model."""
+    """A whole model. ``buffers[0]`` is the empty buffer that stands for no data."""
 
     subgraphs: tuple[Subgraph, ...]
     buffers: tuple[Buffer, ...]
@@ -150,3 +202,6 @@ class Graph:
     version: int = 3
     signatures: tuple[Signature, ...] = ()
     metadata: tuple[Metadata, ...] = ()
+    metadata_buffer: tuple[int, ...] = ()
+    external_buffer_groups: tuple[ExternalBufferGroup, ...] = ()
+    external_buffers: tuple[ExternalBuffer, ...] = ()

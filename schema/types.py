@@ -31,6 +31,8 @@ class TensorType(IntEnum):
     BFLOAT16 = 18
     INT2 = 19
     UINT4 = 20
+    FLOAT8_E4M3FN = 21
+    FLOAT8_E5M2 = 22
 
 
 class Padding(IntEnum):
@@ -49,6 +51,105 @@ class ActivationFunctionType(IntEnum):
     RELU6 = 3
     TANH = 4
     SIGN_BIT = 5
+
+
+class MirrorPadMode(IntEnum):
+    """Whether MIRROR_PAD repeats the border element (SYMMETRIC) or not (REFLECT)."""
+
+    REFLECT = 0
+    SYMMETRIC = 1
+
+
+class FullyConnectedOptionsWeightsFormat(IntEnum):
+    """Memory layout of the weights of FULLY_CONNECTED."""
+
+    DEFAULT = 0
+    SHUFFLED4x16INT8 = 1
+
+
+class LSTMKernelType(IntEnum):
+    """FULL has peepholes and projection; BASIC is the plain cell."""
+
+    FULL = 0
+    BASIC = 1
+
+
+class CombinerType(IntEnum):
+    """How EMBEDDING_LOOKUP_SPARSE combines rows."""
+
+    SUM = 0
+    MEAN = 1
+    SQRTN = 2
+
+
+class LSHProjectionType(IntEnum):
+    """Output form of LSH_PROJECTION."""
+
+    UNKNOWN = 0
+    SPARSE = 1
+    DENSE = 2
+
+
+class DimensionType(IntEnum):
+    """Storage of one dimension of a sparse tensor."""
+
+    DENSE = 0
+    SPARSE_CSR = 1
+
+
+class CustomOptionsFormat(IntEnum):
+    """Encoding of custom options."""
+
+    FLEXBUFFERS = 0
+
+
+class ReduceWindowFunction(IntEnum):
+    """Reduction of REDUCE_WINDOW."""
+
+    UNSUPPORTED = 0
+    ADD = 1
+    MUL = 2
+    MINIMUM = 3
+    MAXIMUM = 4
+    ALL = 5
+    ANY = 6
+
+
+class RngAlgorithm(IntEnum):
+    """Generator of STABLEHLO_RNG_BIT_GENERATOR."""
+
+    DEFAULT = 0
+    PHILOX = 1
+    THREEFRY = 2
+
+
+class StablehloPrecisionConfig(IntEnum):
+    """Precision asked of STABLEHLO_DOT_GENERAL and STABLEHLO_CONVOLUTION."""
+
+    DEFAULT = 0
+    HIGH = 1
+    HIGHEST = 2
+
+
+class StablehloComparisonDirection(IntEnum):
+    """Comparison of STABLEHLO_COMPARE."""
+
+    EQ = 0
+    NE = 1
+    GE = 2
+    GT = 3
+    LE = 4
+    LT = 5
+
+
+class StablehloComparisonType(IntEnum):
+    """How STABLEHLO_COMPARE orders its elements."""
+
+    NOTYPE = 0
+    FLOAT = 1
+    FLOAT_TOTAL_ORDER = 2
+    SIGNED = 3
+    UNSIGNED = 4
 
 
 _DTYPES: dict[TensorType, type] = {
@@ -72,7 +173,14 @@ _DTYPES: dict[TensorType, type] = {
     TensorType.UINT4: np.uint8,
 }
 
-_BITS: dict[TensorType, int] = {TensorType.INT4: 4, TensorType.UINT4: 4, TensorType.INT2: 2, TensorType.BFLOAT16: 16}
+_BITS: dict[TensorType, int] = {
+    TensorType.INT4: 4,
+    TensorType.UINT4: 4,
+    TensorType.INT2: 2,
+    TensorType.BFLOAT16: 16,
+    TensorType.FLOAT8_E4M3FN: 8,
+    TensorType.FLOAT8_E5M2: 8,
+}
 
 
 def numpy_dtype(tensor_type: TensorType) -> np.dtype:
@@ -81,7 +189,7 @@ def numpy_dtype(tensor_type: TensorType) -> np.dtype:
     Raises
     ------
     KeyError
-        For types without a NumPy equivalent (RESOURCE, VARIANT, BFLOAT16).
+        For types without a NumPy equivalent (RESOURCE, VARIANT, BFLOAT16, the FLOAT8 types).
     """
     return np.dtype(_DTYPES[tensor_type])
 

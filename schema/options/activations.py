@@ -1,0 +1,54 @@
+"""Options tables of activations and normalizations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..types import ActivationFunctionType
+from .base import Float32, Int32, NoOptions, Options
+
+
+@dataclass(frozen=True)
+class SoftmaxOptions(Options):
+    """Options of SOFTMAX."""
+
+    beta: Float32 = 0.0
+
+
+class LogSoftmaxOptions(NoOptions):
+    """Options of LOG_SOFTMAX."""
+
+
+@dataclass(frozen=True)
+class LeakyReluOptions(Options):
+    """Options of LEAKY_RELU."""
+
+    alpha: Float32 = 0.0
+
+
+class HardSwishOptions(NoOptions):
+    """Options of HARD_SWISH."""
+
+
+@dataclass(frozen=True)
+class GeluOptions(Options):
+    """Options of GELU."""
+
+    approximate: bool = False
+
+
+@dataclass(frozen=True)
+class L2NormOptions(Options):
+    """Options of L2_NORMALIZATION."""
+
+    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
+
+
+@dataclass(frozen=True)
+class LocalResponseNormalizationOptions(Options):
+    """Options of LOCAL_RESPONSE_NORMALIZATION."""
+
+    radius: Int32 = 0
+    bias: Float32 = 0.0
+    alpha: Float32 = 0.0
+    beta: Float32 = 0.0

@@ -39,13 +39,11 @@ class Interpreter:
     Raises
     ------
     ModelError
-        Where the file is malformed.
+        Where the file cannot be opened or is malformed.
     UnsupportedOperatorError
         Where an operator has no kernel.
     InputError
         Where neither or both of path and content are given, or an option is wrong.
-    OSError
-        Where the file cannot be read. (LiteRT raises ValueError.)
     """
 
     def __init__(
@@ -59,9 +57,9 @@ class Interpreter:
     ) -> None:
         if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
             raise InputError(f"num_threads: expected a positive integer, got {num_threads!r}")
-        if (model_path is None) == (model_content is None):
+        if bool(model_path) == bool(model_content):
             raise InputError("give either model_path or model_content" + (", not both" if model_path else ""))
-        source = model_path if model_content is None else model_content
+        source = model_content or model_path
         assert source is not None
         graph, self._content = open_model(source)
         if not graph.subgraphs:
@@ -79,6 +77,10 @@ class Interpreter:
     def model_sha256(self) -> str:
         """SHA-256 of the model's bytes, in hexadecimal."""
         return sha256(self._content)
+
+    def num_subgraphs(self) -> int:
+        """Return how many subgraphs the model has."""
+        return len(self._runtime.graph.subgraphs)
 
     # Tensors
 

@@ -79,11 +79,9 @@ def load(
     Raises
     ------
     ModelError
-        Where the file is malformed; says where, and what was expected.
+        Where the file cannot be opened or is malformed; says where, and what was expected.
     UnsupportedOperatorError
         Where an operator has no kernel; says which, and what is supported.
-    OSError
-        Where the file cannot be read.
     """
     return Model(model, profile=profile, backend=backend, num_threads=num_threads)
 

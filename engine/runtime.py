@@ -5,25 +5,31 @@ What :class:`~q31.Interpreter` and its signature runners do, they do through thi
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from ..kernels.operator import Shape
 from ..schema import InputError, StateError, Subgraph, Tensor, TensorType
+from ..schema.constants import constant_array
 from .details import tensor_details
 from .program import Program
 from .session import Session
 
 
 class Runtime:
-    """Holds at most one program for each subgraph; resizing an input discards that subgraph's program."""
+    """Holds at most one program for each subgraph.
+
+    Resizing an input makes the program outdated: it can still be read from, but not run, until ``allocate``.
+    """
 
     def __init__(self, session: Session) -> None:
         self.graph = session.graph
         self._session = session
         self._programs: dict[int, Program] = {}
         self._resized: dict[int, dict[int, Shape]] = {}
+        self._outdated: set[int] = set()
 
     def subgraph(self, subgraph_index: int) -> Subgraph:
         """Return a subgraph, or raise InputError where there is none of that index."""
@@ -34,25 +40,30 @@ class Runtime:
     def tensor(self, index: int, subgraph_index: int = 0) -> Tensor:
         """Return a tensor's description from the file, or raise InputError where there is none of that index."""
         tensors = self.subgraph(subgraph_index).tensors
-        if not 0 <= int(index) < len(tensors):
+        if not 0 <= operator.index(index) < len(tensors):
             raise InputError(f"tensor index {index}: expected 0 to {len(tensors) - 1}")
-        return tensors[int(index)]
+        return tensors[index]
 
     def details(self, index: int, subgraph_index: int = 0) -> dict[str, Any]:
         """Describe a tensor as LiteRT does."""
         tensor = self.tensor(index, subgraph_index)
         shape = self._resized.get(subgraph_index, {}).get(index)
         program = self._programs.get(subgraph_index)
-        if program is not None:
+        if program is not None and shape is None:
             array = program.array(index)
             shape = program.preparation.shapes[index] if array is None else array.shape
         return tensor_details(int(index), tensor, shape)
 
     def memory(self, index: int, subgraph_index: int = 0) -> np.ndarray:
-        """Return a tensor's own memory, or raise StateError where it has none yet."""
+        """Return a tensor's own memory, or raise StateError where it has none yet. Constants always have."""
         tensor = self.tensor(index, subgraph_index)
         program = self._programs.get(subgraph_index)
-        array = None if program is None else program.array(int(index))
+        if program is None:
+            array = None if tensor.is_variable else constant_array(self.graph, subgraph_index, index)
+        elif subgraph_index in self._outdated and index in self._resized[subgraph_index]:
+            array, program = None, None
+        else:
+            array = program.array(index)
         if array is None:
             todo = "call allocate_tensors() first" if program is None else "it is not computed yet; call invoke()"
             raise StateError(f"tensor {index} ({tensor.name!r}) has no data: {todo}")
@@ -79,8 +90,11 @@ class Runtime:
     def resize(self, index: int, size: Any, subgraph_index: int = 0, strict: bool = False) -> None:
         """Give an input another shape; ``allocate`` must be called before the subgraph runs again."""
         tensor = self.tensor(index, subgraph_index)
-        shape = tuple(int(dimension) for dimension in np.asarray(size).reshape(-1))
         name = f"tensor {index} ({tensor.name!r})"
+        sizes = np.array(size, np.int32)
+        if sizes.ndim != 1:
+            raise InputError(f"{name}: expected a shape as a list of sizes, got {size!r}")
+        shape = tuple(sizes.tolist())
         if any(dimension < 0 for dimension in shape):
             raise InputError(f"{name}: a shape has no negative sizes, got {list(shape)}")
         if index not in self.graph.subgraphs[subgraph_index].inputs:
@@ -91,18 +105,19 @@ class Runtime:
         resized = self._resized.setdefault(subgraph_index, {})
         if resized.get(index, tensor.shape) != shape:
             resized[index] = shape
-            self._programs.pop(subgraph_index, None)
+            self._outdated.add(subgraph_index)
 
     def allocate(self, subgraph_index: int = 0) -> None:
         """Prepare a subgraph for its current input shapes, unless it is."""
-        if subgraph_index not in self._programs:
+        if subgraph_index not in self._programs or subgraph_index in self._outdated:
             resized = self._resized.get(subgraph_index)
             self._programs[subgraph_index] = self._session.program(subgraph_index, resized)
+            self._outdated.discard(subgraph_index)
 
     def invoke(self, subgraph_index: int = 0) -> None:
         """Run a subgraph on what its input tensors hold."""
         program = self._programs.get(subgraph_index)
-        if program is None:
+        if program is None or subgraph_index in self._outdated:
             raise StateError("the model is not ready to run: call allocate_tensors() first")
         program.run()
 

@@ -21,16 +21,19 @@ def open_model(model: str | os.PathLike[str] | bytes | bytearray | memoryview) -
     Raises
     ------
     ModelError
-        Where the bytes are not a well-formed model.
-    OSError
-        Where the file cannot be read.
+        Where the file cannot be opened, or its bytes are not a well-formed model.
+    InputError
+        Where ``model`` is neither a path nor bytes.
     """
     if isinstance(model, (bytes, bytearray, memoryview)):
         content = memoryview(model)
         return read(content), content
     if not isinstance(model, (str, os.PathLike)):
         raise InputError(f"a model is given by its path or its bytes, not as {type(model).__name__}")
-    content = read_file(model)
+    try:
+        content = read_file(model)
+    except OSError as error:
+        raise ModelError(f"cannot open {os.fspath(model)!r}: {error.strerror or error}") from None
     try:
         return read(content), content
     except ModelError as error:

@@ -1,29 +1,27 @@
 """The error classes of q31, all derived from :class:`Error`.
 
-Where LiteRT's interpreter raises ``ValueError`` or ``RuntimeError`` for the same
-mistake, the class here derives from that one too, so that code written for LiteRT
-catches what it caught before. LiteRT raises ``ValueError`` for a bad file and
-``RuntimeError`` when the same file fails later, in ``allocate_tensors``; so some derive from both.
+LiteRT raises ``ValueError`` for some mistakes and ``RuntimeError`` for others, and for a bad model either,
+depending on when it notices. Every error here is both, so code written for LiteRT catches what it caught before.
 """
 
 from __future__ import annotations
 
 
-class Error(Exception):
+class Error(ValueError, RuntimeError):
     """Base of every error that q31 raises on purpose."""
 
 
-class ModelError(Error, ValueError, RuntimeError):
+class ModelError(Error):
     """The model is malformed: the message says where, what is there and what was expected."""
 
 
-class UnsupportedOperatorError(Error, ValueError, RuntimeError):
+class UnsupportedOperatorError(Error):
     """An operator, version or combination of data types that q31 does not implement."""
 
 
-class InputError(Error, ValueError):
+class InputError(Error):
     """A value given to a model does not fit: name, expected and given shape and data type."""
 
 
-class StateError(Error, RuntimeError, ValueError):
+class StateError(Error):
     """A call came in the wrong order, for example ``invoke`` before ``allocate_tensors``."""

@@ -180,7 +180,9 @@ class Program:
                 rows.clear()
 
         if self.instructions:
-            from .machine import Stretch, kernel_address  # imports the compiled back end
+            from .machine import Stretch, kernel_address, load_kernels  # imports the compiled back end
+
+            load_kernels(sorted({instruction.kernel for instruction in self.instructions.values()}))
         for operator in self.preparation.operators:
             if operator.folded or self._is_alias(operator):
                 continue

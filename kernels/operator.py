@@ -127,6 +127,13 @@ class Prepared:
 
     output_shapes: tuple[Shape | None, ...]
 
+    @property
+    def output_shape(self) -> Shape:
+        """The first output's shape, where it is known."""
+        shape = self.output_shapes[0]
+        assert shape is not None, "this operator's output shape depends on values"
+        return shape
+
 
 @dataclass(frozen=True)
 class Input:

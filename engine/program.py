@@ -6,6 +6,7 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Program:
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
         self.arena_size = self._allocate(preserve_all)
-        self.instructions: Mapping[int, Instruction] = self._lower() if compiled else {}
+        self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
         self._binder = Binder(self._compiled_memory, self._allocate_scratch())
         self._steps: list[Step] = self._build_steps()
         self.reset_variables()
@@ -145,7 +146,7 @@ class Program:
         return size
 
     def _allocate_scratch(self) -> np.ndarray:
-        return aligned_empty(max(map(scratch_size, self.instructions.values()), default=0) + _SLACK)
+        return aligned_empty(max(map(scratch_size, chain(*self.instructions.values())), default=0) + _SLACK)
 
     def _compiled_memory(self, index: int) -> np.ndarray:
         array = self._arrays[index]
@@ -155,15 +156,15 @@ class Program:
 
     # Steps
 
-    def _lower(self) -> dict[int, Instruction]:
-        instructions = {}
+    def _lower(self) -> dict[int, tuple[Instruction, ...]]:
+        instructions: dict[int, tuple[Instruction, ...]] = {}
         for operator in self.preparation.operators:
             lower = operator.kernel.lower
             if lower is None or operator.folded or operator.node is None or not self._has_memory(operator):
                 continue
-            instruction = lower(operator.prepared, operator.node)
-            if instruction is not None:
-                instructions[operator.index] = instruction
+            lowered = lower(operator.prepared, operator.node)
+            if lowered is not None:
+                instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)
         return instructions
 
     def _has_memory(self, operator: PreparedOperator) -> bool:
@@ -182,15 +183,14 @@ class Program:
         if self.instructions:
             from .machine import Stretch, kernel_address, load_kernels  # imports the compiled back end
 
-            load_kernels(sorted({instruction.kernel for instruction in self.instructions.values()}))
+            load_kernels(sorted({instruction.kernel for instruction in chain(*self.instructions.values())}))
         for operator in self.preparation.operators:
             if operator.folded or self._is_alias(operator):
                 continue
-            instruction = self.instructions.get(operator.index)
-            if instruction is None:
+            if operator.index not in self.instructions:
                 close_stretch()
                 steps.append(self._evaluation(operator))
-            else:
+            for instruction in self.instructions.get(operator.index, ()):
                 block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
                 rows.append((kernel_address(instruction.kernel), block))
         close_stretch()

@@ -7,7 +7,7 @@ An operator is a module with three functions, bound together in a :class:`Kernel
 ``evaluate(prepared, *arrays) -> array or tuple of arrays``
     The readable NumPy specification, bit-exact. ``arrays`` are the node's inputs in order, constants included,
     ``None`` where an optional input is left out.
-``lower(prepared, node) -> Instruction or None``
+``lower(prepared, node) -> Instruction, a tuple of them, or None``
     The same for the compiled engine, for the operators that cost time. ``None``: this node stays with ``evaluate``.
 
 Kernels see no graph, no bytes of a file and no interpreter.
@@ -174,6 +174,7 @@ class Instruction:
 
 
 Evaluated: TypeAlias = "np.ndarray | tuple[np.ndarray, ...]"
+Lowered: TypeAlias = "Instruction | tuple[Instruction, ...] | None"
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Kernel:
     types: tuple[TensorType, ...]
     prepare: Callable[[Node, Profile], Any]
     evaluate: Callable[..., Evaluated]
-    lower: Callable[[Any, Node], Instruction | None] | None = None
+    lower: Callable[[Any, Node], Lowered] | None = None
     values: tuple[int, ...] = ()
     shape_only: bool = False
     aliases: bool = False

@@ -111,7 +111,11 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
     if os.environ.get(KEEP_LAST):
         save("last", case, "the last case begun before the process ended")
     expected = oracle.run(case.model, case.inputs)
-    got = {backend: run(case, backend) for backend in BACKENDS}
+    try:
+        got = {backend: run(case, backend) for backend in BACKENDS}
+    except Exception as error:
+        save(name, case, f"not an error raised on purpose: {error!r}")
+        raise
     problem = _problem(expected, got)
     if problem and isinstance(expected, Answer):
         # Memory that LiteRT left unwritten, or an earlier model spoiled, is no answer: ask a fresh process.

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -83,12 +83,19 @@ def _content(operand: Operand) -> bytes:
 class Case:
     """A model and the arrays for its inputs (in the subgraph's order).
 
-    ``inputs`` of another shape than the graph's make both sides resize before they allocate.
+    ``inputs`` of another shape than the graph's make both sides resize before they allocate. ``more`` holds the inputs
+    of further invokes of the same interpreter, of the same shapes.
     """
 
     graph: Graph
     inputs: tuple[np.ndarray, ...]
     note: str = ""
+    more: tuple[tuple[np.ndarray, ...], ...] = ()
+
+    @property
+    def runs(self) -> tuple[tuple[np.ndarray, ...], ...]:
+        """The inputs of every invoke."""
+        return (self.inputs, *self.more)
 
     @cached_property
     def model(self) -> bytes:
@@ -104,7 +111,8 @@ class Case:
             lines.append(f"  {operator.name} version {operator.version} {operator.options}")
             lines += [f"    in  {_describe(self.graph, subgraph, index)}" for index in operator.inputs]
             lines += [f"    out {_describe(self.graph, subgraph, index)}" for index in operator.outputs]
-        lines += [f"  given {_summary(array)}" for array in self.inputs]
+        for number, arrays in enumerate(self.runs):
+            lines += [f"  given {_summary(array)}" + (f" (invoke {number})" if self.more else "") for array in arrays]
         return "\n".join(lines)
 
 
@@ -146,22 +154,47 @@ def single_operator(
     ----------
     name, options, version : as in the schema: ``"CONV_2D"``, a dataclass of ``q31.schema.options`` or None.
     inputs : the operator's inputs in order; None where an optional one is left out. Those without a value are the
-        inputs of the model.
+        inputs of the model. To read one tensor twice, give two operands: each is a tensor of its own.
     outputs : the operator's outputs.
     arrays : a value for each input of the model.
     """
+    # Copies, so that an operand listed twice is two tensors.
+    given = [None if operand is None else replace(operand) for operand in inputs]
+    outputs = [replace(operand) for operand in outputs]
+    sources = [
+        operand for operand in given if operand is not None and operand.value is None and not operand.is_variable
+    ]
+    return network([(name, version, options, given, outputs)], sources, outputs, [arrays], note=note)
+
+
+def network(
+    operators: Sequence[tuple[str, int, Any, Sequence[Operand | None], Sequence[Operand]]],
+    inputs: Sequence[Operand],
+    outputs: Sequence[Operand],
+    runs: Sequence[Sequence[np.ndarray]],
+    *,
+    note: str = "",
+) -> Case:
+    """Build a model of several operators: (name, version, options, inputs, outputs), in execution order.
+
+    An operand is one tensor, however often it is read; the same object stands for it wherever it appears.
+    ``runs`` has a value for each input of the model, for each invoke.
+    """
     buffers = [Buffer()]
     tensors: list[Tensor] = []
+    indices: dict[int, int] = {}
 
-    def add(operand: Operand | None, label: str) -> int:
+    def add(operand: Operand | None) -> int:
         if operand is None:
             return -1
+        if id(operand) in indices:
+            return indices[id(operand)]
         buffer = 0
         if operand.value is not None:
             buffer = len(buffers)
             buffers.append(Buffer(memoryview(_content(operand))))
         item = Tensor(
-            name=label,
+            name=f"tensor{len(tensors)}",
             type=operand.type,
             shape=operand.shape,
             buffer=buffer,
@@ -170,15 +203,14 @@ def single_operator(
             is_variable=operand.is_variable,
         )
         tensors.append(item)
+        indices[id(operand)] = len(tensors) - 1
         return len(tensors) - 1
 
-    sources = tuple(add(operand, f"input{number}") for number, operand in enumerate(inputs))
-    targets = tuple(add(operand, f"output{number}") for number, operand in enumerate(outputs))
-    given = tuple(
-        index
-        for index, operand in zip(sources, inputs, strict=True)
-        if operand is not None and operand.value is None and not operand.is_variable
+    given = tuple(add(operand) for operand in inputs)
+    built = tuple(
+        Operator(name, version, tuple(map(add, sources)), tuple(map(add, targets)), options)
+        for name, version, options, sources, targets in operators
     )
-    operator = Operator(name=name, version=version, inputs=sources, outputs=targets, options=options)
-    subgraph = Subgraph("main", tuple(tensors), (operator,), given, targets)
-    return Case(Graph((subgraph,), tuple(buffers)), tuple(arrays), note)
+    subgraph = Subgraph("main", tuple(tensors), built, given, tuple(add(operand) for operand in outputs))
+    first, *more = (tuple(arrays) for arrays in runs)
+    return Case(Graph((subgraph,), tuple(buffers)), first, note, tuple(more))

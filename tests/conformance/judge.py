@@ -13,7 +13,7 @@ import numpy as np
 import q31
 
 from .case import Case
-from .oracle import Abort, Answer, Oracle, Refusal
+from .oracle import Answer, Oracle, Refusal, Result
 
 FAILURES = Path(__file__).with_name("failures")
 BACKENDS = ("numpy", "numba")
@@ -54,7 +54,10 @@ def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> str:
 
 
 def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
-    """Run a case in q31; an error that q31 raises on purpose is an answer too, any other exception is not caught."""
+    """Run a case in q31 and return the outputs of every invoke, one after the other.
+
+    An error that q31 raises on purpose is an answer too; any other exception is not caught.
+    """
     try:
         interpreter = q31.Interpreter(model_content=case.model, backend=backend)
         details = interpreter.get_input_details()
@@ -62,12 +65,21 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
             if tuple(detail["shape"]) != array.shape:
                 interpreter.resize_tensor_input(detail["index"], array.shape)
         interpreter.allocate_tensors()
-        for detail, array in zip(details, case.inputs, strict=True):
-            interpreter.set_tensor(detail["index"], array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        outputs = []
+        for arrays in case.runs:
+            for detail, array in zip(details, arrays, strict=True):
+                interpreter.set_tensor(detail["index"], array)
+            interpreter.invoke()
+            outputs += [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+        return outputs
     except q31.Error as error:
         return error
+
+
+def ask(oracle: Oracle, case: Case) -> Result:
+    """Run a case in the oracle; an answer has the outputs of every invoke, one after the other."""
+    answer = oracle.run_many(case.model, case.runs)
+    return Answer([[output for outputs in answer.runs for output in outputs]]) if isinstance(answer, Answer) else answer
 
 
 @dataclass
@@ -97,7 +109,8 @@ def save(name: str, case: Case, message: str) -> Path:
     stem = re.sub(r"[^A-Za-z0-9_]+", "_", name)
     model = FAILURES / f"{stem}.tflite"
     model.write_bytes(case.model)
-    np.savez(FAILURES / f"{stem}.npz", *case.inputs)
+    arrays = {f"in{i}_{k}": array for k, run in enumerate(case.runs) for i, array in enumerate(run)}
+    np.savez(FAILURES / f"{stem}.npz", **arrays)
     digest = hashlib.sha256(case.model).hexdigest()
     (FAILURES / f"{stem}.txt").write_text(
         f"{name}\n{message}\n\n{case!r}\n\nmodel sha256 {digest}\n"
@@ -110,7 +123,7 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
     """Hold one case three ways; on a difference save the case and raise AssertionError."""
     if os.environ.get(KEEP_LAST):
         save("last", case, "the last case begun before the process ended")
-    expected = oracle.run(case.model, case.inputs)
+    expected = ask(oracle, case)
     try:
         got = {backend: run(case, backend) for backend in BACKENDS}
     except Exception as error:
@@ -120,7 +133,7 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
     if problem and isinstance(expected, Answer):
         # Memory that LiteRT left unwritten, or an earlier model spoiled, is no answer: ask a fresh process.
         oracle.close()
-        again = oracle.run(case.model, case.inputs)
+        again = ask(oracle, case)
         if not isinstance(again, Answer) or compare(expected.outputs, again.outputs):
             expected, problem = Refusal("unsteady", "another process gives other bits"), _problem(None, got)
     if problem:
@@ -132,7 +145,7 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
         tally.no_answer(str(expected))
 
 
-def _problem(expected: Answer | Refusal | Abort | None, got: dict[str, list[np.ndarray] | q31.Error]) -> str:
+def _problem(expected: Result | None, got: dict[str, list[np.ndarray] | q31.Error]) -> str:
     readable, compiled = got["numpy"], got["numba"]
     if isinstance(readable, q31.Error) or isinstance(compiled, q31.Error):
         if isinstance(expected, Answer):

@@ -10,7 +10,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from conformance.case import Case
-from conformance.judge import BACKENDS, compare, run
+from conformance.judge import BACKENDS, ask, compare, run
 from conformance.oracle import Answer, Oracle
 from q31.schema import read
 
@@ -18,13 +18,15 @@ from q31.schema import read
 def main() -> None:
     model = Path(sys.argv[1])
     with np.load(model.with_suffix(".npz")) as saved:
-        inputs = tuple(saved[name] for name in saved.files)
-    case = Case(read(model.read_bytes()), inputs)
+        count = sum(name.endswith("_0") for name in saved.files)
+        runs = [tuple(saved[f"in{i}_{k}"] for i in range(count)) for k in range(len(saved.files) // max(count, 1))]
+    first, *more = runs or [()]
+    case = Case(read(model.read_bytes()), first, more=tuple(more))
     # The bytes on disk are what failed; writing the graph again could hide it.
     case.__dict__["model"] = model.read_bytes()
     print(case)
     with Oracle() as oracle:
-        expected = oracle.run(case.model, case.inputs)
+        expected = ask(oracle, case)
     print("oracle", [array.tolist() for array in expected.outputs] if isinstance(expected, Answer) else expected)
     for backend in BACKENDS:
         got = run(case, backend)

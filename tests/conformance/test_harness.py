@@ -113,7 +113,7 @@ def test_a_wrong_bit_fails_and_the_case_is_saved_and_shrunk(
         holds()
     saved = judging.FAILURES / "ADD_planted.npz"
     with np.load(saved) as arrays:
-        assert arrays["arr_0"].tolist() == [[26]]
+        assert arrays["in0_0"].tolist() == [[26]]
     assert saved.with_suffix(".tflite").exists()
     assert "replay.py" in saved.with_suffix(".txt").read_text()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
@@ -65,15 +64,18 @@ class FieldLayout:
             raise ModelError(f"{place}.{self.name}: {value} is not a {self.enum.__name__}") from None
 
 
-@functools.cache
+_layouts: dict[type[Options], tuple[FieldLayout, ...]] = {}
+
+
 def layout(table: type[Options]) -> tuple[FieldLayout, ...]:
     """Return where and how the fields of an options table are stored."""
-    if issubclass(table, NoOptions):
-        return ()
-    return tuple(
-        _field_layout(item.name, slot, str(item.type), item.default)
-        for slot, item in enumerate(fields(table), table.first_slot)  # type: ignore[arg-type]
-    )
+    found = _layouts.get(table)
+    if found is None:
+        found = _layouts[table] = tuple(
+            _field_layout(item.name, slot, str(item.type), item.default)
+            for slot, item in enumerate(fields(table), table.first_slot)  # type: ignore[arg-type]
+        )
+    return found
 
 
 def _field_layout(name: str, slot: int, annotation: str, default: Any) -> FieldLayout:

@@ -167,9 +167,11 @@ def head(network: Network, x: Operand) -> None:
     network.add("RESHAPE", 1, ReshapeOptions(), [x, constant(np.array([-1, width], np.int32))], flat)
     classes = draw(st.integers(1, 12))
     weights = constant(draw(arrays(INT8, (classes, width), low=-127)), Quantization((0.01,), (0,)))
-    output = draw(requantized(INT8, x.quantization.scale[0] * 0.01, log_uniform(2**-8, 2**-3)))
+    accumulator_scale = float32(x.quantization.scale[0] * float32(0.01))
+    bias = constant(draw(biases(classes)), Quantization((accumulator_scale,), (0,)))
+    output = draw(requantized(INT8, accumulator_scale, log_uniform(2**-8, 2**-3)))
     scores = result(INT8, output, (batch, classes))
-    network.add("FULLY_CONNECTED", 4, FullyConnectedOptions(), [flat, weights, constant(draw(biases(classes)))], scores)
+    network.add("FULLY_CONNECTED", 4, FullyConnectedOptions(), [flat, weights, bias], scores)
     if output.scale[0] > 1e-4:
         network.add("SOFTMAX", 2, SoftmaxOptions(beta=1.0), [scores], result(INT8, SOFTMAX_OUTPUT, scores.shape))
 

@@ -103,8 +103,17 @@ def open_both(model: str, allocated: bool = True, **options: Any) -> tuple[Any, 
     pair = open_litert(MODELS[model], **options), q31.Interpreter(model_content=MODELS[model], **options)
     if allocated:
         for interpreter in pair:
-            interpreter.allocate_tensors()
+            allocate(interpreter)
     return pair
+
+
+def allocate(interpreter: Any) -> None:
+    """Allocate tensors and give every input a value, which memory of LiteRT does not have by itself."""
+    interpreter.allocate_tensors()
+    random = np.random.default_rng(1)
+    for detail in interpreter.get_input_details():
+        value = random.integers(-100, 100, detail["shape"]).astype(detail["dtype"])
+        interpreter.set_tensor(detail["index"], value)
 
 
 def same(expected: Any, got: Any, path: str = "") -> None:
@@ -351,15 +360,11 @@ def _with_view(call: Callable[[Any], Any], cut: bool = False) -> Callable[[Any],
         del view
         gc.collect()
         call(interpreter)  # Once the view is gone the same call goes through.
-        return _named(answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     return held
-
-
-def _named(answer: Any) -> Any:
-    if isinstance(answer, Exception):
-        return [base.__name__ for base in (RuntimeError, ValueError) if isinstance(answer, base)]
-    return answer
 
 
 WHILE_A_VIEW_LIVES: dict[str, Callable[[Any], Any]] = {
@@ -378,7 +383,7 @@ WHILE_A_VIEW_LIVES: dict[str, Callable[[Any], Any]] = {
 def test_calls_while_a_view_or_a_slice_of_one_lives(call: str, cut: bool) -> None:
     expected = hold("dense", _with_view(WHILE_A_VIEW_LIVES[call], cut))
     if call in ("invoke", "allocate_tensors", "resize_tensor_input"):
-        assert expected == ["RuntimeError"]
+        assert isinstance(expected, RuntimeError)
 
 
 def test_holding_the_function_of_tensor_is_harmless() -> None:
@@ -425,7 +430,7 @@ def test_resize_tensor_input(case: str) -> None:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("index", [999, -1, 2])
 def test_resizing_what_is_not_there_or_constant(index: int, strict: bool) -> None:
-    assert isinstance(hold("dense", lambda it: it.resize_tensor_input(index, [3, 4], strict)), RuntimeError)
+    assert isinstance(hold("dense", lambda it: it.resize_tensor_input(index, [9, 9], strict)), RuntimeError)
 
 
 def test_a_refused_resize_leaves_the_interpreter_usable() -> None:
@@ -440,18 +445,28 @@ def test_a_refused_resize_leaves_the_interpreter_usable() -> None:
 def test_a_shape_that_an_operator_refuses_fails_in_allocate_tensors(shape: list[int]) -> None:
     def run(interpreter: Any) -> Any:
         interpreter.resize_tensor_input(0, shape)
-        answer = _named(outcome(lambda it: it.allocate_tensors(), interpreter))
-        then = _named(outcome(lambda it: it.invoke(), interpreter))
+        allocation = outcome(lambda it: it.allocate_tensors(), interpreter)
+        then = outcome(lambda it: it.invoke(), interpreter)
         interpreter.resize_tensor_input(0, [1, 5, 5, 2])
-        interpreter.allocate_tensors()
+        allocate(interpreter)
         interpreter.invoke()
-        return [answer, then, interpreter.get_tensor(3)]
+        return [allocation, then, interpreter.get_tensor(3)]
 
     reference, interpreter = open_both("convolution")
     expected, got = run(reference), run(interpreter)
-    assert (expected[0] or [])[:1] == (got[0] or [])[:1]
-    assert (expected[1] or [])[:1] == (got[1] or [])[:1]
+    assert isinstance(got[0], type(expected[0])) and isinstance(got[1], type(expected[1]))
     same(expected[2], got[2])
+
+
+def test_invoking_again_finds_the_inputs_unchanged() -> None:
+    def twice(interpreter: Any) -> Any:
+        interpreter.invoke()
+        first = interpreter.get_tensor(5)
+        interpreter.invoke()
+        return [first, interpreter.get_tensor(5), interpreter.get_tensor(0), interpreter.get_tensor(1)]
+
+    first, second, *_ = hold("dense", twice)
+    assert first.tolist() == second.tolist()
 
 
 @pytest.mark.parametrize("batch", [1, 5, 0, 64])

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from q31.schema import Buffer, Graph, Operator, Quantization, Subgraph, Tensor, TensorType, numpy_dtype
+from q31.schema import Graph, GraphBuilder, Quantization, Subgraph, TensorType, numpy_dtype
 
 _OF_DTYPE = {
     np.dtype(dtype): tensor_type
@@ -62,21 +62,6 @@ def constant(
 def result(tensor_type: TensorType, quantization: Quantization | None = None, shape: Sequence[int] = ()) -> Operand:
     """Return an output. Its shape in the file is not trusted by anyone, so it need not be right."""
     return Operand(tensor_type, tuple(shape), quantization or Quantization())
-
-
-def pack_nibbles(value: np.ndarray) -> np.ndarray:
-    """Pack int4 codes two to a byte, the first in the low nibble, as the file stores them."""
-    codes = value.astype(np.int8).reshape(-1).view(np.uint8) & 0x0F
-    codes = np.append(codes, np.zeros(codes.size % 2, np.uint8))
-    return codes[0::2] | (codes[1::2] << 4)
-
-
-def _content(operand: Operand) -> bytes:
-    if operand.value is None:
-        return b""
-    if operand.type is TensorType.INT4:
-        return pack_nibbles(operand.value).tobytes()
-    return np.ascontiguousarray(operand.value, numpy_dtype(operand.type)).tobytes()
 
 
 @dataclass(frozen=True)
@@ -180,37 +165,26 @@ def network(
     An operand is one tensor, however often it is read; the same object stands for it wherever it appears.
     ``runs`` has a value for each input of the model, for each invoke.
     """
-    buffers = [Buffer()]
-    tensors: list[Tensor] = []
+    builder = GraphBuilder()
     indices: dict[int, int] = {}
 
     def add(operand: Operand | None) -> int:
         if operand is None:
             return -1
-        if id(operand) in indices:
-            return indices[id(operand)]
-        buffer = 0
-        if operand.value is not None:
-            buffer = len(buffers)
-            buffers.append(Buffer(memoryview(_content(operand))))
-        item = Tensor(
-            name=f"tensor{len(tensors)}",
-            type=operand.type,
-            shape=operand.shape,
-            buffer=buffer,
-            quantization=operand.quantization,
-            shape_signature=operand.shape_signature,
-            is_variable=operand.is_variable,
-        )
-        tensors.append(item)
-        indices[id(operand)] = len(tensors) - 1
-        return len(tensors) - 1
+        if id(operand) not in indices:
+            indices[id(operand)] = builder.tensor(
+                f"tensor{len(indices)}",
+                operand.type,
+                operand.shape,
+                operand.quantization,
+                operand.value,
+                shape_signature=operand.shape_signature,
+                is_variable=operand.is_variable,
+            )
+        return indices[id(operand)]
 
-    given = tuple(add(operand) for operand in inputs)
-    built = tuple(
-        Operator(name, version, tuple(map(add, sources)), tuple(map(add, targets)), options)
-        for name, version, options, sources, targets in operators
-    )
-    subgraph = Subgraph("main", tuple(tensors), built, given, tuple(add(operand) for operand in outputs))
+    given = [add(operand) for operand in inputs]
+    for name, version, options, sources, targets in operators:
+        builder.operator(name, [add(o) for o in sources], [add(o) for o in targets], options, version)
     first, *more = (tuple(arrays) for arrays in runs)
-    return Case(Graph((subgraph,), tuple(buffers)), first, note, tuple(more))
+    return Case(builder.build(given, [add(operand) for operand in outputs]), first, note, tuple(more))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import q31
 from conformance import judge as judging
-from conformance.case import Case, constant, pack_nibbles, result, single_operator, tensor
+from conformance.case import Case, result, single_operator, tensor
 from conformance.judge import Tally, differences, judge
 from conformance.oracle import Abort, Answer, Oracle, Refusal
 from hypothesis import given
@@ -143,14 +143,6 @@ def test_a_strategy_that_the_oracle_mostly_refuses_fails() -> None:
     Tally(answered=10, silent=10).require_mostly_answered("ADD")
     with pytest.raises(AssertionError):
         Tally().require_mostly_answered("ADD")
-
-
-def test_int4_constants_are_packed_low_nibble_first() -> None:
-    assert pack_nibbles(np.array([1, -1, 7], np.int8)).tolist() == [0xF1, 0x07]
-    case = single_operator(
-        "ADD", None, [constant(np.array([1, -1, 7], np.int8), tensor_type=TensorType.INT4)], [result(INT8)], []
-    )
-    assert bytes(case.graph.buffers[1].data) == b"\xf1\x07"
 
 
 def test_a_case_describes_itself_in_a_few_lines() -> None:

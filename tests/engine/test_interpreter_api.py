@@ -10,17 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import q31
-from q31.schema import (
-    Buffer,
-    Graph,
-    Operator,
-    Quantization,
-    Signature,
-    Subgraph,
-    Tensor,
-    TensorType,
-    write,
-)
+from q31.schema import Buffer, Graph, GraphBuilder, Padding, Quantization, Signature, TensorType, write
 from q31.schema.options import AddOptions, Conv2DOptions, FullyConnectedOptions, MulOptions
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert, the oracle, is not installed")
@@ -37,58 +27,45 @@ def _per_channel(scales: tuple[float, ...], dimension: int = 0) -> Quantization:
     return Quantization(scales, (0,) * len(scales), quantized_dimension=dimension)
 
 
-def _buffer(array: np.ndarray) -> Buffer:
-    return Buffer(memoryview(array.tobytes()))
-
-
 def dense() -> Graph:
     """FULLY_CONNECTED of an input with a free batch, then ADD of a second input; one signature."""
-    weights = np.arange(-6, 6, dtype=np.int8).reshape(3, 4) * 9
-    tensors = (
-        Tensor("side", INT8, (1, 3), 0, _per_tensor(0.1, 3), shape_signature=(-1, 3)),
-        Tensor("x", INT8, (1, 4), 0, _per_tensor(0.05, -7), shape_signature=(-1, 4)),
-        Tensor("weights", INT8, (3, 4), 1, _per_channel((0.01, 0.02, 0.03))),
-        Tensor("bias", INT32, (3,), 2, _per_channel((0.0005, 0.001, 0.0015))),
-        Tensor("hidden", INT8, (1, 3), 0, _per_tensor(0.08, 1), shape_signature=(-1, 3)),
-        Tensor("y", INT8, (1, 3), 0, _per_tensor(0.2, 0), shape_signature=(-1, 3)),
-    )
-    operators = (
-        Operator("FULLY_CONNECTED", 4, (1, 2, 3), (4,), FullyConnectedOptions()),
-        Operator("ADD", 2, (4, 0), (5,), AddOptions()),
-    )
-    buffers = (Buffer(), _buffer(weights), _buffer(np.array([100, -200, 300], np.int32)))
-    signature = Signature("serving_default", 0, (("features", 1), ("side", 0)), (("scores", 5),))
-    return Graph((Subgraph("main", tensors, operators, (1, 0), (5,)),), buffers, signatures=(signature,))
+    build = GraphBuilder()
+    side = build.tensor("side", INT8, (1, 3), _per_tensor(0.1, 3), shape_signature=(-1, 3))
+    x = build.tensor("x", INT8, (1, 4), _per_tensor(0.05, -7), shape_signature=(-1, 4))
+    values = np.arange(-6, 6).reshape(3, 4) * 9
+    weights = build.tensor("weights", INT8, (3, 4), _per_channel((0.01, 0.02, 0.03)), values)
+    bias = build.tensor("bias", INT32, (3,), _per_channel((0.0005, 0.001, 0.0015)), (100, -200, 300))
+    hidden = build.tensor("hidden", INT8, (1, 3), _per_tensor(0.08, 1), shape_signature=(-1, 3))
+    y = build.tensor("y", INT8, (1, 3), _per_tensor(0.2, 0), shape_signature=(-1, 3))
+    build.operator("FULLY_CONNECTED", [x, weights, bias], [hidden], FullyConnectedOptions(), 4)
+    build.operator("ADD", [hidden, side], [y], AddOptions(), 2)
+    signature = Signature("serving_default", 0, (("features", x), ("side", side)), (("scores", y),))
+    return build.build([x, side], [y], signatures=[signature])
 
 
 def two_signatures() -> Graph:
     """Two float subgraphs, each with a signature of its own."""
-
-    def subgraph(name: str, operator: Operator) -> Subgraph:
-        tensors = tuple(Tensor(f"{name}_{label}", FLOAT32, (2,)) for label in "abc")
-        return Subgraph(name, tensors, (operator,), (0, 1), (2,))
-
-    subgraphs = (
-        subgraph("sum", Operator("ADD", 1, (0, 1), (2,), AddOptions())),
-        subgraph("product", Operator("MUL", 1, (0, 1), (2,), MulOptions())),
-    )
+    subgraphs = []
+    for name, operator, options in (("sum", "ADD", AddOptions()), ("product", "MUL", MulOptions())):
+        build = GraphBuilder()
+        a, b, c = (build.tensor(f"{name}_{label}", FLOAT32, (2,)) for label in "abc")
+        build.operator(operator, [a, b], [c], options)
+        subgraphs += build.build([a, b], [c], name=name).subgraphs
     signatures = tuple(Signature(s.name, n, (("a", 0), ("b", 1)), (("c", 2),)) for n, s in enumerate(subgraphs))
-    return Graph(subgraphs, (Buffer(),), signatures=signatures)
+    return Graph(tuple(subgraphs), (Buffer(),), signatures=signatures)
 
 
 def convolution() -> Graph:
-    """An int8 CONV_2D of fixed shape, without a signature; its third constant has no quantization."""
-    tensors = (
-        Tensor("image", INT8, (1, 5, 5, 2), 0, _per_tensor(0.02, -128)),
-        Tensor("filter", INT8, (3, 2, 2, 2), 1, _per_channel((0.01, 0.02, 0.005))),
-        Tensor("bias", INT32, (3,), 2),
-        Tensor("features", INT8, (1, 4, 4, 3), 0, _per_tensor(0.07, 5)),
-    )
+    """An int8 CONV_2D of fixed shape, without a signature; its bias has no quantization."""
+    build = GraphBuilder()
+    image = build.tensor("image", INT8, (1, 5, 5, 2), _per_tensor(0.02, -128))
     filters = np.random.default_rng(3).integers(-127, 127, (3, 2, 2, 2), np.int8)
-    options = Conv2DOptions(padding=1, stride_w=1, stride_h=1)
-    operator = Operator("CONV_2D", 3, (0, 1, 2), (3,), options)
-    buffers = (Buffer(), _buffer(filters), _buffer(np.zeros(3, np.int32)))
-    return Graph((Subgraph("main", tensors, (operator,), (0,), (3,)),), buffers)
+    weights = build.tensor("filter", INT8, filters.shape, _per_channel((0.01, 0.02, 0.005)), filters)
+    bias = build.tensor("bias", INT32, (3,), value=0)
+    features = build.tensor("features", INT8, (1, 4, 4, 3), _per_tensor(0.07, 5))
+    options = Conv2DOptions(padding=Padding.VALID, stride_w=1, stride_h=1)
+    build.operator("CONV_2D", [image, weights, bias], [features], options, 3)
+    return build.build([image], [features])
 
 
 MODELS = {function.__name__: bytes(write(function())) for function in (dense, two_signatures, convolution)}

@@ -89,6 +89,10 @@ class Case:
 
         return bytes(write(self.graph))
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Hypothesis prints a failing example through this."""
+        printer.text(repr(self))
+
     def __repr__(self) -> str:
         lines = [f"Case {self.note}".rstrip()]
         subgraph = self.graph.subgraphs[0]

@@ -1,0 +1,49 @@
+"""Conversions between float32 and 8-bit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .addressing import float32_view, float_field, helper, read_block, uint8_view
+from .layouts import fields
+
+QUANTIZE8 = fields("quantize8")
+DEQUANTIZE8 = fields("dequantize8")
+
+# The greatest float32 below a half: adding a half itself would round 0.49999997 up to 1.
+ALMOST_HALF = np.float32(0.49999997)
+ABOVE_INT32 = np.float32(2147483648.0)
+INT32_MIN = np.float32(-2147483648.0)
+
+
+@helper
+def round_to_int32(x: Any) -> Any:
+    """Round a float32, halves away from zero, to int32; what does not fit, and NaN, becomes -2**31."""
+    moved = x + ALMOST_HALF if x >= np.float32(0) else x - ALMOST_HALF
+    return np.int32(moved if moved >= INT32_MIN and moved < ABOVE_INT32 else INT32_MIN)
+
+
+def quantize8(block: Any) -> None:
+    """``output[i] = clamp(round(input[i] / scale) + zero_point)``; the sum wraps as int32."""
+    p = read_block(block, QUANTIZE8)
+    source = float32_view(p.input, p.size)
+    target = uint8_view(p.output, p.size)
+    scale = np.float32(float_field(p.scale))
+    zero_point = np.int32(p.zero_point)
+    low = np.int32(p.code_min)
+    high = np.int32(p.code_max)
+    for i in range(p.size):
+        code = np.int32(round_to_int32(source[i] / scale) + zero_point)
+        target[i] = min(max(code, low), high) & 0xFF
+
+
+def dequantize8(block: Any) -> None:
+    """``output[i] = table[input[i]]``: 256 real numbers by the code's unsigned byte."""
+    p = read_block(block, DEQUANTIZE8)
+    source = uint8_view(p.input, p.size)
+    table = float32_view(p.table, 256)
+    target = float32_view(p.output, p.size)
+    for i in range(p.size):
+        target[i] = table[source[i]]

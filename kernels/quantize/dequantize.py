@@ -1,0 +1,74 @@
+"""DEQUANTIZE: codes, or float16, to float32."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ..checks import require_arity
+from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
+from ..profiles import Profile
+from .channels import Affine, affine
+
+_EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
+
+
+@dataclass(frozen=True)
+class Dequantize(Prepared):
+    """The input's parameters; None where the input is float16."""
+
+    input: Affine | None
+
+
+def prepare(node: Node, profile: Profile) -> Dequantize:
+    """Prepare DEQUANTIZE.
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/dequantize.cc``.
+    """
+    require_arity(node, 1)
+    source = node.input(0)
+    node.require(node.output().type is TensorType.FLOAT32, "a float32 output")
+    if source.type is TensorType.FLOAT16:
+        return Dequantize((source.shape,), None)
+    if source.type is TensorType.INT16 and len(source.quantization.scale) > 1:
+        raise node.unsupported("one scale for int16")
+    return Dequantize((source.shape,), affine(node, source, source.shape))
+
+
+def evaluate(prepared: Dequantize, x: np.ndarray) -> np.ndarray:
+    """Return ``float32(scale * (x - zero_point))``, of any shape.
+
+    Notes
+    -----
+    Source: ``Dequantize`` and ``PerChannelDequantize`` in ``kernels/internal/reference/dequantize.h``. One scale is
+    multiplied in float64 and rounded once; scales per channel in float32.
+    """
+    if prepared.input is None:
+        return x.astype(np.float32)
+    scale, zero_point = prepared.input.along(x.ndim)
+    difference = x.astype(np.int32) - zero_point
+    precision = np.float64 if prepared.input.axis is None else np.float32
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (scale.astype(precision) * difference.astype(precision)).astype(np.float32)
+
+
+def lower(prepared: Dequantize, node: Node) -> Instruction | None:
+    """Lower 8 bits, per-tensor, to ``dequantize8``: a table of the 256 real numbers."""
+    source = node.input(0)
+    size = math.prod(source.shape)
+    if source.type not in _EIGHT_BITS or size == 0 or prepared.input is None or prepared.input.axis is not None:
+        return None
+    table = evaluate(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
+    return Instruction(
+        "dequantize8", {"input": Input(0, size), "output": Output(0, 4 * size), "table": table, "size": size}
+    )
+
+
+_TYPES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.FLOAT16, TensorType.INT4)
+
+KERNELS = (Kernel("DEQUANTIZE", (1, 9), _TYPES, prepare, evaluate, lower),)

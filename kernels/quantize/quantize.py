@@ -1,0 +1,148 @@
+"""QUANTIZE: float32 to codes, and codes of one scale to codes of another (requantization)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ..activation_range import type_range
+from ..checks import checked_multiplier, require_arity, require_quantized
+from ..fixed_point import multiply_by_quantized_multiplier, round_half_away
+from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
+from ..profiles import Profile, Rounding
+from .channels import Affine, affine
+from .conversion import to_int32
+
+_EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
+
+_TARGETS = {
+    TensorType.FLOAT32: (TensorType.INT8, TensorType.UINT8, TensorType.INT16),
+    TensorType.INT8: _EIGHT_BITS,
+    TensorType.UINT8: _EIGHT_BITS,
+    TensorType.INT16: (TensorType.INT8, TensorType.INT16, TensorType.INT32),
+    TensorType.INT32: (TensorType.INT8, TensorType.INT16),
+}
+
+
+@dataclass(frozen=True)
+class Quantize(Prepared):
+    """From float32 to codes: the output's parameters, its data type and the range of its codes."""
+
+    output: Affine
+    dtype: np.dtype
+    code_min: int
+    code_max: int
+
+
+@dataclass(frozen=True)
+class Requantize(Prepared):
+    """From codes to codes: ``output_zero_point + (code - input_zero_point) * multiplier * 2**(shift - 31)``."""
+
+    input_zero_point: int
+    output_zero_point: int
+    multiplier: int
+    shift: int
+    rounding: Rounding
+    dtype: np.dtype
+    code_min: int
+    code_max: int
+
+
+def prepare(node: Node, profile: Profile) -> Quantize | Requantize:
+    """Prepare QUANTIZE.
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/quantize.cc``; the ratio of the scales is a float64.
+    """
+    require_arity(node, 1)
+    source, target = node.input(0), node.output()
+    if target.type not in _TARGETS[source.type]:
+        raise node.unsupported(
+            f"{source.type.name.lower()} to " + ", ".join(t.name.lower() for t in _TARGETS[source.type])
+        )
+    low, high = type_range(target.type)
+    if source.type is TensorType.FLOAT32:
+        parameters = affine(node, target, source.shape)
+        node.require(
+            bool(np.all(np.isfinite(parameters.scale)) and np.all(parameters.scale > 0)), "positive output scales"
+        )
+        return Quantize((source.shape,), parameters, target.dtype, low, high)
+    require_quantized(node, source, target)
+    if source.type is target.type is TensorType.INT16:
+        node.require(source.zero_point == target.zero_point == 0, "zero points of 0")
+    rounding = profile.rounding_of(node.name)
+    multiplier, shift = checked_multiplier(node, float(source.scale) / float(target.scale), rounding)
+    zero_points = source.zero_point, target.zero_point
+    return Requantize((source.shape,), *zero_points, multiplier, shift, rounding, target.dtype, low, high)
+
+
+def evaluate(prepared: Quantize | Requantize, x: np.ndarray) -> np.ndarray:
+    """Quantize float32, or requantize codes, of any shape."""
+    if isinstance(prepared, Quantize):
+        return quantize(prepared, x)
+    return requantize(prepared, x)
+
+
+def quantize(prepared: Quantize, x: np.ndarray) -> np.ndarray:
+    """Return ``round(x / scale) + zero_point``, clamped; the division is in float32, halves round away from zero.
+
+    Notes
+    -----
+    Source: ``AffineQuantize`` in ``kernels/internal/reference/quantize.h`` and ``PerChannelQuantize``. Quotients
+    beyond int32, and NaN, become -2**31, and the addition wraps: with a negative zero point they leave as the
+    greatest code (quirk).
+    """
+    scale, zero_point = prepared.output.along(x.ndim)
+    with np.errstate(over="ignore"):
+        codes = to_int32(round_half_away(x / scale)) + zero_point
+    return np.clip(codes, prepared.code_min, prepared.code_max).astype(prepared.dtype)
+
+
+def requantize(prepared: Requantize, x: np.ndarray) -> np.ndarray:
+    """Rescale codes; int32 differences and sums wrap.
+
+    Notes
+    -----
+    Source: ``Requantize`` in ``kernels/internal/reference/requantize.h``. Its short cut for int8 and uint8 of one
+    scale, ``code ^ 0x80``, is the same number: multiplier 2**30 with shift 1 is exactly 1.
+    """
+    difference = (x.astype(np.int64) - prepared.input_zero_point).astype(np.int32)
+    scaled = multiply_by_quantized_multiplier(difference, prepared.multiplier, prepared.shift, prepared.rounding)
+    codes = (scaled.astype(np.int64) + prepared.output_zero_point).astype(np.int32)
+    return np.clip(codes, prepared.code_min, prepared.code_max).astype(prepared.dtype)
+
+
+def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
+    """Lower float32 to 8 bits, per-tensor, to ``quantize8``; 8 bits to 8 bits to ``lookup8``."""
+    source, target = node.input(0), node.output()
+    size = math.prod(source.shape)
+    if target.type not in _EIGHT_BITS or size == 0:
+        return None
+    if isinstance(prepared, Requantize):
+        if source.type not in _EIGHT_BITS:
+            return None
+        table = requantize(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
+        return Instruction(
+            "lookup8", {"input": Input(0, size), "output": Output(0, size), "table": table, "size": size}
+        )
+    if prepared.output.axis is not None:
+        return None
+    return Instruction(
+        "quantize8",
+        {
+            "input": Input(0, 4 * size),
+            "output": Output(0, size),
+            "size": size,
+            "scale": float(prepared.output.scale[0]),
+            "zero_point": int(prepared.output.zero_point[0]),
+            "code_min": prepared.code_min,
+            "code_max": prepared.code_max,
+        },
+    )
+
+
+KERNELS = (Kernel("QUANTIZE", (1, 6), tuple(_TARGETS), prepare, evaluate, lower),)

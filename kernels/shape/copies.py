@@ -1,0 +1,159 @@
+"""Lowering what only moves elements: boxes of bytes, copied from strides to strides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..operator import Field, Input, Instruction, Node, Output, Shape, TensorSpec
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box of elements within a tensor: sizes, and the distance of neighbours and of the first element in bytes."""
+
+    shape: Shape
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @classmethod
+    def whole(cls, spec: TensorSpec, shape: Shape | None = None) -> Region:
+        """Return all of a contiguous tensor of the type of ``spec``, of its shape or another."""
+        shape = spec.shape if shape is None else shape
+        strides = []
+        stride = spec.dtype.itemsize
+        for size in reversed(shape):
+            strides.append(stride)
+            stride *= size
+        return cls(shape, tuple(reversed(strides)))
+
+    def part(self, axis: int, begin: int, size: int) -> Region:
+        """Return the elements ``begin`` to ``begin + size`` along an axis."""
+        shape = (*self.shape[:axis], size, *self.shape[axis + 1 :])
+        return Region(shape, self.strides, self.offset + begin * self.strides[axis])
+
+    def end(self, item_size: int) -> int:
+        """Return how many bytes of the tensor lie before the end of the box's last element."""
+        return self.offset + item_size + sum(max(0, (n - 1) * s) for n, s in zip(self.shape, self.strides, strict=True))
+
+
+def _merge(source: Region, target: Region, item_size: int) -> tuple[list[tuple[int, int, int]], int]:
+    """Return the fewest loops (size, source stride, target stride) and the length of the innermost run in bytes."""
+    run = item_size
+    loops: list[tuple[int, int, int]] = []
+    for size, near, far in zip(
+        *(reversed(values) for values in (source.shape, source.strides, target.strides)), strict=True
+    ):
+        if size == 1:
+            continue
+        if not loops and near == far == run:
+            run *= size
+        elif loops and (near, far) == (loops[-1][0] * loops[-1][1], loops[-1][0] * loops[-1][2]):
+            loops[-1] = (loops[-1][0] * size, *loops[-1][1:])
+        else:
+            loops.append((size, near, far))
+    return loops[::-1] or [(1, run, run)], run
+
+
+def strided_copy(
+    node: Node,
+    source: Region,
+    target: Region,
+    input_index: int = 0,
+    output_index: int = 0,
+    table: np.ndarray | None = None,
+) -> Instruction | None:
+    """Copy a box of one tensor to a box of the same sizes in another; through a table of 256 codes if one is given."""
+    if 0 in source.shape:
+        return None
+    item_size = node.output(output_index).dtype.itemsize
+    loops, run = _merge(source, target, item_size)
+    fields: dict[str, Field] = {
+        "input": Input(input_index, source.end(item_size)),
+        "output": Output(output_index, target.end(item_size)),
+        "sizes": np.array([size for size, _, _ in loops], np.int64),
+        "input_strides": np.array([stride for _, stride, _ in loops], np.int64),
+        "output_strides": np.array([stride for _, _, stride in loops], np.int64),
+        "rank": len(loops),
+        "run": run,
+        "input_offset": source.offset,
+        "output_offset": target.offset,
+        "input_size": source.end(item_size),
+        "output_size": target.end(item_size),
+    }
+    if table is None:
+        return Instruction("strided_copy", fields)
+    return Instruction("strided_lookup8", {**fields, "table": table})
+
+
+def contiguous_copy(node: Node) -> Instruction | None:
+    """Copy all of input 0, whatever its shape."""
+    whole = Region.whole(node.input(0))
+    return strided_copy(node, whole, whole)
+
+
+def _all(instructions: Sequence[Instruction | None]) -> tuple[Instruction, ...] | None:
+    present = tuple(instruction for instruction in instructions if instruction is not None)
+    return present or None
+
+
+def join(
+    node: Node, axis: int, output_shape: Shape, tables: Sequence[np.ndarray | None]
+) -> tuple[Instruction, ...] | None:
+    """Copy each input to its place along an axis of the output."""
+    whole = Region.whole(node.output(), output_shape)
+    instructions = []
+    begin = 0
+    across = math.prod(output_shape[:axis]) * math.prod(output_shape[axis + 1 :])
+    for index, table in enumerate(tables):
+        spec = node.input(index)
+        size = math.prod(spec.shape) // across if across else 0
+        target = whole.part(axis, begin, size)
+        instructions.append(strided_copy(node, Region.whole(spec, target.shape), target, index, 0, table))
+        begin += size
+    return _all(instructions)
+
+
+def split(node: Node, input_index: int, axis: int) -> tuple[Instruction, ...] | None:
+    """Copy equal parts along an axis of an input to the outputs."""
+    spec = node.input(input_index)
+    size = spec.shape[axis] // len(node.outputs)
+    instructions = []
+    for index in range(len(node.outputs)):
+        part = Region.whole(spec).part(axis, index * size, size)
+        instructions.append(strided_copy(node, part, Region.whole(spec, part.shape), input_index, index))
+    return _all(instructions)
+
+
+def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int | None) -> Instruction | None:
+    """Copy input 0 into the middle of the output and fill what lies around it.
+
+    ``pad_value`` is a code of the output's type; None: the one element of input 2.
+    """
+    spec = node.input(0)
+    item_size = spec.dtype.itemsize
+    output_size = math.prod(output_shape) * item_size
+    if output_size == 0 or 0 in spec.shape:
+        return None
+    whole = Region.whole(spec, output_shape)
+    offset = sum(count * stride for count, stride in zip(before, whole.strides, strict=True))
+    source, target = Region.whole(spec), Region(spec.shape, whole.strides, offset)
+    loops, run = _merge(source, target, item_size)
+    return Instruction(
+        "pad",
+        {
+            "input": Input(0, source.end(item_size)),
+            "output": Output(0, output_size),
+            "value": Input(2, item_size) if pad_value is None else np.array([pad_value], spec.dtype),
+            "sizes": np.array([size for size, _, _ in loops], np.int64),
+            "output_strides": np.array([stride for _, _, stride in loops], np.int64),
+            "rank": len(loops),
+            "run": run,
+            "item_size": item_size,
+            "output_offset": offset,
+            "output_size": output_size,
+        },
+    )

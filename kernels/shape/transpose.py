@@ -1,0 +1,55 @@
+"""TRANSPOSE: permute the axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ..checks import require_arity, require_same_type
+from ..operator import Instruction, Kernel, Node, Prepared
+from ..profiles import Profile
+from . import copies
+from .arguments import COPIED_TYPES, vector
+
+
+@dataclass(frozen=True)
+class Transpose(Prepared):
+    """``permutation[i]`` is the input axis that becomes output axis ``i``."""
+
+    permutation: tuple[int, ...]
+
+
+def prepare(node: Node, profile: Profile) -> Transpose:
+    """Prepare TRANSPOSE; negative entries of the permutation count from the end.
+
+    Notes
+    -----
+    Source: ``ResizeOutputTensor`` in ``kernels/transpose.cc``.
+    """
+    require_arity(node, 2)
+    source = node.input(0)
+    require_same_type(node, source, node.output())
+    rank = len(source.shape)
+    entries = vector(node, 1, (TensorType.INT32,))
+    permutation = tuple(entry + rank if entry < 0 else entry for entry in entries)
+    node.require(sorted(permutation) == list(range(rank)), f"a permutation of {rank} axes, not {list(entries)}")
+    return Transpose((tuple(source.shape[axis] for axis in permutation),), permutation)
+
+
+def evaluate(prepared: Transpose, x: np.ndarray, permutation: np.ndarray) -> np.ndarray:
+    """Permute the axes of ``x``."""
+    return np.ascontiguousarray(x.transpose(prepared.permutation)).reshape(prepared.output_shape)
+
+
+def lower(prepared: Transpose, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``: the input is read with its strides permuted."""
+    source = copies.Region.whole(node.input(0))
+    strides = tuple(source.strides[axis] for axis in prepared.permutation)
+    return copies.strided_copy(
+        node, copies.Region(prepared.output_shape, strides), copies.Region.whole(node.input(0), prepared.output_shape)
+    )
+
+
+KERNELS = (Kernel("TRANSPOSE", (1, 8), COPIED_TYPES, prepare, evaluate, lower, values=(1,)),)

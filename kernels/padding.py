@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..schema import Padding
 from .operator import Node
 
@@ -50,6 +52,14 @@ class Tap:
     x: int
     output: tuple[slice, slice]
     input: tuple[slice, slice]
+
+    def of_output(self, array: np.ndarray) -> np.ndarray:
+        """Return the view of an output (N, OH, OW, ...) that this tap contributes to."""
+        return array[:, self.output[0], self.output[1]]
+
+    def of_input(self, array: np.ndarray) -> np.ndarray:
+        """Return the view of an input (N, H, W, ...) that this tap reads."""
+        return array[:, self.input[0], self.input[1]]
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,26 @@ class Window:
             self.output_width,
         )
 
+    @classmethod
+    def of(cls, vertical: Axis, horizontal: Axis) -> Window:
+        """Join the two axes."""
+        return cls(
+            input_height=vertical.input_size,
+            input_width=horizontal.input_size,
+            filter_height=vertical.filter_size,
+            filter_width=horizontal.filter_size,
+            stride_height=vertical.stride,
+            stride_width=horizontal.stride,
+            dilation_height=vertical.dilation,
+            dilation_width=horizontal.dilation,
+            padding_top=vertical.before,
+            padding_bottom=vertical.after,
+            padding_left=horizontal.before,
+            padding_right=horizontal.after,
+            output_height=vertical.output_size,
+            output_width=horizontal.output_size,
+        )
+
     def taps(self) -> Iterator[Tap]:
         """Yield the taps that meet the input at least once, row by row, as the reference loops over them."""
         columns = [self.horizontal.tap(x) for x in range(self.filter_width)]
@@ -153,24 +183,12 @@ def compute_window(
     spans = [(size - 1) * step + 1 for size, step in zip(filter_size, dilation, strict=True)]
     node.require(max(spans) <= _INT32_MAX and max(stride) <= _INT32_MAX, "a filter and strides within 32 bits")
     node.require(padding in (Padding.SAME, Padding.VALID), f"padding SAME or VALID, not {padding}")
-    y, x = (compute_axis(padding, *sizes) for sizes in zip(image, filter_size, stride, dilation, strict=True))
+    vertical, horizontal = (
+        compute_axis(padding, *sizes) for sizes in zip(image, filter_size, stride, dilation, strict=True)
+    )
+    window = Window.of(vertical, horizontal)
     node.require(
-        y.output_size > 0 and x.output_size > 0,
+        min(window.output_height, window.output_width) > 0,
         f"an image of at least {spans[0]}x{spans[1]}, the filter's size",
     )
-    return Window(
-        input_height=y.input_size,
-        input_width=x.input_size,
-        filter_height=y.filter_size,
-        filter_width=x.filter_size,
-        stride_height=y.stride,
-        stride_width=x.stride,
-        dilation_height=y.dilation,
-        dilation_width=x.dilation,
-        padding_top=y.before,
-        padding_bottom=y.after,
-        padding_left=x.before,
-        padding_right=x.after,
-        output_height=y.output_size,
-        output_width=x.output_size,
-    )
+    return window

@@ -1,4 +1,4 @@
-"""What the convolution family derives before a value arrives: CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED.
+"""What CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV and FULLY_CONNECTED derive before a value arrives.
 
 Each operator has up to three forms, told apart by class: quantized (integer activations and weights), float (float32
 both), hybrid (float32 activations, integer weights).
@@ -68,14 +68,16 @@ class FloatConv2D(Prepared):
 class HybridConv2D(Prepared):
     """CONV_2D of float32 activations, quantized anew for each image, with int8 weights.
 
-    ``filter_scale`` is float32 (O,). ``asymmetric``: the activations get a zero point of their own; symmetric
-    where all scales are equal and there is one group.
+    ``filter_scale`` is float32 (O,), or (1,) per-tensor. ``asymmetric``: the activations get a zero point of their
+    own; symmetric where all scales are equal and there is one group. ``quirks``: the defects of the reference's
+    SIMD code are reproduced.
     """
 
     window: Window
     groups: int
     filter_scale: np.ndarray
     asymmetric: bool
+    quirks: bool
     activation_min: np.float32
     activation_max: np.float32
 
@@ -108,12 +110,13 @@ class FloatDepthwiseConv2D(Prepared):
 class HybridDepthwiseConv2D(Prepared):
     """DEPTHWISE_CONV_2D of float32 activations, quantized anew for each image, with int8 weights.
 
-    ``filter_scale`` is float32, one per output channel.
+    ``filter_scale`` is float32, one per output channel. ``quirks`` as in :class:`HybridConv2D`.
     """
 
     window: Window
     depth_multiplier: int
     filter_scale: np.ndarray
+    quirks: bool
     activation_min: np.float32
     activation_max: np.float32
 
@@ -122,8 +125,8 @@ class HybridDepthwiseConv2D(Prepared):
 class QuantizedTransposeConv(Prepared):
     """TRANSPOSE_CONV on codes: input (N, H, W, C), filter (O, FH, FW, C), output (N, OH, OW, O).
 
-    ``window`` is that of the convolution this one transposes: its image is this operator's *output*, its
-    ``output_height`` and ``output_width`` are the size of this operator's *input*.
+    ``window`` is that of the convolution this one transposes: its input is this operator's *output*, its output
+    this operator's *input*.
     """
 
     window: Window

@@ -1,0 +1,167 @@
+"""FULLY_CONNECTED: quantized (int8, uint8, int16 with int8 weights), float32, and hybrid (float32, int8 weights)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...schema import ActivationFunctionType, TensorType
+from ...schema.options import FullyConnectedOptions
+from ...schema.types import FullyConnectedOptionsWeightsFormat
+from ..activation_range import clamp_float, float_activation_range
+from ..checks import options_of
+from ..operator import Kernel, Node, Shape, TensorSpec
+from ..profiles import Precision, Profile
+from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
+from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected
+from .quantization import (
+    INT8_LIKE,
+    filter_scales,
+    filter_zero_point,
+    prepare_accumulator,
+    prepare_requantization,
+    requantize,
+    require_bias,
+    require_bias_scale,
+    require_per_tensor,
+)
+from .taps import add_bias
+
+_WEIGHTS = {
+    TensorType.FLOAT32: (TensorType.FLOAT32, *INT8_LIKE),
+    TensorType.INT8: INT8_LIKE,
+    TensorType.UINT8: (TensorType.UINT8,),
+    TensorType.INT16: INT8_LIKE,
+}
+_SUPPORTED = (
+    "float32 with float32 or int8 weights, int8 and int16 with int8 weights, uint8 with uint8 weights (also to int16)"
+)
+_ACTIVATIONS = (
+    ActivationFunctionType.NONE,
+    ActivationFunctionType.RELU,
+    ActivationFunctionType.RELU_N1_TO_1,
+    ActivationFunctionType.RELU6,
+)
+
+
+def _check_types(node: Node, options: FullyConnectedOptions, source: TensorSpec, weights: TensorSpec) -> None:
+    result = node.output().type
+    if weights.type not in _WEIGHTS.get(source.type, ()):
+        raise node.unsupported(_SUPPORTED)
+    if result is not source.type and (source.type, result) != (TensorType.UINT8, TensorType.INT16):
+        raise node.unsupported(_SUPPORTED)
+    if options.weights_format is not FullyConnectedOptionsWeightsFormat.DEFAULT:
+        raise node.unsupported("weights_format DEFAULT")
+    if options.fused_activation_function not in _ACTIVATIONS:
+        raise node.unsupported("fused activations NONE, RELU, RELU_N1_TO_1, RELU6")
+
+
+def _flatten(
+    node: Node, options: FullyConnectedOptions, source: TensorSpec, weights: TensorSpec
+) -> tuple[Shape, int, int, int]:
+    """Check the shapes; return the output's shape, batch, depth and units."""
+    node.require(len(weights.shape) == 2 and min(weights.shape) > 0, "a filter of rank 2 that is not empty")
+    units, depth = weights.shape
+    size = math.prod(source.shape)
+    node.require(size % depth == 0, f"an input of a multiple of {depth} elements, the filter's columns")
+    batch = size // depth
+    if not options.keep_num_dims:
+        return (batch, units), batch, depth, units
+    node.require(source.shape[-1:] == (depth,), f"an input whose last dimension is {depth}, to keep the others")
+    return (*source.shape[:-1], units), batch, depth, units
+
+
+def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected:
+    """Prepare FULLY_CONNECTED.
+
+    The inputs are activations of any rank, read as (batch, depth), the filter (units, depth) and the bias (units,),
+    which may be left out. The output is (batch, units), or with ``keep_num_dims`` the input's shape with ``units``
+    as last dimension.
+
+    Notes
+    -----
+    Source of the checks: ``PrepareImpl`` in ``kernels/fully_connected.cc``. A filter of one scale keeps its zero
+    point, also int8; per-channel filters are symmetric. Which product of scales and which rounding is used
+    is the profile's choice.
+    """
+    options = options_of(node, FullyConnectedOptions)
+    source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
+    _check_types(node, options, source, weights)
+    shape, batch, depth, units = _flatten(node, options, source, weights)
+    activation = options.fused_activation_function
+
+    if source.type is TensorType.FLOAT32:
+        require_bias(node, bias, units, (TensorType.FLOAT32,))
+        low, high = float_activation_range(activation)
+        if weights.type is TensorType.FLOAT32:
+            return FloatFullyConnected((shape,), batch, depth, units, low, high)
+        scales = prepare_hybrid_scales(node, weights, units)
+        asymmetric, quirks = options.asymmetric_quantize_inputs, profile.reproduces_quirks
+        largest = np.finfo(np.float32).max  # without a bound not even infinities are clamped here
+        low, high = (np.float32(np.copysign(np.inf, end)) if abs(end) == largest else end for end in (low, high))
+        return HybridFullyConnected((shape,), batch, depth, units, scales, asymmetric, quirks, low, high)
+
+    require_per_tensor(node, source)
+    require_per_tensor(node, node.output())
+    accumulator = prepare_accumulator(node, source, bias, units, options.quantized_bias_type)
+    scales = filter_scales(node, weights, units)
+    zero_point, precision = 0, Precision.FLOAT64
+    if len(weights.quantization.scale) == 1:
+        require_bias_scale(node, source, weights, bias)
+        zero_point, precision = filter_zero_point(node, weights), profile.multiplier_precision(node.name)
+    requantization = prepare_requantization(
+        node, source, scales, units, activation, accumulator, profile.rounding_of(node.name), precision
+    )
+    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization)
+
+
+def accumulate(
+    prepared: QuantizedFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Return the accumulators (batch, units), int32 or int64, before requantization.
+
+    Each is the sum of ``(x - input_zero_point) * (w - filter_zero_point)`` over the depth, plus the bias. int32 sums
+    wrap.
+    """
+    dtype = prepared.requantization.accumulator
+    x = x.reshape(prepared.batch, prepared.depth).astype(dtype) - dtype.type(prepared.input_zero_point)
+    weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
+    return add_bias(x @ weights.T, bias)
+
+
+def _evaluate_float(
+    prepared: FloatFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Sum in float32 along the depth, one product at a time; then the bias; then the clamp.
+
+    Notes
+    -----
+    Source: ``FullyConnected`` in ``kernels/internal/reference/fully_connected.h``.
+    """
+    total = np.zeros((prepared.batch, prepared.units), np.float32)
+    for column, row in zip(x.T, np.ascontiguousarray(weights.T), strict=True):
+        total += column[:, None] * row
+    return clamp_float(add_bias(total, bias), prepared.activation_min, prepared.activation_max)
+
+
+def evaluate(
+    prepared: QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected,
+    x: np.ndarray,
+    weights: np.ndarray,
+    bias: np.ndarray | None = None,
+) -> np.ndarray:
+    """Multiply activations, read as (batch, depth), by the transpose of (units, depth)."""
+    if isinstance(prepared, QuantizedFullyConnected):
+        result = requantize(prepared.requantization, accumulate(prepared, x, weights, bias))
+    else:
+        rows = x.reshape(prepared.batch, prepared.depth)
+        with np.errstate(all="ignore"):
+            if isinstance(prepared, HybridFullyConnected):
+                result = evaluate_hybrid_fully_connected(prepared, rows, weights, bias)
+            else:
+                result = _evaluate_float(prepared, rows, weights, bias)
+    return result.reshape(prepared.output_shape)
+
+
+KERNELS = (Kernel("FULLY_CONNECTED", (1, 14), tuple(_WEIGHTS), prepare, evaluate),)

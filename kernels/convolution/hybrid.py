@@ -1,0 +1,201 @@
+"""Hybrid kernels, of "dynamic range" models: float32 activations, quantized anew at every call, with int8 weights.
+
+Even the reference's resolver runs SIMD code here, with defects of its own. Profiles that reproduce them set
+``quirks``; the others compute what the operator's definition says.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..activation_range import clamp_float
+from ..fixed_point import round_half_away
+from ..operator import Node, TensorSpec
+from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from .quantization import filter_scales
+from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias
+
+_SIMD_BLOCK = 8
+_GEMV_BLOCK = 16
+_GEMM_ROWS = 4  # CONV_2D with a multiple of so many filters goes through a matrix product without the defect
+
+
+def prepare_hybrid_scales(node: Node, weights: TensorSpec, channels: int) -> np.ndarray:
+    """Return the filter's scales, float32 (1,) or (channels,)."""
+    node.require(bool(weights.quantization.scale), "a quantized filter")
+    return filter_scales(node, weights, channels)
+
+
+def _round(scaled: np.ndarray, quirks: bool) -> np.ndarray:
+    """Round the last axis half away from zero.
+
+    Quirk: the reference rounds whole blocks of eight by adding 0.5 in float32 and truncating, so that 0.49999997
+    becomes 1; only the rest is rounded properly.
+    """
+    rounded = round_half_away(scaled)
+    if quirks:
+        whole = scaled.shape[-1] // _SIMD_BLOCK * _SIMD_BLOCK
+        head = scaled[..., :whole]
+        rounded[..., :whole] = np.trunc(head + np.copysign(np.float32(0.5), head))
+    return rounded
+
+
+def quantize_symmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Quantize each row of float32 (rows, n) to int8 in [-127, 127] with a scale of its own.
+
+    Returns
+    -------
+    (codes, scale) : int8 (rows, n) and float32 (rows,); a row of zeros has scale 1.
+
+    Notes
+    -----
+    Source: ``NeonSymmetricQuantizeFloats`` in ``kernels/internal/optimized/neon_tensor_utils.cc``.
+    """
+    largest = np.max(np.abs(x), axis=1, initial=np.float32(0))
+    zero = largest == 0
+    safe = np.where(zero, np.float32(1), largest)
+    scale = np.where(zero, np.float32(1), largest / np.float32(127))
+    inverse = np.float32(127) / safe
+    codes = np.clip(_round(x * inverse[:, None], quirks), -127, 127)
+    return codes.astype(np.int8), scale
+
+
+def quantize_asymmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quantize each row of float32 (rows, n) to int8 with a scale and a zero point of its own.
+
+    Returns
+    -------
+    (codes, scale, zero_point) : int8 (rows, n), float32 (rows,), int32 (rows,); a row of zeros has scale 1 and
+        zero point 0.
+
+    Notes
+    -----
+    Source: ``NeonAsymmetricQuantizeFloats`` in ``kernels/internal/optimized/neon_tensor_utils.cc``. The zero point is
+    taken from the end of the range that gives the smaller error.
+    """
+    low = np.min(x, axis=1, initial=np.float32(0))
+    high = np.max(x, axis=1, initial=np.float32(0))
+    zero = low == high
+    step = np.where(zero, 1.0, (high - low).astype(np.float64) / 255)
+    from_low, from_high = -128 - low / step, 127 - high / step
+    nearer_low = 128 + np.abs(low / step) < 127 + np.abs(high / step)
+    zero_point = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
+    zero_point = np.where(zero, 0, zero_point).astype(np.int32)
+    scale = step.astype(np.float32)
+    inverse = np.float32(1) / scale
+    codes = np.clip(_round(x * inverse[:, None], quirks) + zero_point[:, None].astype(np.float32), -128, 127)
+    return codes.astype(np.int8), scale, zero_point
+
+
+def _quantize_images(x: np.ndarray, asymmetric: bool, quirks: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Quantize each image of (N, H, W, C) as a whole; return int32 codes less their zero point, and the scales."""
+    rows = x.reshape(len(x), -1)
+    if asymmetric:
+        codes, scale, zero_point = quantize_asymmetric(rows, quirks)
+        centred = codes.astype(np.int32) - zero_point[:, None]
+    else:
+        codes, scale = quantize_symmetric(rows, quirks)
+        centred = codes.astype(np.int32)
+    return centred.reshape(x.shape), scale[:, None, None, None]
+
+
+def _mistaken_weights(weights: np.ndarray) -> np.ndarray:
+    """Return int32 weights (units, ...) with only those left whose product may get the wrong sign.
+
+    Quirk: the reference's SSE product negates the weight where the activation is negative, in int8, which cannot
+    hold the negative of -128. Only whole blocks of 16 columns are computed so, not the columns after them.
+    """
+    rows = weights.reshape(len(weights), -1).astype(np.int32)
+    mistaken = np.where(rows == -128, rows, 0)
+    mistaken[:, rows.shape[1] // _GEMV_BLOCK * _GEMV_BLOCK :] = 0
+    return mistaken.reshape(weights.shape)
+
+
+def evaluate_hybrid_conv_2d(
+    prepared: HybridConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Evaluate CONV_2D of float32 (N, H, W, C) with int8 weights.
+
+    Notes
+    -----
+    Source: ``HybridConvPerChannel`` in ``kernels/internal/reference/conv.h`` (asymmetric: filter scale, then
+    activation scale), ``HybridConv`` in ``kernels/internal/optimized/optimized_ops.h`` (symmetric: their product).
+    """
+    codes, scale = _quantize_images(x, prepared.asymmetric, prepared.quirks)
+    sums = accumulate_conv_2d(prepared.window, prepared.groups, codes, weights.astype(np.int32))
+    if prepared.asymmetric:
+        real = sums.astype(np.float32) * prepared.filter_scale * scale
+    else:
+        if prepared.quirks and len(weights) % _GEMM_ROWS:
+            mistaken = _mistaken_weights(weights)
+            sums -= 2 * accumulate_conv_2d(prepared.window, 1, np.minimum(codes, 0), mistaken)
+        real = sums.astype(np.float32) * (scale * prepared.filter_scale[0])
+    return _finish(real, bias, prepared.activation_min, prepared.activation_max)
+
+
+def evaluate_hybrid_depthwise_conv_2d(
+    prepared: HybridDepthwiseConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Evaluate DEPTHWISE_CONV_2D of float32 (N, H, W, C) with int8 weights.
+
+    Notes
+    -----
+    Source: ``DepthwiseConvHybridPerChannel`` in ``kernels/internal/reference/integer_ops/depthwise_conv.h``.
+    """
+    codes, scale = _quantize_images(x, True, prepared.quirks)
+    sums = accumulate_depthwise_conv_2d(prepared.window, codes, weights.astype(np.int32)).astype(np.float32)
+    real = sums * (prepared.filter_scale * scale)
+    return _finish(real, bias, prepared.activation_min, prepared.activation_max)
+
+
+def _finish(real: np.ndarray, bias: np.ndarray | None, low: np.float32, high: np.float32) -> np.ndarray:
+    return clamp_float(add_bias(real, bias), low, high)
+
+
+def _dot(codes: np.ndarray, weights: np.ndarray, quirks: bool) -> np.ndarray:
+    """Return the int32 products of each row of codes (batch, depth) with each row of weights (units, depth)."""
+    codes = codes.astype(np.int32)
+    sums = codes @ weights.astype(np.int32).T
+    if quirks:
+        sums -= 2 * (np.minimum(codes, 0) @ _mistaken_weights(weights).T)
+    return sums
+
+
+def _row_sums(weights: np.ndarray, quirks: bool) -> np.ndarray:
+    """Return the int32 sum of each row of weights (units, depth).
+
+    Quirk: whole blocks of 16 columns are summed in eight int16 lanes, two columns each, which wrap.
+    """
+    if not quirks:
+        return weights.sum(axis=1, dtype=np.int32)
+    whole = weights.shape[1] // _GEMV_BLOCK * _GEMV_BLOCK
+    pairs = weights[:, :whole].reshape(len(weights), -1, _GEMV_BLOCK // 2, 2)
+    lanes = pairs.sum(axis=(1, 3), dtype=np.int16)
+    return lanes.sum(axis=1, dtype=np.int32) + weights[:, whole:].sum(axis=1, dtype=np.int32)
+
+
+def evaluate_hybrid_fully_connected(
+    prepared: HybridFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Evaluate FULLY_CONNECTED of float32 (batch, depth) with int8 weights (units, depth).
+
+    Notes
+    -----
+    Source: ``EvalHybridDense`` in ``kernels/fully_connected.cc``, ``SseMatrixBatchVectorMultiplyAccumulate`` in
+    ``kernels/internal/optimized/sse_tensor_utils.cc``.
+    """
+    start = np.zeros(prepared.units, np.float32) if bias is None else bias.reshape(-1)
+    real = np.tile(start, (prepared.batch, 1))
+    if np.any(x):  # an input of zeros leaves the bias untouched
+        if prepared.asymmetric:
+            codes, scale, zero_point = quantize_asymmetric(x, prepared.quirks)
+            sums = _dot(codes, weights, prepared.quirks)
+            sums -= zero_point[:, None] * _row_sums(weights, prepared.quirks)
+        else:
+            codes, scale = quantize_symmetric(x, prepared.quirks)
+            sums = _dot(codes, weights, prepared.quirks)
+        real = real + sums.astype(np.float32) * (prepared.filter_scale * scale[:, None])
+    if prepared.activation_min == -np.inf:
+        return real
+    at_least = np.where(prepared.activation_min < real, real, prepared.activation_min)  # also of a NaN and of -0
+    return np.minimum(at_least, prepared.activation_max)

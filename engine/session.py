@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ..kernels.operator import Shape
 from ..kernels.profiles import PROFILES, Profile
-from ..schema import Graph, InputError, ModelError, read, read_file
+from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
 from .program import Program
 
 BACKENDS = ("numba", "numpy")
@@ -31,13 +31,12 @@ def open_model(model: str | os.PathLike[str] | bytes | bytearray | memoryview) -
     if not isinstance(model, (str, os.PathLike)):
         raise InputError(f"a model is given by its path or its bytes, not as {type(model).__name__}")
     try:
-        content = read_file(model)
+        content = map_file(model)
+        return read(content), content
     except OSError as error:
         raise ModelError(f"cannot open {os.fspath(model)!r}: {error.strerror or error}") from None
-    try:
-        return read(content), content
-    except ModelError as error:
-        raise ModelError(f"{os.fspath(model)}: {error}") from None
+    except (ModelError, UnsupportedOperatorError) as error:
+        raise type(error)(f"{os.fspath(model)}: {error}") from None
 
 
 def sha256(content: memoryview) -> str:

@@ -81,7 +81,15 @@ def draw_inputs(graph: Graph, count: int) -> tuple[int, list[list[np.ndarray]]]:
     """Draw inputs from a new seed, which a failure's message names."""
     seed = int(os.environ.get("Q31_MODEL_SEED", np.random.default_rng().integers(2**32)))
     random = np.random.default_rng(seed)
-    return seed, [random_inputs(random, graph.subgraphs[0]) for _ in range(count)]
+    subgraph = graph.subgraphs[0]
+    inputs = [random_inputs(random, subgraph) for _ in range(count)]
+    for operator in subgraph.operators:
+        # The output shape of these is an input of the model; only the one in the file makes sense.
+        if operator.name == "TRANSPOSE_CONV" and operator.inputs[0] in subgraph.inputs:
+            for arrays in inputs:
+                shape = subgraph.tensors[operator.outputs[0]].shape
+                arrays[subgraph.inputs.index(operator.inputs[0])] = np.array(shape, np.int32)
+    return seed, inputs
 
 
 def hold_every_tensor(content: bytes, reference: bytes, backend: str, count: int, oracle: Oracle) -> None:
@@ -125,11 +133,11 @@ def test_models_of_other_issues_equal_builtin_ref_once_they_run(name: str, backe
 
 
 def with_quantized_dimension_0(graph: Graph) -> Graph:
-    """Return person_detect as LiteRT takes it: it refuses dimension 3 for tensors with a single scale."""
+    """Return person_detect as LiteRT takes it: its biases, of rank 1, say that they are quantized along dimension 3."""
     (subgraph,) = graph.subgraphs
     tensors = tuple(
         replace(tensor, quantization=replace(tensor.quantization, quantized_dimension=0))
-        if len(tensor.quantization.scale) == 1
+        if tensor.quantization.quantized_dimension >= len(tensor.shape)
         else tensor
         for tensor in subgraph.tensors
     )

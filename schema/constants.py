@@ -11,8 +11,8 @@ from .strings import decode_strings, encode_strings
 from .types import TensorType, bit_width, numpy_dtype
 from .verify import element_count, has_value
 
-# A sparse constant may describe a far larger dense one: this many elements are enough for any real one.
-MAXIMUM_DENSE_ELEMENTS = 2**31
+# A small sparse constant may describe a huge dense one; this many bytes are enough for any real one.
+MAXIMUM_DENSE_SIZE = 2**30
 
 
 def constant_array(graph: Graph, subgraph_index: int, tensor_index: int) -> np.ndarray | None:
@@ -54,10 +54,10 @@ def _decode(data: memoryview, tensor: Tensor, dtype: np.dtype, place: str) -> np
     bits = bit_width(tensor.type)
     if tensor.sparsity is not None:
         count = len(data) * 8 // bits
-        if element_count(tensor.shape) > MAXIMUM_DENSE_ELEMENTS:
+        if element_count(tensor.shape) * dtype.itemsize > MAXIMUM_DENSE_SIZE:
             raise ModelError(f"{place}: a sparse constant of shape {list(tensor.shape)} is too large")
-        values = unpack(data, bits, count, dtype) if bits < 8 else np.frombuffer(data, dtype, count)
-        return densify(values, tensor.sparsity, tensor.shape, f"{place}.sparsity")
+        stored = unpack(data, bits, count, dtype) if bits < 8 else np.frombuffer(data, dtype, count)
+        return densify(stored, tensor.sparsity, tensor.shape, f"{place}.sparsity")
     if bits < 8:
         return unpack(data, bits, element_count(tensor.shape), dtype).reshape(tensor.shape)
     return np.frombuffer(data, dtype).reshape(tensor.shape)

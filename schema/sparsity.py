@@ -41,7 +41,7 @@ def verify_sparsity(sparsity: Sparsity, shape: Sequence[int], place: str) -> Non
         segments, indices = metadata.array_segments or (), metadata.array_indices or ()
         if len(segments) != positions + 1:
             raise ModelError(f"{where}.array_segments: {len(segments)} entries; expected {positions + 1}")
-        if segments[0] != 0 or segments[-1] != len(indices) or any(np.diff(segments) < 0):
+        if segments[0] != 0 or segments[-1] != len(indices) or np.any(np.diff(segments) < 0):
             raise ModelError(f"{where}.array_segments: they do not divide {len(indices)} indices in order")
         if indices and (min(indices) < 0 or max(indices) >= sizes[dimension]):
             raise ModelError(f"{where}.array_indices: an index is out of range for a dimension of {sizes[dimension]}")
@@ -63,6 +63,15 @@ def _sizes(sparsity: Sparsity, shape: Sequence[int], place: str) -> list[int]:
     return sizes
 
 
+def _stored_count(sparsity: Sparsity) -> int:
+    """Return how many values are stored."""
+    count = 1
+    for metadata in sparsity.dim_metadata:
+        dense = metadata.format == DimensionType.DENSE
+        count = count * metadata.dense_size if dense else len(metadata.array_indices or ())
+    return count
+
+
 def densify(values: np.ndarray, sparsity: Sparsity, shape: Sequence[int], place: str) -> np.ndarray:
     """Return the dense array of a sparse tensor.
 
@@ -74,6 +83,9 @@ def densify(values: np.ndarray, sparsity: Sparsity, shape: Sequence[int], place:
     """
     rank = len(shape)
     sizes = _sizes(sparsity, shape, place)
+    described = _stored_count(sparsity)
+    if described != len(values):
+        raise ModelError(f"{place}: the parameters describe {described} values; the buffer has {len(values)}")
     # coordinates[d]: the coordinate along traversed dimension d of each stored position so far.
     coordinates: dict[int, np.ndarray] = {}
     positions = 1
@@ -87,10 +99,6 @@ def densify(values: np.ndarray, sparsity: Sparsity, shape: Sequence[int], place:
         coordinates = {key: value[parents] for key, value in coordinates.items()}
         coordinates[dimension] = here
         positions = len(here)
-        if positions > len(values):
-            break
-    if positions != len(values):
-        raise ModelError(f"{place}: {len(values)} values; the sparsity parameters describe another number of them")
     for number, dimension in enumerate(sparsity.block_map):
         coordinates[dimension] = coordinates[dimension] * sizes[rank + number] + coordinates[rank + number]
     dense = np.zeros(math.prod(shape), dtype=values.dtype)

@@ -62,7 +62,7 @@ class TableWriter:
         builder.StartVector(1, size, alignment)
         builder.head -= size
         builder.Bytes[builder.head : builder.head + size] = data
-        return int(builder.EndVector(size))
+        return int(builder.EndVector())
 
     def vector(self, values: Sequence[int | float | bool], dtype: str, alignment: int = 4) -> int:
         """Write a vector of numbers; ``dtype`` as NumPy writes it, little-endian."""
@@ -73,7 +73,7 @@ class TableWriter:
         builder.StartVector(array.itemsize, array.size, max(alignment, array.itemsize))
         builder.head -= array.nbytes
         builder.Bytes[builder.head : builder.head + array.nbytes] = array.tobytes()
-        return int(builder.EndVector(array.size))
+        return int(builder.EndVector())
 
     def optional_vector(self, values: Sequence[int | float | bool], dtype: str) -> int:
         """Write a vector of numbers; 0 for an empty one."""
@@ -85,7 +85,7 @@ class TableWriter:
         builder.StartVector(4, len(offsets), 4)
         for offset in reversed(offsets):
             builder.PrependUOffsetTRelative(offset)
-        return int(builder.EndVector(len(offsets)))
+        return int(builder.EndVector())
 
     def optional_offsets(self, offsets: Sequence[int]) -> int:
         """Write a vector of offsets to tables; 0 for an empty one."""

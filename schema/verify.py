@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from .errors import ModelError
 from .graph import Graph, Operator, Quantization, Signature, Subgraph, Tensor
@@ -34,8 +35,9 @@ def verify(graph: Graph) -> None:
         raise ModelError(f"version: the model has schema version {graph.version}, expected {SCHEMA_VERSION}")
     if not graph.subgraphs:
         raise ModelError("subgraphs: the model has none")
+    facts = _Facts(graph, frozenset(item.id for item in graph.external_buffers), {})
     for index, subgraph in enumerate(graph.subgraphs):
-        _verify_subgraph(graph, subgraph, f"subgraphs[{index}]")
+        _verify_subgraph(facts, subgraph, f"subgraphs[{index}]")
     for index, signature in enumerate(graph.signatures):
         _verify_signature(graph, signature, f"signature_defs[{index}]")
     for index, metadata in enumerate(graph.metadata):
@@ -43,6 +45,15 @@ def verify(graph: Graph) -> None:
     for index, external in enumerate(graph.external_buffers):
         place = f"external_buffers[{index}].group"
         _require_index(external.group, len(graph.external_buffer_groups), "external buffer groups", place)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """The graph, and what was found out about it: tensors may share a buffer, which is then looked at once."""
+
+    graph: Graph
+    external_ids: frozenset[int]
+    string_counts: dict[int, int]
 
 
 def element_count(shape: Sequence[int]) -> int:
@@ -73,19 +84,19 @@ def _require_indices(indices: Sequence[int], lowest: int, count: int, place: str
         raise ModelError(f"{place}[{position}]: {index} is out of range; there are {count} tensors")
 
 
-def _verify_subgraph(graph: Graph, subgraph: Subgraph, place: str) -> None:
+def _verify_subgraph(facts: _Facts, subgraph: Subgraph, place: str) -> None:
     count = len(subgraph.tensors)
     for index, tensor in enumerate(subgraph.tensors):
-        _verify_tensor(graph, tensor, count, f"{place}.tensors[{index}]")
+        _verify_tensor(facts, tensor, count, f"{place}.tensors[{index}]")
     _require_indices(subgraph.inputs, 0, count, f"{place}.inputs")
     _require_indices(subgraph.outputs, 0, count, f"{place}.outputs")
     for index, operator in enumerate(subgraph.operators):
-        _verify_operator(graph, operator, count, f"{place}.operators[{index}]")
-    _verify_order(graph, subgraph, place)
+        _verify_operator(facts.graph, operator, count, f"{place}.operators[{index}]")
+    _verify_order(facts.graph, subgraph, place)
 
 
-def _verify_tensor(graph: Graph, tensor: Tensor, tensor_count: int, place: str) -> None:
-    shape = tensor.shape
+def _verify_tensor(facts: _Facts, tensor: Tensor, tensor_count: int, place: str) -> None:
+    shape, buffers = tensor.shape, facts.graph.buffers
     if shape and min(shape) < 0:
         raise ModelError(f"{place}.shape: {list(shape)} has a negative dimension")
     if len(shape) > MAXIMUM_RANK:
@@ -97,22 +108,25 @@ def _verify_tensor(graph: Graph, tensor: Tensor, tensor_count: int, place: str) 
     if signature and (len(signature) != len(shape) or min(signature) < -1):
         raise ModelError(f"{place}.shape_signature: {list(signature)} does not belong to the shape {list(shape)}")
     if tensor.buffer:
-        _require_index(tensor.buffer, len(graph.buffers), "buffers", f"{place}.buffer")
-    if tensor.external_buffer and all(item.id != tensor.external_buffer for item in graph.external_buffers):
+        _require_index(tensor.buffer, len(buffers), "buffers", f"{place}.buffer")
+    if tensor.external_buffer and tensor.external_buffer not in facts.external_ids:
         raise ModelError(f"{place}.external_buffer: the model has no external buffer of id {tensor.external_buffer}")
     if tensor.quantization.scale or tensor.quantization.blockwise or tensor.quantization.multi_axis:
         _verify_quantization(tensor.quantization, shape, tensor_count, f"{place}.quantization")
     if tensor.sparsity is not None:
         verify_sparsity(tensor.sparsity, shape, f"{place}.sparsity")
-    if tensor.buffer and len(graph.buffers[tensor.buffer].data):
-        _verify_data(graph.buffers[tensor.buffer].data, tensor, place)
+    if tensor.buffer and len(buffers[tensor.buffer].data):
+        _verify_data(facts, tensor, place)
 
 
-def _verify_data(data: memoryview, tensor: Tensor, place: str) -> None:
+def _verify_data(facts: _Facts, tensor: Tensor, place: str) -> None:
+    data = facts.graph.buffers[tensor.buffer].data
     if tensor.sparsity is not None or tensor.type in _OPAQUE:
         return
     if tensor.type == TensorType.STRING:
-        count = len(string_offsets(data, f"{place}.buffer")) - 1
+        if tensor.buffer not in facts.string_counts:
+            facts.string_counts[tensor.buffer] = len(string_offsets(data, f"{place}.buffer")) - 1
+        count = facts.string_counts[tensor.buffer]
         if count != element_count(tensor.shape):
             raise ModelError(f"{place}.buffer: it holds {count} strings; the shape is {list(tensor.shape)}")
     elif len(data) != constant_size(tensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..schema import ActivationFunctionType, TensorType
+from ..schema import ActivationFunctionType, ModelError, TensorType
 from .fixed_point import round_half_away
 from .operator import TensorSpec
 
@@ -26,8 +26,18 @@ def type_range(tensor_type: TensorType) -> tuple[int, int]:
 
 
 def quantize_code(real: float, output: TensorSpec) -> int:
-    """Return the code of a real number: ``zero_point + round(float32(real) / scale)``, not clamped."""
-    return output.zero_point + int(round_half_away(np.float32(real) / output.scale))
+    """Return the code of a real number: ``zero_point + round(float32(real) / scale)``, not clamped.
+
+    Raises
+    ------
+    ModelError
+        Where the scale is so small that the code does not fit 32 bits.
+    """
+    with np.errstate(all="ignore"):
+        code = round_half_away(np.float32(real) / output.scale)
+    if not abs(code) <= 2.0**31:
+        raise ModelError(f"the scale {output.scale} of tensor {output.name!r} is too small for a fused activation")
+    return output.zero_point + int(code)
 
 
 def quantized_activation_range(activation: ActivationFunctionType, output: TensorSpec) -> tuple[int, int]:

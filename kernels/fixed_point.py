@@ -33,6 +33,18 @@ def round_half_away(x: Any) -> Any:
     return truncated + np.where(np.abs(x - truncated) >= 0.5, np.copysign(1, x), 0).astype(np.asarray(x).dtype)
 
 
+def int32_from_float(x: Any) -> np.ndarray:
+    """Convert float32 to int32, cutting the fraction off, as C does on x86: NaN and what does not fit give INT32_MIN.
+
+    Notes
+    -----
+    C leaves those cases undefined; the instruction ``cvttss2si`` decides them.
+    """
+    x = np.asarray(x, np.float32)
+    fits = (x >= np.float32(-(2.0**31))) & (x < np.float32(2.0**31))
+    return np.where(fits, np.where(fits, x, 0).astype(np.int32), np.int32(INT32_MIN))
+
+
 def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
     """Write a real multiplier as ``multiplier * 2**(shift - 31)`` with ``multiplier`` in [2**30, 2**31).
 
@@ -159,3 +171,10 @@ def multiply_in_float64(x: Any, real_multiplier: Any) -> np.ndarray:
     (``kernels/internal/reference/integer_ops/fully_connected.h``).
     """
     return round_half_away(np.asarray(x, np.float64) * np.asarray(real_multiplier, np.float64)).astype(np.int32)
+
+
+def output_codes(x: Any, zero_point: int, low: int, high: int, dtype: Any) -> np.ndarray:
+    """Make output codes of rescaled int32 values: add the zero point, which wraps, clamp to [low, high], convert."""
+    with np.errstate(over="ignore"):
+        codes = np.asarray(x, np.int32) + np.int32(zero_point)
+    return np.asarray(np.minimum(np.maximum(codes, np.int32(low)), np.int32(high))).astype(dtype)

@@ -41,6 +41,7 @@ class Profile:
     requantize : operator name -> its own rounding rule.
     multiplier : operator name -> the precision of its real multiplier, where profiles differ.
     reproduces_quirks : whether the reference's defects are reproduced.
+    power_of_two_int16_sum : whether ADD and SUB of int16 have a form of their own for scales that are powers of two.
     sources : operator name -> where the rule was read.
     """
 
@@ -50,6 +51,7 @@ class Profile:
     requantize: Mapping[str, Rounding] = field(default_factory=dict)
     multiplier: Mapping[str, Precision] = field(default_factory=dict)
     reproduces_quirks: bool = False
+    power_of_two_int16_sum: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def rounding_of(self, operator: str) -> Rounding:
@@ -67,6 +69,7 @@ LITERT = Profile(
     rounding=Rounding.DOUBLE,
     requantize={"FULLY_CONNECTED": Rounding.FLOAT64},
     reproduces_quirks=True,
+    power_of_two_int16_sum=True,
     sources={
         "*": "tflite/kernels/internal/common.h, MultiplyByQuantizedMultiplier, TFLITE_SINGLE_ROUNDING=0",
         "FULLY_CONNECTED": "tflite/kernels/internal/reference/integer_ops/fully_connected.h, since April 2025",

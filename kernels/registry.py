@@ -5,10 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..schema import UnsupportedOperatorError
-from .activations import lookup
+from .activations import hard_swish, lookup, relu, softmax
+from .elementwise import add_sub, mul
 from .operator import Kernel, Node
+from .pooling import pool_2d
+from .quantize import cast, dequantize, quantize
+from .reduce import arg_max, mean
+from .resize import bilinear, nearest_neighbor
+from .shape import concatenation, pad, reshape, shape, split, strided_slice, transpose
 
-_MODULES: tuple[tuple[Kernel, ...], ...] = (lookup.KERNELS,)
+_MODULES: tuple[tuple[Kernel, ...], ...] = (
+    add_sub.KERNELS,
+    arg_max.KERNELS,
+    bilinear.KERNELS,
+    cast.KERNELS,
+    concatenation.KERNELS,
+    dequantize.KERNELS,
+    hard_swish.KERNELS,
+    lookup.KERNELS,
+    mean.KERNELS,
+    mul.KERNELS,
+    nearest_neighbor.KERNELS,
+    pad.KERNELS,
+    pool_2d.KERNELS,
+    quantize.KERNELS,
+    relu.KERNELS,
+    reshape.KERNELS,
+    shape.KERNELS,
+    softmax.KERNELS,
+    split.KERNELS,
+    strided_slice.KERNELS,
+    transpose.KERNELS,
+)
 
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}
 

@@ -191,7 +191,8 @@ def arrays(
         return np.full(shape, zero_point, dtype)
     if kind == "ramp":
         count = int(np.prod(shape))
-        return (least + np.arange(count, dtype=np.int64) % (greatest - least + 1)).astype(dtype).reshape(shape)
+        period = min(greatest - least + 1, 2**63 - 1)
+        return (least + np.arange(count, dtype=np.int64) % period).astype(dtype).reshape(shape)
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     if kind == "ends":
         return random.choice(np.array([least, greatest], dtype), tuple(shape))

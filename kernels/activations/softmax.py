@@ -1,0 +1,262 @@
+"""SOFTMAX over the last axis: float32; int8 and uint8 in gemmlowp's fixed point; int16 by two tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ...schema.options import SoftmaxOptions
+from ..checks import checked_multiplier, options_of, require_arity, require_quantized, require_symmetric
+from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, round_half_away, rounding_divide_by_pot
+from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
+from ..gemmlowp import INT16_MAX, INT16_MIN, exp_on_negative_values, reciprocal
+from ..libm import expf
+from ..operator import Instruction, Kernel, Node, Prepared
+from ..profiles import Profile, Rounding
+
+SCALED_DIFF_INTEGER_BITS = 5
+ACCUMULATION_INTEGER_BITS = 12
+
+_8_BIT = (TensorType.INT8, TensorType.UINT8)
+
+
+@dataclass(frozen=True)
+class FloatSoftmax(Prepared):
+    """SOFTMAX in float32: ``exp((x - max) * beta) / sum``."""
+
+    beta: np.float32
+
+
+@dataclass(frozen=True)
+class QuantizedSoftmax(Prepared):
+    """SOFTMAX of 8-bit codes.
+
+    Parameters
+    ----------
+    input_multiplier, input_left_shift : bring a difference of codes to Q5.26, times beta.
+    diff_min : differences below it count as exp(-infinity).
+    exponentials : int32 (256,), Q0.31: entry ``i`` is exp of the difference ``-i``, 0 below ``diff_min``.
+    output_dtype : int8, uint8 or int16; its least value means 0, and its range means 1.
+    """
+
+    input_multiplier: int
+    input_left_shift: int
+    diff_min: int
+    exponentials: np.ndarray
+    output_dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class Int16Softmax(Prepared):
+    """SOFTMAX of int16 codes by tables of 513 samples.
+
+    Parameters
+    ----------
+    input_multiplier, input_shift : bring a difference of codes to steps of 10/65535.
+    exp_table : exp over [-10, 0]; reciprocal_table : 1 / (1 + x) over [0, 1]; both int16 Q0.15.
+    """
+
+    input_multiplier: int
+    input_shift: int
+    exp_table: np.ndarray
+    reciprocal_table: np.ndarray
+    rounding: Rounding
+
+
+Softmax = FloatSoftmax | QuantizedSoftmax | Int16Softmax
+
+
+def prepare(node: Node, profile: Profile) -> Softmax:
+    """Prepare SOFTMAX.
+
+    Notes
+    -----
+    Source: ``SoftmaxPrepare`` in ``kernels/activations.cc``.
+    """
+    require_arity(node, 1)
+    source, target = node.input(0), node.output()
+    node.require(len(source.shape) >= 1, "an input of rank 1 or more")
+    beta = np.float32(options_of(node, SoftmaxOptions).beta)
+    if source.type is TensorType.FLOAT32:
+        node.require(target.type is TensorType.FLOAT32, "an output of float32")
+        return FloatSoftmax((source.shape,), beta)
+    node.require(math.isfinite(beta) and float(beta) >= 0, f"a beta that is finite and not negative, not {beta}")
+    require_quantized(node, source, target)
+    if source.type is TensorType.INT16:
+        return _prepare_int16(node, profile, beta)
+    allowed = (source.type, TensorType.INT16)
+    node.require(target.type in allowed, f"an output of {source.type.name.lower()} or int16")
+    if target.type is TensorType.INT8:
+        node.require(target.zero_point == -128, f"output zero point -128, not {target.zero_point}")
+        _require_near(node, 1 / 256)
+    return _prepare_8_bit(node, profile, beta)
+
+
+def _require_near(node: Node, scale: float) -> None:
+    given = float(node.output().scale)
+    node.require(abs(given - scale) <= 0.001 * scale, f"an output scale of {scale}, not {given}")
+
+
+def _prepare_8_bit(node: Node, profile: Profile, beta: np.float32) -> QuantizedSoftmax:
+    """Prepare the fixed-point form.
+
+    Notes
+    -----
+    Source: ``PreprocessSoftmaxScaling`` and ``CalculateInputRadius`` in ``kernels/internal/quantization_util.cc``.
+    The reference ends its process where the multiplier is not above 1; here a smaller one works as well.
+    """
+    rounding = profile.rounding_of(node.name)
+    fractional_bits = 31 - SCALED_DIFF_INTEGER_BITS
+    largest = float((1 << 30) - 1 if rounding is Rounding.SINGLE else INT32_MAX)
+    real_multiplier = min(float(beta) * float(node.input(0).scale) * (1 << fractional_bits), largest)
+    multiplier, left_shift = checked_multiplier(node, real_multiplier, rounding)
+    radius = math.floor(((1 << SCALED_DIFF_INTEGER_BITS) - 1) * 2.0 ** (fractional_bits - left_shift))
+    diff_min = -min(radius, 256)
+    differences = -np.arange(256, dtype=np.int32)
+    scaled = multiply_by_quantized_multiplier(np.maximum(differences, diff_min), multiplier, left_shift, rounding)
+    exponentials = exp_on_negative_values(scaled, SCALED_DIFF_INTEGER_BITS)
+    exponentials = np.where(differences >= diff_min, exponentials, 0).astype(np.int32)
+    shape = node.input(0).shape
+    return QuantizedSoftmax((shape,), multiplier, left_shift, diff_min, exponentials, node.output().dtype)
+
+
+def build_int16_table(function: Callable[[float], float], input_min: float, input_max: float) -> np.ndarray:
+    """Tabulate a function at 513 points for :func:`look_up_int16`; the output is Q0.15.
+
+    Notes
+    -----
+    Source: ``LUTPopulate`` for int16 in ``kernels/internal/common.h``, in float64. Each entry is moved by half the
+    error that linear interpolation would make in the middle of its interval.
+    """
+    step = (input_max - input_min) / 512
+    output_scale = 2.0 / 65535
+    inverse_scale = 65536.0 / (output_scale * INT16_MAX - output_scale * INT16_MIN)
+    table = np.empty(513, np.int16)
+    for i in range(512):
+        sample = round_half_away(np.float64(function(input_min + i * step) * inverse_scale))
+        middle = round_half_away(np.float64(function(input_min + i * step + step / 2) * inverse_scale))
+        following = function(input_min + (i + 1) * step) * inverse_scale
+        interpolated = round_half_away(np.float64((following + sample) / 2))
+        bias = round_half_away(np.float64((interpolated - middle) / 2))
+        table[i] = min(max(sample - bias, INT16_MIN), INT16_MAX)
+    table[512] = min(max(round_half_away(np.float64(function(input_max) * inverse_scale)), INT16_MIN), INT16_MAX)
+    return table
+
+
+def look_up_int16(table: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Interpolate in a table of 513 samples: the upper 9 bits of an int16 select, the lower 7 interpolate; int32.
+
+    Notes
+    -----
+    Source: ``LUTLookup`` for int16 in ``kernels/internal/common.h``.
+    """
+    x = np.asarray(x, np.int32)
+    index = 256 + (x >> 7)
+    base = table[index].astype(np.int32)
+    slope = table[index + 1].astype(np.int32) - base
+    return (base + ((slope * (x & 127) + 64) >> 7)).astype(np.int16).astype(np.int32)
+
+
+def _prepare_int16(node: Node, profile: Profile, beta: np.float32) -> Int16Softmax:
+    source, target = node.input(0), node.output()
+    node.require(target.type is TensorType.INT16, "an output of int16")
+    require_symmetric(node, source, target)
+    _require_near(node, 1 / 32768)
+    rounding = profile.rounding_of(node.name)
+    with np.errstate(over="ignore", under="ignore"):
+        real_multiplier = float(source.scale * beta) / (10.0 / 65535.0)
+    return Int16Softmax(
+        (source.shape,),
+        *checked_multiplier(node, real_multiplier, rounding),
+        build_int16_table(math.exp, 10.0 / 65535 * (INT16_MIN - INT16_MAX), 0.0),
+        build_int16_table(lambda x: 1.0 / (1.0 + x), 0.0, 1.0 / 65535 * (INT16_MAX - INT16_MIN)),
+        rounding,
+    )
+
+
+def evaluate(prepared: Softmax, x: np.ndarray) -> np.ndarray:
+    """Apply SOFTMAX over the last axis; the result has the shape of ``x``."""
+    if x.size == 0:
+        return np.zeros(x.shape, prepared.output_dtype if isinstance(prepared, QuantizedSoftmax) else x.dtype)
+    if isinstance(prepared, FloatSoftmax):
+        return evaluate_float(prepared, x)
+    if isinstance(prepared, Int16Softmax):
+        return evaluate_int16(prepared, x)
+    return evaluate_8_bit(prepared, x)
+
+
+def evaluate_float(prepared: FloatSoftmax, x: np.ndarray) -> np.ndarray:
+    """Apply SOFTMAX in float32: the sum runs left to right, and each element is divided by it.
+
+    Notes
+    -----
+    Source: ``Softmax`` in ``kernels/internal/reference/softmax.h``.
+    """
+    lowest = np.finfo(np.float32).min
+    greatest = np.fmax.reduce(x, axis=-1, keepdims=True, initial=lowest)  # a NaN never wins a comparison
+    with np.errstate(all="ignore"):
+        exponentials = expf((x - greatest) * prepared.beta)
+        total = np.add.accumulate(exponentials, axis=-1)[..., -1:]
+        return exponentials / total
+
+
+def accumulate(prepared: QuantizedSoftmax, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the exponentials of 8-bit codes (int32 Q0.31) and their sum over the last axis (int64 Q12.19)."""
+    codes = x.astype(np.int32)
+    exponentials = prepared.exponentials[codes.max(axis=-1, keepdims=True) - codes]
+    terms = rounding_divide_by_pot(exponentials, ACCUMULATION_INTEGER_BITS)
+    return exponentials, terms.sum(axis=-1, keepdims=True, dtype=np.int64)
+
+
+def evaluate_8_bit(prepared: QuantizedSoftmax, x: np.ndarray) -> np.ndarray:
+    """Apply SOFTMAX in fixed point.
+
+    Notes
+    -----
+    Source: the quantized ``Softmax`` in ``kernels/internal/reference/softmax.h``. The reference ends its process
+    where the sum reaches 512 (8-bit output), on a check of the last shift; here the shift goes on.
+    """
+    exponentials, total = accumulate(prepared, x)
+    scale, bits_over_unit = reciprocal(total, ACCUMULATION_INTEGER_BITS)
+    limits = np.iinfo(prepared.output_dtype)
+    exponent = bits_over_unit + 31 - limits.bits
+    unsaturated = rounding_divide_by_pot(multiply(scale, exponentials), exponent)
+    return np.clip(unsaturated.astype(np.int64) + limits.min, limits.min, limits.max).astype(prepared.output_dtype)
+
+
+def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
+    """Apply SOFTMAX to int16 codes by table.
+
+    Notes
+    -----
+    Source: ``SoftmaxInt16`` in ``kernels/internal/reference/softmax.h``.
+    """
+    codes = x.astype(np.int32)
+    difference = codes - codes.max(axis=-1, keepdims=True)
+    scaled = multiply_by_quantized_multiplier(
+        difference, prepared.input_multiplier, prepared.input_shift, prepared.rounding
+    )
+    index = np.clip(scaled.astype(np.int64) + INT16_MAX, INT16_MIN, INT16_MAX)
+    exponentials = look_up_int16(prepared.exp_table, index)
+    total = exponentials.sum(axis=-1, keepdims=True, dtype=np.int64)
+    headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
+    shifted = ((total << np.maximum(headroom - 1, 0)) + (1 << 13)) >> 14
+    scale = look_up_int16(prepared.reciprocal_table, np.clip(shifted - (1 << 15) - (1 << 16), INT16_MIN, INT16_MAX))
+    right_shift = 31 - headroom
+    product = exponentials.astype(np.int64) * scale
+    result = (product + (np.int64(1) << (right_shift - 1))) >> right_shift
+    return np.clip(result, 0, INT16_MAX).astype(np.int16)
+
+
+def lower(prepared: Softmax, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms."""
+    return None
+
+
+_TYPES = (TensorType.FLOAT32, *_8_BIT, TensorType.INT16)
+
+KERNELS = (Kernel("SOFTMAX", (1, 3), _TYPES, prepare, evaluate, lower),)

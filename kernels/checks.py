@@ -1,0 +1,71 @@
+"""The checks that many operators' ``prepare`` share: what the reference's Prepare refuses, we refuse by name.
+
+``prepare`` is the gate before compiled code with raw addresses, and any model that passes the schema's verification
+may arrive here: whatever does not fit must end in a ModelError.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+from .activation_range import type_range
+from .fixed_point import INT32_MAX, quantize_multiplier
+from .operator import Node, TensorSpec
+from .profiles import Rounding
+
+Options = TypeVar("Options")
+
+_LARGEST_SHIFT = {Rounding.DOUBLE: 31, Rounding.SINGLE: 30}
+
+
+def options_of(node: Node, options_type: type[Options]) -> Options:
+    """Return the node's options, or the schema's defaults where they are missing or of another table.
+
+    Notes
+    -----
+    LiteRT's flatbuffer conversions do the same: an absent options table leaves the defaults.
+    """
+    return node.options if isinstance(node.options, options_type) else options_type()
+
+
+def require_arity(node: Node, inputs: int, outputs: int = 1) -> None:
+    """Raise ModelError unless the node has exactly so many inputs, none left out, and outputs."""
+    node.require(len(node.inputs) == inputs and None not in node.inputs, f"{inputs} inputs")
+    node.require(len(node.outputs) == outputs, f"{outputs} outputs")
+
+
+def require_same_type(node: Node, *specs: TensorSpec) -> None:
+    """Raise ModelError unless all tensors have one data type."""
+    node.require(len({spec.type for spec in specs}) == 1, "tensors of one data type")
+
+
+def require_quantized(node: Node, *specs: TensorSpec) -> None:
+    """Raise ModelError unless each tensor has a positive finite scale and a zero point within its type."""
+    for spec in specs:
+        scale, zero_point = float(spec.scale), spec.zero_point
+        low, high = type_range(spec.type)
+        node.require(math.isfinite(scale) and scale > 0, f"a positive scale of {spec.name!r}, not {scale}")
+        node.require(low <= zero_point <= high, f"a zero point of {spec.name!r} in [{low}, {high}], not {zero_point}")
+
+
+def require_symmetric(node: Node, *specs: TensorSpec) -> None:
+    """Raise ModelError unless the zero point of each tensor is 0, as the int16 kernels demand."""
+    for spec in specs:
+        node.require(spec.zero_point == 0, f"zero point 0 of {spec.name!r}, not {spec.zero_point}")
+
+
+def checked_multiplier(node: Node, real_multiplier: Any, rounding: Rounding = Rounding.DOUBLE) -> tuple[int, int]:
+    """Return multiplier and shift of a real multiplier, or raise ModelError where it is beyond 32-bit arithmetic.
+
+    Notes
+    -----
+    Source: ``QuantizeMultiplier`` in ``kernels/internal/quantization_util.cc``; built for single rounding it
+    saturates multipliers from 2**30 on.
+    """
+    node.require(math.isfinite(real_multiplier), "scales whose ratio is a float32 number")
+    multiplier, shift = quantize_multiplier(real_multiplier)
+    if rounding is Rounding.SINGLE and shift > _LARGEST_SHIFT[rounding]:
+        return INT32_MAX, _LARGEST_SHIFT[rounding]
+    node.require(shift <= 31, f"scales whose ratio is below 2**31, not {real_multiplier:g}")
+    return multiplier, shift

@@ -1,0 +1,98 @@
+"""MUL: float32, int32, int64, uint32 as they are; int8, uint8 and int16 with one rescaling of the product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ...schema.options import MulOptions
+from ..activation_range import quantized_activation_range
+from ..broadcast import broadcast_shape
+from ..checks import (
+    checked_multiplier,
+    options_of,
+    require_arity,
+    require_quantized,
+    require_same_type,
+    require_symmetric,
+)
+from ..fixed_point import multiply_by_quantized_multiplier, output_codes
+from ..operator import Kernel, Node, Prepared
+from ..profiles import Profile, Rounding
+from .plain import PlainArithmetic, evaluate_plain, prepare_plain
+
+_QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+_TYPES = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64, TensorType.UINT32, *_QUANTIZED)
+
+
+@dataclass(frozen=True)
+class QuantizedProduct(Prepared):
+    """MUL of codes: ``(a - input1_zero_point) * (b - input2_zero_point)``, rescaled to the output."""
+
+    input1_zero_point: int
+    input2_zero_point: int
+    output_zero_point: int
+    output_multiplier: int
+    output_shift: int
+    activation_min: int
+    activation_max: int
+    rounding: Rounding
+
+
+def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedProduct:
+    """Prepare MUL.
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/mul.cc``: the real multiplier is formed in float32.
+    """
+    require_arity(node, 2)
+    first, second, output = tensors = node.input(0), node.input(1), node.output()
+    require_same_type(node, *tensors)
+    options = options_of(node, MulOptions)
+    shape = broadcast_shape(node, first.shape, second.shape)
+    unquantized_int16 = first.type is TensorType.INT16 and not output.quantized
+    if first.type not in _QUANTIZED or unquantized_int16:
+        return prepare_plain(node, shape, options.fused_activation_function)
+    require_quantized(node, *tensors)
+    if first.type is TensorType.INT16:
+        require_symmetric(node, *tensors)
+    rounding = profile.rounding_of(node.name)
+    with np.errstate(over="ignore", under="ignore"):
+        real_multiplier = first.scale * second.scale / output.scale
+    return QuantizedProduct(
+        (shape,),
+        first.zero_point,
+        second.zero_point,
+        output.zero_point,
+        *checked_multiplier(node, real_multiplier, rounding),
+        *quantized_activation_range(options.fused_activation_function, output),
+        rounding,
+    )
+
+
+def accumulate(prepared: QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the products of the codes less their zero points, int32, broadcast."""
+    return (a.astype(np.int32) - np.int32(prepared.input1_zero_point)) * (
+        b.astype(np.int32) - np.int32(prepared.input2_zero_point)
+    )
+
+
+def evaluate(prepared: PlainArithmetic | QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply with broadcasting; the result has the type of the operands.
+
+    Notes
+    -----
+    Source: ``MulElementwise`` in ``kernels/internal/reference/integer_ops/mul.h`` and ``reference/mul.h``.
+    """
+    if isinstance(prepared, PlainArithmetic):
+        return evaluate_plain(np.multiply, prepared, a, b)
+    codes = multiply_by_quantized_multiplier(
+        accumulate(prepared, a, b), prepared.output_multiplier, prepared.output_shift, prepared.rounding
+    )
+    return output_codes(codes, prepared.output_zero_point, prepared.activation_min, prepared.activation_max, a.dtype)
+
+
+KERNELS = (Kernel("MUL", (1, 7), _TYPES, prepare, evaluate),)

@@ -1,0 +1,59 @@
+"""The C library's float32 functions on arrays.
+
+The reference calls ``expf``, ``tanhf`` and their kin of the machine's C library. NumPy has SIMD versions of its own
+whose last bit differs for a third of all values, so the specification calls the C library too: bit for bit, at
+about 0.3 microseconds an element. Where the library or a function is missing, float64 rounded to float32 stands in,
+which differs for less than one value in a thousand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+_LIBRARIES = {
+    "win32": ("ucrtbase",),
+    "darwin": (None, "libSystem.dylib"),
+}
+
+
+@cache
+def _function(name: str) -> Callable[..., Any] | None:
+    """Return ``name`` of the C library as a ufunc over Python objects, or None."""
+    for library in _LIBRARIES.get(sys.platform, ("libm.so.6", None)):
+        try:
+            function = getattr(ctypes.CDLL(library), name)
+        except (OSError, AttributeError, TypeError):
+            continue
+        function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float]
+        return np.frompyfunc(function, 1, 1)
+    return None
+
+
+def _apply(name: str, x: Any, substitute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    x = np.asarray(x, np.float32)
+    function = _function(name)
+    with np.errstate(all="ignore"):
+        if function is not None:
+            return np.asarray(function(x), np.float32)
+        return np.asarray(substitute(x.astype(np.float64)), np.float32)
+
+
+def expf(x: Any) -> np.ndarray:
+    """Return ``exp(x)``, float32 to float32, as the C library computes it."""
+    return _apply("expf", x, np.exp)
+
+
+def tanhf(x: Any) -> np.ndarray:
+    """Return ``tanh(x)``, float32 to float32, as the C library computes it."""
+    return _apply("tanhf", x, np.tanh)
+
+
+def logf(x: Any) -> np.ndarray:
+    """Return ``log(x)``, float32 to float32, as the C library computes it."""
+    return _apply("logf", x, np.log)

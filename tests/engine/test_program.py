@@ -1,0 +1,104 @@
+"""Programs: folding, memory reuse, aliases, and the check that stands between instructions and raw memory."""
+
+import numpy as np
+import pytest
+import q31
+from small_graphs import FINE, INT8, chain, classifier
+from q31.engine.binding import Binder, aligned_empty
+from q31.engine.program import Program
+from q31.kernels.operator import Input, Instruction, Output
+from q31.kernels.profiles import LITERT
+from q31.schema import TensorType
+from q31.schema.builder import GraphBuilder
+from q31.schema.options import AddOptions, ReshapeOptions
+
+
+def program(graph, **options):
+    return Program(graph, profile=LITERT, compiled=True, **options)
+
+
+def run(prepared, x):
+    prepared.array(prepared.preparation.inputs[0])[...] = x
+    prepared.run()
+    return prepared.array(prepared.preparation.outputs[0]).copy()
+
+
+def test_a_chain_reuses_memory_and_preserving_does_not():
+    x = np.random.default_rng().integers(-128, 128, (1, 64), np.int8)
+    reusing, preserving = program(chain(length=20)), program(chain(length=20), preserve_all=True)
+    assert reusing.arena_size <= 4 * 64
+    assert preserving.arena_size == 21 * 64
+    np.testing.assert_array_equal(run(reusing, x), run(preserving, x))
+    for index in range(1, 21):
+        np.testing.assert_array_equal(preserving.array(index), np.maximum(x, 3))
+
+
+def test_inputs_keep_their_value_from_run_to_run():
+    prepared = program(chain())
+    x = np.random.default_rng().integers(-128, 128, (1, 64), np.int8)
+    first = run(prepared, x)
+    prepared.run()
+    np.testing.assert_array_equal(prepared.array(prepared.preparation.outputs[0]), first)
+
+
+def test_a_reshape_of_an_intermediate_takes_no_memory_and_no_step():
+    prepared = program(classifier())
+    assert prepared.array(3).ctypes.data == prepared.array(4).ctypes.data
+    assert program(classifier(), preserve_all=True).array(3).ctypes.data != prepared.array(4).ctypes.data
+
+
+def test_an_operator_on_constants_is_folded():
+    builder = GraphBuilder()
+    x = builder.tensor("x", INT8, (1, 4), FINE)
+    constant = builder.tensor("constant", INT8, (2, 2), FINE, value=[[-9, 9], [0, 100]])
+    shape = builder.tensor("shape", TensorType.INT32, (2,), value=[1, 4])
+    positive = builder.tensor("positive", INT8, (2, 2), FINE)
+    flat = builder.tensor("flat", INT8, (1, 4), FINE)
+    y = builder.tensor("y", INT8, (1, 4), FINE)
+    builder.operator("RELU", [constant], [positive])
+    builder.operator("RESHAPE", [positive, shape], [flat], ReshapeOptions())
+    builder.operator("ADD", [x, flat], [y], AddOptions())
+    prepared = program(builder.build([x], [y]))
+    assert [operator.folded for operator in prepared.preparation.operators] == [True, True, False]
+    np.testing.assert_array_equal(prepared.preparation.constants[flat], [[3, 9, 3, 100]])
+
+
+def test_variable_tensors_start_at_the_zero_point_if_int8():
+    builder = GraphBuilder()
+    state = builder.tensor("state", INT8, (1, 4), FINE, is_variable=True)
+    count = builder.tensor("count", TensorType.INT16, (1, 4), is_variable=True)
+    y = builder.tensor("y", INT8, (1, 4), FINE)
+    builder.operator("RELU", [state], [y])
+    prepared = program(builder.build([], [y, count]))
+    assert (prepared.array(state) == 3).all()
+    prepared.array(state)[...] = 50
+    prepared.array(count)[...] = 50
+    prepared.reset_variables()
+    assert (prepared.array(state) == 3).all()
+    assert (prepared.array(count) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"input": Input(0, 65)}, "input: 65 bytes of tensor 0, which has 64"),
+        ({"output": Output(0, 65)}, "output: 65 bytes of tensor 1, which has 64"),
+        ({"input": Input(0, -1)}, "-1 bytes"),
+        ({"extra": 1}, "extra"),
+    ],
+)
+def test_an_instruction_that_leaves_its_tensors_is_never_bound(change, message):
+    memory = [aligned_empty(64), aligned_empty(64)]
+    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64}
+    binder = Binder(memory.__getitem__, aligned_empty(0))
+    assert binder.bind(Instruction("lookup8", fields), [0], [1])
+    with pytest.raises(q31.Error, match=message):
+        binder.bind(Instruction("lookup8", fields | change), [0], [1])
+
+
+def test_a_constant_is_never_written():
+    memory = [aligned_empty(64), aligned_empty(64)]
+    memory[1].flags.writeable = False
+    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64}
+    with pytest.raises(q31.Error, match="constant"):
+        Binder(memory.__getitem__, aligned_empty(0)).bind(Instruction("lookup8", fields), [0], [1])

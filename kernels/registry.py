@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ..schema import UnsupportedOperatorError
 from .activations import hard_swish, lookup, relu, softmax
+from .convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .elementwise import add_sub, mul
 from .operator import Kernel, Node
 from .pooling import pool_2d
@@ -20,7 +21,10 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     bilinear.KERNELS,
     cast.KERNELS,
     concatenation.KERNELS,
+    conv_2d.KERNELS,
+    depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
+    fully_connected.KERNELS,
     hard_swish.KERNELS,
     lookup.KERNELS,
     mean.KERNELS,
@@ -36,6 +40,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     split.KERNELS,
     strided_slice.KERNELS,
     transpose.KERNELS,
+    transpose_conv.KERNELS,
 )
 
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}

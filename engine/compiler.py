@@ -8,6 +8,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
+from llvmlite import ir
 
 from ..kernels.jit.layouts import LAYOUTS
 from .codecache import entry_point
@@ -16,12 +17,14 @@ from .codecache import entry_point
 # numba's run-time support would name symbols that a process without numba does not have.
 _FORBIDDEN = ("Py", "_Py", "NRT_", "numba_")
 
+_SIGNATURE = (numba.types.int64,)
 _OPTIONS: dict[str, Any] = {
-    "nopython": True,
     "error_model": "numpy",  # a division by zero gives a number and raises nothing
     "nogil": True,
     "boundscheck": False,
     "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
 }
 
 
@@ -32,21 +35,34 @@ def python_kernel(name: str) -> Callable[[int], None]:
 
 
 def compile_kernel(name: str, target: llvm.TargetMachine) -> bytes:
-    """Compile a kernel to an object whose one external definition is its entry point.
+    """Compile a kernel to an object whose one external definition is its entry point, ``void(int64)``.
 
     Raises
     ------
     RuntimeError
         Where the kernel needs more than the C library at run time.
     """
-    compiled = numba.cfunc("void(int64)", **_OPTIONS)(python_kernel(name))
-    module = llvm.parse_assembly(compiled.inspect_llvm())
+    compiled = numba.njit(_SIGNATURE, **_OPTIONS)(python_kernel(name))
+    module = llvm.parse_assembly(compiled.inspect_llvm(compiled.signatures[0]))
+    defined = [f for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external]
+    assert len(defined) == 1, [f.name for f in defined]
+    module.link_in(llvm.parse_assembly(_entry(name, defined[0].name)))
     for value in (*module.functions, *module.global_variables):
-        if value.is_declaration:
-            if value.name.startswith(_FORBIDDEN):
-                raise RuntimeError(f"kernel {name} needs {value.name} at run time: it may raise or allocate")
-        elif value.name == compiled.native_name:
-            value.name = entry_point(name)
-        else:  # objects made by different processes may share names
-            value.linkage = llvm.Linkage.internal
+        if not value.is_declaration and value.name != entry_point(name):
+            value.linkage = llvm.Linkage.internal  # objects made by different processes may share names
+        elif value.name.startswith(_FORBIDDEN):
+            raise RuntimeError(f"kernel {name} needs {value.name} at run time: it may raise or allocate")
     return target.emit_object(module)
+
+
+def _entry(name: str, function: str) -> str:
+    """Return the definition of a kernel's entry point: it calls numba's function and drops its status, always 0."""
+    module = ir.Module()
+    pointer, integer = ir.IntType(8).as_pointer(), ir.IntType(64)
+    result_type = ir.FunctionType(ir.IntType(32), [pointer.as_pointer(), pointer.as_pointer(), integer])
+    inner = ir.Function(module, result_type, function)
+    outer = ir.Function(module, ir.FunctionType(ir.VoidType(), [integer]), entry_point(name))
+    builder = ir.IRBuilder(outer.append_basic_block())
+    builder.call(inner, [builder.alloca(pointer), builder.alloca(pointer), outer.args[0]])
+    builder.ret_void()
+    return str(module)

@@ -19,7 +19,8 @@ To add a kernel
    Helpers it calls carry ``@helper`` (from ``.addressing``). All fields are int64; ``float_field(p.scale)`` reads
    one that was passed as a float. Views are bare pointers. Modules of ``kernels/jit`` import each other, numba,
    llvmlite and NumPy only: the cache's key is the content of that folder.
-3. Kernels neither raise nor allocate: memory comes from ``Scratch`` fields. Integer arithmetic is int64 unless both
+3. Kernels neither raise nor allocate: memory comes from ``Scratch`` fields; a ``range`` whose step is not a constant
+   may raise. Integer arithmetic is int64 unless both
    sides are smaller and cast (``np.int32(x)``); to wrap as int32 does, cast the result. Write the inner loop over
    the contiguous index so that LLVM vectorises it. No fastmath; LLVM contracts no multiply and add by itself.
 4. ``lower`` in the operator's module returns ``Instruction("negate8", {...})`` with exactly these fields.

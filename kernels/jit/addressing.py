@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import intrinsic, models, register_model
 
 from . import INTERPRETED
 
@@ -55,15 +57,44 @@ float32_view = _define_view(types.float32, np.float32)
 float64_view = _define_view(types.float64, np.float64)
 
 
+class Block(types.Type):
+    """numba's type of a parameter block: an address whose fields are attributes."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.fields = fields
+        super().__init__(f"block[{', '.join(fields)}]")
+
+
+@register_model(Block)
+class _BlockModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Block) -> None:
+        super().__init__(manager, kind, ir.IntType(64))
+
+
+@infer_getattr
+class _BlockAttributes(AttributeTemplate):
+    key = Block
+
+    def generic_resolve(self, kind: Block, name: str) -> Any:
+        return types.int64 if name in kind.fields else None
+
+
+@lower_getattr_generic(Block)
+def _load_field(context: Any, builder: ir.IRBuilder, kind: Block, block: Any, name: str) -> Any:
+    pointer = builder.inttoptr(block, ir.IntType(64).as_pointer())
+    position = ir.Constant(ir.IntType(64), kind.fields.index(name))
+    value = builder.load(builder.gep(pointer, [position], inbounds=True))
+    # Nothing writes to a block while its kernel runs: LLVM need not load it again after every store of an output.
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
+
+
 @intrinsic
 def _read_block(typing_context: Any, block: Any, fields: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        offsets = [ir.Constant(ir.IntType(64), i) for i in range(len(fields))]
-        values = [builder.load(builder.gep(pointer, [offset], inbounds=True)) for offset in offsets]
-        return context.make_tuple(builder, signature.return_type, values)
+        return arguments[0]
 
-    return types.NamedUniTuple(types.int64, len(fields), fields.instance_class)(types.int64, fields), generate
+    return Block(fields.fields)(types.int64, fields), generate
 
 
 @intrinsic
@@ -93,7 +124,7 @@ def _float_field_as_python(bits: Any) -> Any:
 
 
 read_block: Any = _read_block_as_python if INTERPRETED else _read_block
-"""Read a parameter block: a named tuple like the second argument (from :func:`.layouts.fields`) with the values."""
+"""``read_block(block, FIELDS)``: the block at an address, its fields as attributes (FIELDS from :func:`.layouts.fields`)."""
 
 float_field: Any = _float_field_as_python if INTERPRETED else _float_field
 """Return the float64 whose bits are an int64 field of a block."""

@@ -24,8 +24,39 @@ def _layout(module: str, fields: str) -> Layout:
     return Layout(module, tuple(fields.split()))
 
 
+REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64
+    output_zero_point activation_min activation_max"""
+"""Fields of kernels that turn int32 accumulators into 8-bit codes (:mod:`.requantize`)."""
+
+WINDOW = """input_height input_width output_height output_width filter_height filter_width stride_height stride_width
+    dilation_height dilation_width padding_top padding_left"""
+"""Fields of kernels with a sliding window (:mod:`q31.kernels.padding`)."""
+
+BOX = """input output sizes input_strides output_strides rank run input_offset output_offset
+    input_size output_size"""
+"""Fields of kernels that copy boxes of bytes (:mod:`q31.kernels.shape.copies`)."""
+
 LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
+    "conv_2d": _layout(
+        "convolution",
+        f"""input output filter bias batches input_channels output_channels groups sign_flip input_zero_point
+        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous spill""",
+    ),
+    "depthwise_conv_2d": _layout(
+        "depthwise",
+        f"""input output filter bias batches input_channels output_channels depth_multiplier sign_flip
+        input_zero_point {WINDOW} {REQUANTIZATION} lines line_width line_channels spill""",
+    ),
+    "strided_copy": _layout("copies", BOX),
+    "strided_lookup8": _layout("copies", f"{BOX} table"),
+    "pad": _layout("copies", "input output value sizes output_strides rank run item_size output_offset output_size"),
+    "resize_nearest_neighbor": _layout(
+        "resize",
+        """input output rows columns batches input_height input_width output_height output_width pixel""",
+    ),
+    "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
+    "dequantize8": _layout("quantize", "input output table size"),
     "lookup8": _layout("lookup", "input output table size"),
 }
 

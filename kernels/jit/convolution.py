@@ -1,0 +1,172 @@
+"""CONV_2D and FULLY_CONNECTED on 8-bit codes: a matrix product over panels of centered activations.
+
+The rows of the product are output positions, its depth is the filter's taps and input channels (OHWI order), its
+columns are output channels. A *panel* is some rows of the left matrix, gathered from the image, widened to int16
+and centered: that one step deals with padding, stride, dilation, zero points and both 8-bit types. The right
+matrix, the filter less its zero point, was packed by ``lower`` as int16 ``[groups][blocks of 16][depth/2][16][2]``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .addressing import helper, int16_view, int32_view, read_block, uint8_view
+from .codes import center_run, zero_run
+from .layouts import fields
+from .requantize import requantize, store_codes
+from .vectors import LANES, PAIRED, dot_pairs, load_int32, load_pairs, splat_int32, splat_pair
+
+CONV_2D = fields("conv_2d")
+
+TILE = 6
+"""Rows computed at a time: with 6, accumulators and operands fit 16 vector registers of 8 channels too."""
+
+
+def conv_2d(block: Any) -> None:
+    """Convolve: input (N, H, W, C), packed filter, output (N, OH, OW, O)."""
+    p = read_block(block, CONV_2D)
+    group_channels = p.output_channels // p.groups
+    blocks = -(-group_channels // LANES)
+    rows = p.batches * p.output_height * p.output_width
+    for group in range(p.groups):
+        for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+            first = panel * p.panel_rows
+            count = min(p.panel_rows, rows - first)
+            fill_panel(p, group, first, count)
+            for index in range(blocks):
+                channels = min(LANES, group_channels - index * LANES)
+                output = first * p.output_channels + group * group_channels + index * LANES
+                multiply_panel(p, group * blocks + index, count, output, channels)
+
+
+@helper
+def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
+    """Multiply the panel with one block of 16 channels, requantize and store."""
+    row = 0
+    while row + TILE <= rows or rows - row > 2:
+        multiply_tile(p, block, row, min(TILE, rows - row), output + row * p.output_channels, channels)
+        row += TILE
+    while row < rows:
+        multiply_row(p, block, row, output + row * p.output_channels, channels)
+        row += 1
+
+
+@helper
+def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels: Any) -> None:
+    """Multiply 6 rows of the panel; the first ``rows`` of them are stored."""
+    panel = int16_view(p.panel, (row + TILE) * p.depth)
+    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
+    bias = load_int32(int32_view(p.bias, (block + 1) * LANES), block * LANES)
+    c0 = c1 = c2 = c3 = c4 = c5 = bias
+    r0 = row * p.depth
+    r1 = r0 + p.depth
+    r2 = r1 + p.depth
+    r3 = r2 + p.depth
+    r4 = r3 + p.depth
+    r5 = r4 + p.depth
+    f = block * p.depth * LANES
+    for k in range(0, p.depth, 2):
+        weights = load_pairs(packed, f + k * LANES)
+        c0 = dot_pairs(c0, splat_pair(panel, r0 + k), weights)
+        c1 = dot_pairs(c1, splat_pair(panel, r1 + k), weights)
+        c2 = dot_pairs(c2, splat_pair(panel, r2 + k), weights)
+        c3 = dot_pairs(c3, splat_pair(panel, r3 + k), weights)
+        c4 = dot_pairs(c4, splat_pair(panel, r4 + k), weights)
+        c5 = dot_pairs(c5, splat_pair(panel, r5 + k), weights)
+    spill = p.spill
+    step = p.output_channels
+    channel = block * LANES
+    store_codes(p, requantize(p, c0, channel), output, channels, spill)
+    if rows > 1:
+        store_codes(p, requantize(p, c1, channel), output + step, channels, spill)
+    if rows > 2:
+        store_codes(p, requantize(p, c2, channel), output + 2 * step, channels, spill)
+    if rows > 3:
+        store_codes(p, requantize(p, c3, channel), output + 3 * step, channels, spill)
+    if rows > 4:
+        store_codes(p, requantize(p, c4, channel), output + 4 * step, channels, spill)
+    if rows > 5:
+        store_codes(p, requantize(p, c5, channel), output + 5 * step, channels, spill)
+
+
+@helper
+def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> None:
+    """Multiply one row of the panel: four sums, so that they need not wait for each other."""
+    panel = int16_view(p.panel, (row + 1) * p.depth)
+    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
+    c0 = load_int32(int32_view(p.bias, (block + 1) * LANES), block * LANES)
+    c1 = c2 = c3 = splat_int32(0)
+    r = row * p.depth
+    f = block * p.depth * LANES
+    k = 0
+    while k + 8 <= p.depth:
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
+        c1 = dot_pairs(c1, splat_pair(panel, r + k + 2), load_pairs(packed, f + k * LANES + PAIRED))
+        c2 = dot_pairs(c2, splat_pair(panel, r + k + 4), load_pairs(packed, f + k * LANES + 2 * PAIRED))
+        c3 = dot_pairs(c3, splat_pair(panel, r + k + 6), load_pairs(packed, f + k * LANES + 3 * PAIRED))
+        k += 8
+    while k < p.depth:
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
+        k += 2
+    total = (c0 + c1) + (c2 + c3)
+    store_codes(p, requantize(p, total, block * LANES), output, channels, p.spill)
+
+
+@helper
+def fill_panel(p: Any, group: Any, first: Any, rows: Any) -> None:
+    """Gather the receptive fields of output positions ``first`` to ``first + rows - 1``."""
+    if p.contiguous:
+        source_size = p.batches * p.input_height * p.input_width * p.input_channels
+        source = uint8_view(p.input, source_size)
+        panel = int16_view(p.panel, rows * p.depth + LANES)
+        center_run(p, source, source_size, first * p.depth, panel, 0, rows * p.depth)
+        return
+    positions = p.output_height * p.output_width
+    batch = first // positions
+    y = (first - batch * positions) // p.output_width
+    x = first - batch * positions - y * p.output_width
+    for row in range(rows):
+        fill_row(p, group, batch, y, x, row * p.depth)
+        x += 1
+        if x == p.output_width:
+            x = 0
+            y += 1
+        if y == p.output_height:
+            y = 0
+            batch += 1
+
+
+@helper
+def fill_row(p: Any, group: Any, batch: Any, y: Any, x: Any, position: Any) -> None:
+    """Gather one receptive field into the panel at ``position``."""
+    depth = p.input_channels // p.groups
+    source_size = p.batches * p.input_height * p.input_width * p.input_channels
+    source = uint8_view(p.input, source_size)
+    panel = int16_view(p.panel, position + p.filter_height * p.filter_width * depth + LANES)
+    left = x * p.stride_width - p.padding_left
+    for filter_y in range(p.filter_height):
+        input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
+        if input_y < 0 or input_y >= p.input_height:
+            zero_run(panel, position, p.filter_width * depth)
+            position += p.filter_width * depth
+            continue
+        line = (batch * p.input_height + input_y) * p.input_width
+        if p.dilation_width == 1 and p.groups == 1:  # the taps of a row lie side by side
+            before = min(max(-left, 0), p.filter_width)
+            inside = max(min(p.input_width - left, p.filter_width) - before, 0)
+            zero_run(panel, position, before * depth)
+            position += before * depth
+            start = (line + left + before) * depth
+            center_run(p, source, source_size, start, panel, position, inside * depth)
+            position += inside * depth
+            zero_run(panel, position, (p.filter_width - before - inside) * depth)
+            position += (p.filter_width - before - inside) * depth
+        else:
+            for filter_x in range(p.filter_width):
+                input_x = left + filter_x * p.dilation_width
+                if input_x < 0 or input_x >= p.input_width:
+                    zero_run(panel, position, depth)
+                else:
+                    start = (line + input_x) * p.input_channels + group * depth
+                    center_run(p, source, source_size, start, panel, position, depth)
+                position += depth

@@ -1,0 +1,237 @@
+"""Vectors of 16 channels, as values that kernels compute with.
+
+A vector of 16 int32 is one register of AVX-512, two of AVX2, four of SSE or Neon: LLVM splits it as the CPU needs.
+Arithmetic is lane by lane and wraps. Loads and stores need no alignment. In interpreted kernels (``Q31_JIT=0``) a
+vector is a NumPy array.
+
+Pairs: products of 16-bit numbers are summed two by two, :func:`dot_pairs`, because that is one instruction
+(``pmaddwd``) where a 32-bit multiplication and addition are several. So weights and activations are laid out with
+the two factors that a channel gets side by side.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+from . import INTERPRETED
+
+LANES = 16
+"""Channels of a vector."""
+
+PAIRED = 2 * LANES
+"""int16 elements of a vector of pairs."""
+
+
+class Vector(types.Type):
+    """numba's type of a vector: ``lanes`` elements of an integer or floating-point type."""
+
+    def __init__(self, element: Any, lanes: int) -> None:
+        self.element = element
+        self.lanes = lanes
+        super().__init__(f"vector[{element} x {lanes}]")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.element).get_value_type(), kind.lanes))
+
+
+INT8 = Vector(types.int8, LANES)
+INT16 = Vector(types.int16, LANES)
+PAIRS = Vector(types.int16, PAIRED)
+INT32 = Vector(types.int32, LANES)
+INT64 = Vector(types.int64, LANES)
+FLOAT64 = Vector(types.float64, LANES)
+
+_INDEX = ir.IntType(32)
+
+
+def _define(signature: Any, generate: Callable[..., Any], python: Callable[..., Any]) -> Any:
+    """Return an operation: ``python`` in interpreted kernels, else what ``generate(builder, type, *arguments)`` emits."""
+    if INTERPRETED:
+        return python
+
+    def code(context: Any, builder: ir.IRBuilder, actual: Any, arguments: Any) -> Any:
+        return generate(builder, context.get_value_type(actual.return_type), *arguments)
+
+    by_arity: list[Callable[..., Any]] = [
+        lambda typing_context: (signature, code),
+        lambda typing_context, a: (signature, code),
+        lambda typing_context, a, b: (signature, code),
+        lambda typing_context, a, b, c: (signature, code),
+    ]
+    return intrinsic(by_arity[len(signature.args)])
+
+
+def _lanes(builder: ir.IRBuilder, first: Any, second: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(_INDEX, len(lanes)), lanes))
+
+
+def _splat(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INDEX, 0))
+    return _lanes(builder, first, first, [0] * kind.count)
+
+
+def _load(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+    return builder.load(builder.bitcast(builder.gep(view, [index]), kind.as_pointer()), align=1)
+
+
+def _store(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any) -> Any:
+    builder.store(value, builder.bitcast(builder.gep(view, [index]), value.type.as_pointer()), align=1)
+
+
+def _define_load(element: Any, vector: Vector) -> Any:
+    """Return ``load(view, i)``: the elements of a view from ``i`` on."""
+    signature = vector(types.CPointer(element), types.int64)
+    return _define(signature, _load, lambda view, i: view[i : i + vector.lanes].copy())
+
+
+def _define_widening_load(element: Any, extend: str) -> Any:
+    """Return ``load(view, i)``: 16 bytes of a view as int16."""
+
+    def generate(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+        narrow = _load(builder, ir.VectorType(ir.IntType(8), LANES), view, index)
+        return getattr(builder, extend)(narrow, kind)
+
+    signature = INT16(types.CPointer(element), types.int64)
+    return _define(signature, generate, lambda view, i: view[i : i + LANES].astype(np.int16))
+
+
+def _define_store(element: Any, vector: Vector) -> Any:
+    """Return ``store(view, i, value)``."""
+
+    def python(view: np.ndarray, i: int, value: np.ndarray) -> None:
+        view[i : i + vector.lanes] = value
+
+    return _define(types.void(types.CPointer(element), types.int64, vector), _store, python)
+
+
+load_int8 = _define_widening_load(types.int8, "sext")
+load_uint8 = _define_widening_load(types.uint8, "zext")
+load_int16 = _define_load(types.int16, INT16)
+load_pairs = _define_load(types.int16, PAIRS)
+load_int32 = _define_load(types.int32, INT32)
+load_int64 = _define_load(types.int64, INT64)
+load_float64 = _define_load(types.float64, FLOAT64)
+store_int8 = _define_store(types.int8, INT8)
+store_int16 = _define_store(types.int16, INT16)
+store_pairs = _define_store(types.int16, PAIRS)
+store_int32 = _define_store(types.int32, INT32)
+
+
+def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
+    """Return ``splat(value)``: the value, cut to the element's type, in every lane."""
+
+    def generate(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+        return _splat(builder, kind, builder.trunc(value, kind.element))
+
+    return _define(vector(types.int64), generate, lambda value: np.full(LANES, value, dtype))
+
+
+splat_int16 = _define_splat(types.int16, INT16, np.int16)
+splat_int32 = _define_splat(types.int32, INT32, np.int32)
+
+
+def _generate_splat_pair(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+    word = ir.IntType(32)
+    pair = builder.load(builder.bitcast(builder.gep(view, [index]), word.as_pointer()), align=2)
+    return builder.bitcast(_splat(builder, ir.VectorType(word, LANES), pair), kind)
+
+
+splat_pair = _define(
+    PAIRS(types.CPointer(types.int16), types.int64), _generate_splat_pair, lambda view, i: np.tile(view[i : i + 2], LANES)
+)
+"""``splat_pair(view, i)``: elements ``i`` and ``i + 1`` as the pair of every lane."""
+
+
+def _generate_dot_pairs(builder: ir.IRBuilder, kind: Any, total: Any, a: Any, b: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(32), PAIRED)
+    products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+    even = _lanes(builder, products, products, list(range(0, PAIRED, 2)))
+    odd = _lanes(builder, products, products, list(range(1, PAIRED, 2)))
+    return builder.add(total, builder.add(even, odd))
+
+
+def _python_dot_pairs(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    products = a.astype(np.int32) * b.astype(np.int32)
+    return total + products[0::2] + products[1::2]
+
+
+dot_pairs = _define(INT32(INT32, PAIRS, PAIRS), _generate_dot_pairs, _python_dot_pairs)
+"""``dot_pairs(total, a, b)``: ``total[i] + a[2i] * b[2i] + a[2i+1] * b[2i+1]``, in int32, wrapping."""
+
+interleave = _define(
+    PAIRS(INT16, INT16),
+    lambda builder, kind, a, b: _lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]),
+    lambda a, b: np.stack((a, b), axis=-1).ravel(),
+)
+"""``interleave(a, b)``: the pairs ``(a[i], b[i])``."""
+
+widen = _define(
+    INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64)
+)
+narrow_to_int32 = _define(
+    INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32)
+)
+narrow_to_int8 = _define(
+    INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8)
+)
+
+
+def _generate_multiply_and_round(builder: ir.IRBuilder, kind: Any, codes: Any, factors: Any) -> Any:
+    product = builder.fmul(builder.sitofp(codes, factors.type), factors)
+    zero, up, down = (ir.Constant(factors.type, [x] * LANES) for x in (0.0, _BELOW_HALF, -_BELOW_HALF))
+    half = builder.select(builder.fcmp_ordered("<", product, zero), down, up)
+    return builder.fptosi(builder.fadd(product, half), kind)
+
+
+def _python_multiply_and_round(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    product = codes * factors
+    return np.trunc(product + np.copysign(_BELOW_HALF, product)).astype(np.int32)
+
+
+_BELOW_HALF = float(np.nextafter(0.5, 0))  # with 0.5 itself, the number below 0.5 would round to 1
+
+multiply_and_round = _define(INT32(INT32, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
+"""``multiply_and_round(a, b)``: the product in float64, halves away from zero; it must be within +-2**31."""
+
+
+def _define_clamp(compare: str, python: Callable[..., Any]) -> Any:
+    def generate(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+        return builder.select(builder.icmp_signed(compare, a, b), a, b)
+
+    return _define(INT32(INT32, INT32), generate, python)
+
+
+minimum = _define_clamp("<", np.minimum)
+maximum = _define_clamp(">", np.maximum)
+
+
+def _define_operator(function: Callable[..., Any], instruction: str) -> None:
+    """Make an arithmetic operator of Python work on two vectors of one type."""
+
+    def type_of(context: Any) -> Callable[[Any, Any], Any]:
+        return lambda a, b: a if isinstance(a, Vector) and a == b else None
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return getattr(builder, instruction)(*arguments)
+
+    type_callable(function)(type_of)
+    lower_builtin(function, Vector, Vector)(generate)
+
+
+_define_operator(operator.add, "add")
+_define_operator(operator.sub, "sub")
+_define_operator(operator.mul, "mul")
+_define_operator(operator.and_, "and_")
+_define_operator(operator.xor, "xor")
+_define_operator(operator.lshift, "shl")
+_define_operator(operator.rshift, "ashr")

@@ -49,13 +49,12 @@ class GraphBuilder:
         value : makes the tensor a constant; broadcast to the shape.
         fields : the other fields of :class:`Tensor`, such as ``is_variable``.
         """
-        buffer = 0
         if value is not None:
             array = np.broadcast_to(np.asarray(value), tuple(shape))
             data = memoryview(encode_constant(array, type))
-            buffer = len(self._buffers)
+            fields["buffer"] = len(self._buffers)
             self._buffers.append(Buffer(data, explicitly_empty=not len(data)))
-        self._tensors.append(Tensor(name, type, tuple(shape), buffer, quantization or Quantization(), **fields))
+        self._tensors.append(Tensor(name, type, tuple(shape), quantization=quantization or Quantization(), **fields))
         return len(self._tensors) - 1
 
     def operator(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .types import DimensionType, TensorType
+from .types import DimensionType, TensorType, as_float32
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Quantization:
     """Quantization parameters: ``real = scale * (quantized - zero_point)``.
 
     One scale means per-tensor; several mean per-channel along ``quantized_dimension``; none means
-    that the tensor is not quantized. Scales are float32 values held as Python floats. Of ``custom``,
+    that the tensor is not quantized. Scales, min and max are rounded to float32, as the file holds them. Of ``custom``,
     ``blockwise`` and ``multi_axis`` at most one is there; it then stands in place of the other fields.
     """
 
@@ -51,6 +51,12 @@ class Quantization:
     custom: bytes | None = None
     blockwise: BlockwiseQuantization | None = None
     multi_axis: MultiAxisQuantization | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "min", "max"):
+            values = getattr(self, name)
+            if values:
+                object.__setattr__(self, name, as_float32(values))
 
 
 @dataclass(frozen=True)

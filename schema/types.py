@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 import numpy as np
@@ -181,6 +182,12 @@ _BITS: dict[TensorType, int] = {
     TensorType.FLOAT8_E4M3FN: 8,
     TensorType.FLOAT8_E5M2: 8,
 }
+
+
+def as_float32(values: Iterable[float]) -> tuple[float, ...]:
+    """Return numbers rounded to float32, as the file holds them; infinite where they are too large."""
+    with np.errstate(over="ignore"):
+        return tuple(np.array(tuple(values), dtype=np.float32).tolist())
 
 
 def numpy_dtype(tensor_type: TensorType) -> np.dtype:

@@ -28,10 +28,17 @@ _ENUM_FORMATS = {
 class Options:
     """Base of the options tables; fields stand in the order of their slots.
 
-    Floats are float32 values held as Python floats. An absent string or vector is an empty one.
+    Floats are rounded to float32, as the file holds them. An absent string or vector is an empty one.
     """
 
     first_slot: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        for field in layout(type(self)):
+            if field.format == "f":
+                value = getattr(self, field.name)
+                rounded = types.as_float32(value) if field.kind == "vector" else types.as_float32((value,))[0]
+                object.__setattr__(self, field.name, rounded)
 
 
 @dataclass(frozen=True)

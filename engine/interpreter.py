@@ -44,11 +44,13 @@ class Interpreter:
         Where an operator has no kernel.
     InputError
         Where neither or both of path and content are given, or an option is wrong.
+    TypeError
+        Where the path is no path, or the content no bytes.
     """
 
     def __init__(
         self,
-        model_path: str | os.PathLike[str] | None = None,
+        model_path: str | bytes | os.PathLike[str] | None = None,
         model_content: bytes | bytearray | memoryview | None = None,
         num_threads: int | None = None,
         experimental_preserve_all_tensors: bool = False,
@@ -59,9 +61,9 @@ class Interpreter:
             raise InputError(f"num_threads: expected a positive integer, got {num_threads!r}")
         if bool(model_path) == bool(model_content):
             raise InputError("give either model_path or model_content" + (", not both" if model_path else ""))
-        source = model_content or model_path
-        assert source is not None
-        graph, self._content = open_model(source)
+        if isinstance(model_content, str):
+            raise TypeError("model_content: expected bytes, got str; a path is given as model_path")
+        graph, self._content = open_model(model_content or os.fsdecode(model_path or ""))
         if not graph.subgraphs:
             raise ModelError("the model has no subgraph")
         self._session = Session(graph, profile, backend, experimental_preserve_all_tensors)

@@ -91,7 +91,10 @@ class Runtime:
         """Give an input another shape; ``allocate`` must be called before the subgraph runs again."""
         tensor = self.tensor(index, subgraph_index)
         name = f"tensor {index} ({tensor.name!r})"
-        sizes = np.array(size, np.int32)
+        try:
+            sizes = np.array(size, np.int32)
+        except (ValueError, TypeError, OverflowError):
+            sizes = np.array(0)
         if sizes.ndim != 1:
             raise InputError(f"{name}: expected a shape as a list of sizes, got {size!r}")
         shape = tuple(sizes.tolist())

@@ -27,7 +27,8 @@ def saturate(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
     Source: ``SaturatingCastFloatingToInteger`` in ``kernels/cast.cc``.
     """
     info = np.iinfo(dtype)
-    above = (x >= 2.0 ** (info.max.bit_length())) | np.isnan(x)
-    below = x < info.min
+    wide = x.astype(np.float64)  # float16 would compare with infinities
+    above = (wide >= 2.0 ** info.max.bit_length()) | np.isnan(x)
+    below = wide < float(info.min)
     whole = np.where(above | below, np.zeros((), x.dtype), x).astype(dtype)
     return np.where(above, dtype.type(info.max), np.where(below, dtype.type(info.min), whole))

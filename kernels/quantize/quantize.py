@@ -97,7 +97,7 @@ def quantize(prepared: Quantize, x: np.ndarray) -> np.ndarray:
     greatest code (quirk).
     """
     scale, zero_point = prepared.output.along(x.ndim)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         codes = to_int32(round_half_away(x / scale)) + zero_point
     return np.clip(codes, prepared.code_min, prepared.code_max).astype(prepared.dtype)
 

@@ -113,15 +113,18 @@ def evaluate(prepared: ResizeBilinear, x: np.ndarray, size: np.ndarray) -> np.nd
     one: np.generic = np.int64(_ONE) if prepared.fixed_point else np.float32(1)
     wide = x.astype(one.dtype)
     above, below = wide[:, rows.lower], wide[:, rows.upper]
-    total = above[:, :, columns.lower] * (one - vertical) * (one - horizontal)
-    total = total + below[:, :, columns.lower] * vertical * (one - horizontal)
-    total = total + above[:, :, columns.upper] * (one - vertical) * horizontal
-    total = total + below[:, :, columns.upper] * vertical * horizontal
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = above[:, :, columns.lower] * (one - vertical) * (one - horizontal)
+        total = total + below[:, :, columns.lower] * vertical * (one - horizontal)
+        total = total + above[:, :, columns.upper] * (one - vertical) * horizontal
+        total = total + below[:, :, columns.upper] * vertical * horizontal
     if prepared.fixed_point:
         # 20 fractional bits: halves away from zero, and -1/2 for a zero, by C's truncating division.
         total = _truncating_divide(total + np.where(total > 0, _ONE * _ONE // 2, -_ONE * _ONE // 2), _ONE * _ONE)
     elif x.dtype == np.uint8:
         total = (total + np.float32(0.5)).astype(np.int64)
+    else:
+        total = total + np.float32(0)  # as there, the rounding offset of a float: it makes -0 a 0
     return total.astype(x.dtype)
 
 

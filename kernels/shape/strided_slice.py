@@ -112,16 +112,14 @@ def _resolve(node: Node, axis: _Axis, offset: bool) -> tuple[int, int]:
     Notes
     -----
     Source: ``StartForAxis`` and ``EndForAxis`` in ``kernels/internal/reference/strided_slice.h``. With ``offset``
-    the end counts from the (clamped) begin. Where a dropped axis has no element the reference leaves the output
-    unwritten; here that is a ModelError.
+    the end counts from the (clamped) begin.
     """
     node.require(axis.stride != 0, "strides other than 0")
     forward = axis.stride > 0
     start = 0 if forward else axis.size - 1
     first = start if axis.begin is None else _clamp(axis.begin, axis.stride, axis.size)
     if axis.shrink:
-        node.require(0 <= first < axis.size, "an index within each dropped axis")
-        return first, 1
+        return first, int(0 <= first < axis.size)
     if axis.end is None:
         last = axis.size if forward else -1
     else:
@@ -133,7 +131,11 @@ def _resolve(node: Node, axis: _Axis, offset: bool) -> tuple[int, int]:
 
 
 def prepare_strided_slice(node: Node, profile: Profile) -> StridedSlice:
-    """Prepare STRIDED_SLICE with all its masks and the ``offset`` option."""
+    """Prepare STRIDED_SLICE with all its masks and the ``offset`` option.
+
+    Where the index of a dropped axis is out of bounds, the reference leaves the output unwritten; here that is a
+    ModelError. It also writes nothing where such an axis has a negative stride; here that element is taken.
+    """
     require_arity(node, 4)
     source = node.input(0)
     require_same_type(node, source, node.output())
@@ -142,6 +144,8 @@ def prepare_strided_slice(node: Node, profile: Profile) -> StridedSlice:
     taken = [_resolve(node, axis, options.offset) for axis in axes]
     shrink_axes = tuple(i for i, axis in enumerate(axes) if axis.shrink)
     shape = tuple(count for i, (_, count) in enumerate(taken) if i not in shrink_axes)
+    inside = all(taken[i][1] for i in shrink_axes)
+    node.require(inside or 0 in shape, "an index within each dropped axis")
     return StridedSlice(
         (shape,),
         tuple(axis.size for axis in axes),

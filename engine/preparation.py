@@ -160,7 +160,11 @@ def _prepare_operator(
     if not foldable or None in prepared.output_shapes:
         return PreparedOperator(index, operator, kernel, node, prepared)
     arrays = [None if i < 0 else constants.get(i) for i in operator.inputs]
-    for output, value in zip(operator.outputs, as_tuple(kernel.evaluate(prepared, *arrays)), strict=True):
+    try:
+        values = as_tuple(kernel.evaluate(prepared, *arrays))
+    except MemoryError as error:
+        raise ModelError(f"{place}: {operator.name} needs more memory than can be had: {error}") from None
+    for output, value in zip(operator.outputs, values, strict=True):
         value = np.asarray(value, order="C")
         value.flags.writeable = False
         constants[output] = value

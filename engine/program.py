@@ -240,9 +240,18 @@ class Program:
     # Running
 
     def run(self) -> None:
-        """Run every step on what the input tensors hold."""
-        for step in self._steps:
-            step()
+        """Run every step on what the input tensors hold.
+
+        Raises
+        ------
+        ModelError
+            Where an operator prepared at run time cannot be, or memory runs out.
+        """
+        try:
+            for step in self._steps:
+                step()
+        except MemoryError as error:
+            raise ModelError(f"the model needs more memory than can be had: {error}") from None
 
     def array(self, index: int) -> np.ndarray | None:
         """Return the memory of a tensor itself, not a copy; None where it has none (yet)."""

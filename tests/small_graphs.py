@@ -1,5 +1,7 @@
 """Small graphs that exercise the engine rather than an operator."""
 
+from itertools import pairwise
+
 from q31.schema import Graph, Quantization, TensorType
 from q31.schema.builder import GraphBuilder
 from q31.schema.options import AddOptions, ReshapeOptions, SoftmaxOptions
@@ -13,7 +15,7 @@ def chain(batch: int = 1, length: int = 6) -> Graph:
     """RELU after RELU: a chain in which the arena needs only a few buffers."""
     builder = GraphBuilder()
     tensors = [builder.tensor(f"t{i}", INT8, (batch, 64), FINE) for i in range(length + 1)]
-    for source, target in zip(tensors, tensors[1:], strict=False):
+    for source, target in pairwise(tensors):
         builder.operator("RELU", [source], [target])
     return builder.build(tensors[:1], tensors[-1:])
 

@@ -15,7 +15,7 @@ from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, round_hal
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import INT16_MAX, INT16_MIN, exp_on_negative_values, reciprocal
 from ..libm import expf
-from ..operator import Instruction, Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile, Rounding
 
 SCALED_DIFF_INTEGER_BITS = 5
@@ -253,8 +253,21 @@ def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Softmax, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms."""
-    return None
+    """Lower the 8-bit to 8-bit forms to ``softmax8``; empty tensors and other types stay with ``evaluate``."""
+    source = node.input(0)
+    size = math.prod(source.shape)
+    if not isinstance(prepared, QuantizedSoftmax) or prepared.output_dtype == np.int16 or size == 0:
+        return None
+    fields: dict[str, Field] = {
+        "input": Input(0, size),
+        "output": Output(0, size),
+        "rows": size // source.shape[-1],
+        "depth": source.shape[-1],
+        "sign_flip": 128 if source.type is TensorType.INT8 else 0,
+        "exponentials": prepared.exponentials,
+        "terms": rounding_divide_by_pot(prepared.exponentials, ACCUMULATION_INTEGER_BITS),
+    }
+    return Instruction("softmax8", fields)
 
 
 _TYPES = (TensorType.FLOAT32, *_8_BIT, TensorType.INT16)

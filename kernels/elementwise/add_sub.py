@@ -31,9 +31,10 @@ from ..fixed_point import (
     saturating_rounding_doubling_high_multiply,
 )
 from ..gemmlowp import INT16_MAX, INT16_MIN, rounding_divide_int16_by_pot
-from ..operator import Kernel, Node, Prepared, Shape, TensorSpec
+from ..operator import Field, Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..power_of_two import power_of_two
 from ..profiles import Precision, Profile, Rounding
+from .lowering import broadcast_fields, is_lowerable, rescaling_fields
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
@@ -256,7 +257,31 @@ def evaluate_sub(prepared: Sum, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _evaluate(prepared, a, b, -1)
 
 
+def lower(prepared: Sum, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms to ``add8``; an output multiplier above 1 stays with ``evaluate``."""
+    if not isinstance(prepared, QuantizedSum) or prepared.output_shift > 0:
+        return None
+    shape = prepared.output_shape
+    if not is_lowerable(node, shape):
+        return None
+    rounding = prepared.rounding
+    own: dict[str, Field] = {
+        "left_shift": prepared.left_shift,
+        "negation": -1 if node.name == "SUB" else 0,
+        "output_zero_point": prepared.output_zero_point,
+        "activation_min": prepared.activation_min,
+        "activation_max": prepared.activation_max,
+    }
+    rescalings = {
+        **rescaling_fields("input1", prepared.input1_multiplier, prepared.input1_shift, rounding),
+        **rescaling_fields("input2", prepared.input2_multiplier, prepared.input2_shift, rounding),
+        **rescaling_fields("output", prepared.output_multiplier, prepared.output_shift, rounding),
+    }
+    zero_points = (prepared.input1_zero_point, prepared.input2_zero_point)
+    return Instruction("add8", {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
+
+
 KERNELS = (
-    Kernel("ADD", (1, 5), _TYPES, prepare, evaluate_add),
-    Kernel("SUB", (1, 5), _TYPES, prepare, evaluate_sub),
+    Kernel("ADD", (1, 5), _TYPES, prepare, evaluate_add, lower),
+    Kernel("SUB", (1, 5), _TYPES, prepare, evaluate_sub, lower),
 )

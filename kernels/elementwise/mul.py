@@ -19,8 +19,9 @@ from ..checks import (
     require_symmetric,
 )
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .lowering import broadcast_fields, is_lowerable, rescaling_fields, stays_along_rows
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
@@ -95,4 +96,21 @@ def evaluate(prepared: PlainArithmetic | QuantizedProduct, a: np.ndarray, b: np.
     return output_codes(codes, prepared.output_zero_point, prepared.activation_min, prepared.activation_max, a.dtype)
 
 
-KERNELS = (Kernel("MUL", (1, 7), _TYPES, prepare, evaluate),)
+def lower(prepared: PlainArithmetic | QuantizedProduct, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms to ``mul8``; an operand that stays along the rows becomes the second."""
+    if not isinstance(prepared, QuantizedProduct) or not is_lowerable(node, prepared.output_shape):
+        return None
+    shape = prepared.output_shape
+    own: dict[str, Field] = {
+        "output_left_shift": max(prepared.output_shift, 0) if prepared.rounding is Rounding.DOUBLE else 0,
+        "output_zero_point": prepared.output_zero_point,
+        "activation_min": prepared.activation_min,
+        "activation_max": prepared.activation_max,
+    }
+    rescaling = rescaling_fields("output", prepared.output_multiplier, prepared.output_shift, prepared.rounding)
+    zero_points = (prepared.input1_zero_point, prepared.input2_zero_point)
+    swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
+    return Instruction("mul8", {**own, **rescaling, **broadcast_fields(node, shape, zero_points, swap)})
+
+
+KERNELS = (Kernel("MUL", (1, 7), _TYPES, prepare, evaluate, lower),)

@@ -36,6 +36,19 @@ BOX = """input output sizes input_strides output_strides rank run input_offset o
     input_size output_size"""
 """Fields of kernels that copy boxes of bytes (:mod:`q31.kernels.shape.copies`)."""
 
+POOL = """input output batches channels sign_flip activation_min activation_max input_height input_width
+    output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
+"""Fields of poolings (:mod:`.pooling`)."""
+
+BROADCAST = "input1 input2 output input1_size input2_size sizes input1_strides input2_strides rank"
+"""Fields of kernels with two operands that broadcast (:mod:`q31.kernels.elementwise.lowering`)."""
+
+
+def _rescaling(name: str) -> str:
+    """Name the constants of one scalar rescaling (:func:`.elementwise.rescale`)."""
+    return " ".join(f"{name}_{part}" for part in ("multiplier", "rounding", "sign_mask", "right_shift"))
+
+
 LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
     "conv_2d": _layout(
@@ -58,6 +71,25 @@ LAYOUTS: dict[str, Layout] = {
     "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
     "lookup8": _layout("lookup", "input output table size"),
+    "add8": _layout(
+        "elementwise",
+        f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point left_shift negation
+        {_rescaling("input1")} {_rescaling("input2")} {_rescaling("output")}
+        output_zero_point activation_min activation_max""",
+    ),
+    "mul8": _layout(
+        "elementwise",
+        f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}
+        output_zero_point activation_min activation_max""",
+    ),
+    "max_pool8": _layout("pooling", POOL),
+    "average_pool8": _layout("pooling", f"{POOL} sums"),
+    "mean8": _layout(
+        "mean",
+        f"""input output sums outer count inner sign_flip zero_points output_left_shift {_rescaling("output")}
+        output_zero_point activation_min activation_max""",
+    ),
+    "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
 }
 
 

@@ -5,6 +5,7 @@ Neither rescales: input and output are taken to have the same quantization, as t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...schema import TensorType
 from ...schema.options import Pool2DOptions
 from ..activation_range import clamp_float, float_activation_range, quantized_activation_range
 from ..checks import options_of, require_arity, require_quantized, require_same_type
-from ..operator import Instruction, Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch
 from ..padding import Window, compute_window
 from ..profiles import Profile
 
@@ -128,10 +129,51 @@ def evaluate_max(prepared: Pool2D, x: np.ndarray) -> np.ndarray:
 
 
 def _lower(kernel: str, prepared: Pool2D, node: Node) -> Instruction | None:
-    return None
+    """Lower an 8-bit pooling; empty tensors and windows of 2**16 taps and more stay with ``evaluate``."""
+    source = node.input(0)
+    window = prepared.window
+    taps = window.filter_height * window.filter_width
+    if source.type not in (TensorType.INT8, TensorType.UINT8) or math.prod(source.shape) == 0 or taps >= 1 << 16:
+        return None
+    fields: dict[str, Field] = {
+        "input": Input(0, math.prod(source.shape)),
+        "output": Output(0, math.prod(prepared.output_shape)),
+        "batches": source.shape[0],
+        "channels": source.shape[3],
+        "sign_flip": 128 if source.type is TensorType.INT8 else 0,
+        "activation_min": int(prepared.activation_min),
+        "activation_max": int(prepared.activation_max),
+    }
+    if kernel == "average_pool8":
+        fields["sums"] = Scratch(4 * source.shape[3])
+    return Instruction(kernel, fields | {name: getattr(window, name) for name in _WINDOW_FIELDS})
+
+
+_WINDOW_FIELDS = (
+    "input_height",
+    "input_width",
+    "output_height",
+    "output_width",
+    "filter_height",
+    "filter_width",
+    "stride_height",
+    "stride_width",
+    "padding_top",
+    "padding_left",
+)
+
+
+def lower_average(prepared: Pool2D, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms to ``average_pool8``."""
+    return _lower("average_pool8", prepared, node)
+
+
+def lower_max(prepared: Pool2D, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms to ``max_pool8``."""
+    return _lower("max_pool8", prepared, node)
 
 
 KERNELS = (
-    Kernel("AVERAGE_POOL_2D", (1, 3), _TYPES, prepare, evaluate_average),
-    Kernel("MAX_POOL_2D", (1, 3), _TYPES, prepare, evaluate_max),
+    Kernel("AVERAGE_POOL_2D", (1, 3), _TYPES, prepare, evaluate_average, lower_average),
+    Kernel("MAX_POOL_2D", (1, 3), _TYPES, prepare, evaluate_max, lower_max),
 )

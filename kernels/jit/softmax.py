@@ -1,0 +1,76 @@
+"""SOFTMAX of 8-bit codes, in the fixed point of ``kernels/gemmlowp.py``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .addressing import helper, int32_view, read_block, uint8_view
+from .layouts import fields
+
+SOFTMAX8 = fields("softmax8")
+
+INT32_MAX = 2**31 - 1
+INT32_MIN = -(2**31)
+F48_OVER_17 = 1515870810  # Q2.29
+MINUS_32_OVER_17 = -1010580540
+ONE = 1 << 29
+ACCUMULATION_INTEGER_BITS = 12
+
+
+@helper
+def multiply(a: Any, b: Any) -> Any:
+    """Multiply fixed-point numbers: the high half of the doubled product, rounded. INT32_MIN squared does not occur."""
+    return (a * b + (1 << 30)) >> 31
+
+
+@helper
+def saturate(x: Any) -> Any:
+    """Clamp to int32."""
+    return min(max(x, INT32_MIN), INT32_MAX)
+
+
+@helper
+def one_over_one_plus_x(x: Any) -> Any:
+    """Return 1 / (1 + x) for x in [0, 1], Q0.31, by Newton-Raphson."""
+    half_denominator = (x + INT32_MAX + 1) >> 1
+    y = F48_OVER_17 + multiply(half_denominator, MINUS_32_OVER_17)
+    for _ in range(3):
+        y += saturate(multiply(y, ONE - multiply(half_denominator, y)) << 2)
+    return saturate(y << 1)
+
+
+@helper
+def bit_length(x: Any) -> Any:
+    """Return the number of bits of a non-negative number."""
+    bits = 0
+    while x > 0:
+        x >>= 1
+        bits += 1
+    return bits
+
+
+def softmax8(block: Any) -> None:
+    """SOFTMAX over rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code."""
+    p = read_block(block, SOFTMAX8)
+    source = uint8_view(p.input, p.rows * p.depth)
+    target = uint8_view(p.output, p.rows * p.depth)
+    exponentials = int32_view(p.exponentials, 256)
+    terms = int32_view(p.terms, 256)
+    for row in range(p.rows):
+        at = row * p.depth
+        greatest = 0
+        for i in range(p.depth):
+            greatest = max(greatest, np.int64(source[at + i] ^ np.uint8(p.sign_flip)))
+        total = 0
+        for i in range(p.depth):
+            total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
+        bits = bit_length(total)
+        normalized = total << (32 - bits) if bits <= 32 else total >> (bits - 32)
+        scale = one_over_one_plus_x(normalized - (1 << 31))
+        exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 8
+        for i in range(p.depth):
+            exponential = exponentials[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))]
+            rounded = (multiply(scale, np.int64(exponential)) + (np.int64(1) << (exponent - 1))) >> exponent
+            target[at + i] = min(rounded, 255) ^ p.sign_flip

@@ -12,6 +12,7 @@ from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
 from .hybrid import evaluate_hybrid_conv_2d, prepare_hybrid_scales
+from .lowering import lower_conv_2d
 from .prepared import FloatConv2D, HybridConv2D, QuantizedConv2D
 from .quantization import (
     INT8_LIKE,
@@ -128,5 +129,6 @@ KERNELS = (
         (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16),
         prepare,
         evaluate,
+        lower_conv_2d,
     ),
 )

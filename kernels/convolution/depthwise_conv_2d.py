@@ -12,6 +12,7 @@ from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
 from .hybrid import evaluate_hybrid_depthwise_conv_2d, prepare_hybrid_scales
+from .lowering import lower_depthwise_conv_2d
 from .prepared import FloatDepthwiseConv2D, HybridDepthwiseConv2D, QuantizedDepthwiseConv2D
 from .quantization import prepare_quantized, requantize, require_bias
 from .taps import accumulate_depthwise_conv_2d, add_bias
@@ -124,4 +125,4 @@ def evaluate(
         return _evaluate_float(prepared, x, weights, bias)
 
 
-KERNELS = (Kernel("DEPTHWISE_CONV_2D", (1, 6), tuple(_WEIGHTS), prepare, evaluate),)
+KERNELS = (Kernel("DEPTHWISE_CONV_2D", (1, 6), tuple(_WEIGHTS), prepare, evaluate, lower_depthwise_conv_2d),)

@@ -14,6 +14,7 @@ from ..checks import options_of
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
 from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
+from .lowering import lower_fully_connected
 from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected
 from .quantization import (
     INT8_LIKE,
@@ -164,4 +165,4 @@ def evaluate(
     return result.reshape(prepared.output_shape)
 
 
-KERNELS = (Kernel("FULLY_CONNECTED", (1, 14), tuple(_WEIGHTS), prepare, evaluate),)
+KERNELS = (Kernel("FULLY_CONNECTED", (1, 14), tuple(_WEIGHTS), prepare, evaluate, lower_fully_connected),)

@@ -52,21 +52,27 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     weights, bias = _constants(node, prepared.filter_zero_point)
     requantization = _requantization_fields(prepared.requantization, weights[0], bias, (0, 1), groups=1)
     window, image, channels = prepared.window, node.input(0).shape, weights.shape[3]
-    line_width = (window.output_width - 1) * window.stride_width + (window.filter_width - 1) * window.dilation_width + 1
-    line_channels = _round_up(channels, _LANES)
     pairs = -(-window.filter_height // 2)
-    lines = pairs * line_width * line_channels * 4 + _OVERRUN
+    line_width = (window.output_width - 1) * window.stride_width + (window.filter_width - 1) * window.dilation_width + 1
+    line_size = 2 * line_width * channels + 2 * _LANES  # whole vectors are written, the last beyond the line's end
+    ring = 2 * (pairs - 1) * window.dilation_height + 1  # lines from the one an output starts at to its last
+    lines = 2 * ring * line_size
     if requantization is None or lines > _LARGEST_SCRATCH:
         return None
+    packed = _pack_depthwise_filter(weights[0], pairs)
     own: dict[str, Field] = {
         "output": Output(0, image[0] * window.output_height * window.output_width * channels),
-        "filter": _pack_depthwise_filter(weights[0], pairs),
+        "filter": packed,
         "bias": _pad_channels(bias, 1),
         "output_channels": channels,
         "depth_multiplier": prepared.depth_multiplier,
+        "pairs": pairs,
+        "filter_step": packed.shape[2] * 2,
+        "ring": ring,
+        "kept": Scratch(8 * ring),
         "lines": Scratch(lines),
         "line_width": line_width,
-        "line_channels": line_channels,
+        "line_size": line_size,
         "spill": Scratch(_LANES),
     }
     shared = {**_input_fields(node, image, prepared.input_zero_point), **_window_fields(window)}

@@ -75,7 +75,7 @@ class _BlockModel(models.PrimitiveModel):
 class _BlockAttributes(AttributeTemplate):
     key = Block
 
-    def generic_resolve(self, kind: Block, name: str) -> Any:
+    def generic_resolve(self, kind: Block, name: str) -> Any:  # type: ignore[override]
         return types.int64 if name in kind.fields else None
 
 
@@ -124,7 +124,7 @@ def _float_field_as_python(bits: Any) -> Any:
 
 
 read_block: Any = _read_block_as_python if INTERPRETED else _read_block
-"""``read_block(block, FIELDS)``: the block at an address, its fields as attributes (FIELDS from :func:`.layouts.fields`)."""
+"""``read_block(address, FIELDS)``: a block, its fields as attributes; FIELDS come from :func:`.layouts.fields`."""
 
 float_field: Any = _float_field_as_python if INTERPRETED else _float_field
 """Return the float64 whose bits are an int64 field of a block."""

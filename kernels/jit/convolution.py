@@ -13,8 +13,8 @@ from typing import Any
 from .addressing import helper, int16_view, int32_view, read_block, uint8_view
 from .codes import center_run, zero_run
 from .layouts import fields
-from .requantize import requantize, store_codes
-from .vectors import LANES, PAIRED, dot_pairs, load_int32, load_pairs, splat_int32, splat_pair
+from .requantize import load_requantization, requantize, store_codes
+from .vectors import LANES, PAIRED, constant_int32, constant_pairs, dot_pairs, splat_int32, splat_pair
 
 CONV_2D = fields("conv_2d")
 
@@ -56,7 +56,8 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
     """Multiply 6 rows of the panel; the first ``rows`` of them are stored."""
     panel = int16_view(p.panel, (row + TILE) * p.depth)
     packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
-    bias = load_int32(int32_view(p.bias, (block + 1) * LANES), block * LANES)
+    channel = block * LANES
+    bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
     c0 = c1 = c2 = c3 = c4 = c5 = bias
     r0 = row * p.depth
     r1 = r0 + p.depth
@@ -66,7 +67,7 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
     r5 = r4 + p.depth
     f = block * p.depth * LANES
     for k in range(0, p.depth, 2):
-        weights = load_pairs(packed, f + k * LANES)
+        weights = constant_pairs(packed, f + k * LANES)
         c0 = dot_pairs(c0, splat_pair(panel, r0 + k), weights)
         c1 = dot_pairs(c1, splat_pair(panel, r1 + k), weights)
         c2 = dot_pairs(c2, splat_pair(panel, r2 + k), weights)
@@ -75,18 +76,18 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
         c5 = dot_pairs(c5, splat_pair(panel, r5 + k), weights)
     spill = p.spill
     step = p.output_channels
-    channel = block * LANES
-    store_codes(p, requantize(p, c0, channel), output, channels, spill)
+    constants = load_requantization(p, channel)
+    store_codes(p, requantize(p, c0, channel, constants), output, channels, spill)
     if rows > 1:
-        store_codes(p, requantize(p, c1, channel), output + step, channels, spill)
+        store_codes(p, requantize(p, c1, channel, constants), output + step, channels, spill)
     if rows > 2:
-        store_codes(p, requantize(p, c2, channel), output + 2 * step, channels, spill)
+        store_codes(p, requantize(p, c2, channel, constants), output + 2 * step, channels, spill)
     if rows > 3:
-        store_codes(p, requantize(p, c3, channel), output + 3 * step, channels, spill)
+        store_codes(p, requantize(p, c3, channel, constants), output + 3 * step, channels, spill)
     if rows > 4:
-        store_codes(p, requantize(p, c4, channel), output + 4 * step, channels, spill)
+        store_codes(p, requantize(p, c4, channel, constants), output + 4 * step, channels, spill)
     if rows > 5:
-        store_codes(p, requantize(p, c5, channel), output + 5 * step, channels, spill)
+        store_codes(p, requantize(p, c5, channel, constants), output + 5 * step, channels, spill)
 
 
 @helper
@@ -94,22 +95,23 @@ def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> No
     """Multiply one row of the panel: four sums, so that they need not wait for each other."""
     panel = int16_view(p.panel, (row + 1) * p.depth)
     packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
-    c0 = load_int32(int32_view(p.bias, (block + 1) * LANES), block * LANES)
+    channel = block * LANES
+    c0 = constant_int32(int32_view(p.bias, channel + LANES), channel)
     c1 = c2 = c3 = splat_int32(0)
     r = row * p.depth
     f = block * p.depth * LANES
     k = 0
     while k + 8 <= p.depth:
-        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
-        c1 = dot_pairs(c1, splat_pair(panel, r + k + 2), load_pairs(packed, f + k * LANES + PAIRED))
-        c2 = dot_pairs(c2, splat_pair(panel, r + k + 4), load_pairs(packed, f + k * LANES + 2 * PAIRED))
-        c3 = dot_pairs(c3, splat_pair(panel, r + k + 6), load_pairs(packed, f + k * LANES + 3 * PAIRED))
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), constant_pairs(packed, f + k * LANES))
+        c1 = dot_pairs(c1, splat_pair(panel, r + k + 2), constant_pairs(packed, f + k * LANES + PAIRED))
+        c2 = dot_pairs(c2, splat_pair(panel, r + k + 4), constant_pairs(packed, f + k * LANES + 2 * PAIRED))
+        c3 = dot_pairs(c3, splat_pair(panel, r + k + 6), constant_pairs(packed, f + k * LANES + 3 * PAIRED))
         k += 8
     while k < p.depth:
-        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), constant_pairs(packed, f + k * LANES))
         k += 2
     total = (c0 + c1) + (c2 + c3)
-    store_codes(p, requantize(p, total, block * LANES), output, channels, p.spill)
+    store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels, p.spill)
 
 
 @helper
@@ -144,29 +146,29 @@ def fill_row(p: Any, group: Any, batch: Any, y: Any, x: Any, position: Any) -> N
     source = uint8_view(p.input, source_size)
     panel = int16_view(p.panel, position + p.filter_height * p.filter_width * depth + LANES)
     left = x * p.stride_width - p.padding_left
+    run = p.filter_width * depth
+    beside = p.dilation_width == 1 and p.groups == 1  # the taps of a row lie side by side
+    before = min(max(-left, 0), p.filter_width)
+    inside = max(min(p.input_width - left, p.filter_width) - before, 0)
     for filter_y in range(p.filter_height):
         input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
+        line = (batch * p.input_height + input_y) * p.input_width + left
         if input_y < 0 or input_y >= p.input_height:
-            zero_run(panel, position, p.filter_width * depth)
-            position += p.filter_width * depth
-            continue
-        line = (batch * p.input_height + input_y) * p.input_width
-        if p.dilation_width == 1 and p.groups == 1:  # the taps of a row lie side by side
-            before = min(max(-left, 0), p.filter_width)
-            inside = max(min(p.input_width - left, p.filter_width) - before, 0)
+            zero_run(panel, position, run)
+        elif beside and inside == p.filter_width:
+            center_run(p, source, source_size, line * depth, panel, position, run)
+        elif beside:
             zero_run(panel, position, before * depth)
-            position += before * depth
-            start = (line + left + before) * depth
-            center_run(p, source, source_size, start, panel, position, inside * depth)
-            position += inside * depth
-            zero_run(panel, position, (p.filter_width - before - inside) * depth)
-            position += (p.filter_width - before - inside) * depth
+            position_inside = position + before * depth
+            center_run(p, source, source_size, (line + before) * depth, panel, position_inside, inside * depth)
+            zero_run(panel, position_inside + inside * depth, (p.filter_width - before - inside) * depth)
         else:
             for filter_x in range(p.filter_width):
-                input_x = left + filter_x * p.dilation_width
-                if input_x < 0 or input_x >= p.input_width:
-                    zero_run(panel, position, depth)
+                offset = filter_x * p.dilation_width
+                target = position + filter_x * depth
+                if left + offset < 0 or left + offset >= p.input_width:
+                    zero_run(panel, target, depth)
                 else:
-                    start = (line + input_x) * p.input_channels + group * depth
-                    center_run(p, source, source_size, start, panel, position, depth)
-                position += depth
+                    start = (line + offset) * p.input_channels + group * depth
+                    center_run(p, source, source_size, start, panel, target, depth)
+        position += run

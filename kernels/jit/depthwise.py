@@ -1,9 +1,10 @@
 """DEPTHWISE_CONV_2D on 8-bit codes.
 
-For each row of the output, the rows of the image that it meets are gathered as *lines*: centered int16, padded left
-and right with zeros, two rows interleaved (``[pairs][line_width][line_channels][2]``), with the channels repeated
-``depth_multiplier`` times. Then every output is the same sum of products of pairs, and no border is left. The
-filter was packed to match, int16 ``[pairs][FW][line_channels][2]``.
+A *line* is two rows of the image, ``dilation_height`` apart, interleaved: centered int16, padded left and right with
+zeros, with the channels repeated ``depth_multiplier`` times (``[line_width][channels][2]``, and room for a vector
+behind). With the filter packed to match, int16 ``[pairs][FW][channels, whole vectors][2]``, every output is the same
+sum of products of pairs, and no border is left. Lines are kept in a ring, since the line that meets the lower rows
+of the filter now meets its upper rows later.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import helper, int16_view, int32_view, read_block, uint8_view
-from .codes import center, load_centered
+from .addressing import helper, int16_view, int32_view, int64_view, read_block, uint8_view
+from .codes import center, load_centered, zero_run
 from .layouts import fields
-from .requantize import requantize, store_codes
-from .vectors import LANES, dot_pairs, interleave, load_int32, load_pairs, splat_int16, store_pairs
+from .requantize import load_requantization, requantize, store_codes
+from .vectors import LANES, constant_int32, constant_pairs, dot_pairs, interleave, load_pairs, splat_int16, store_pairs
 
 DEPTHWISE_CONV_2D = fields("depthwise_conv_2d")
 
@@ -24,102 +25,141 @@ DEPTHWISE_CONV_2D = fields("depthwise_conv_2d")
 def depthwise_conv_2d(block: Any) -> None:
     """Convolve each channel: input (N, H, W, C), packed filter, output (N, OH, OW, C * depth_multiplier)."""
     p = read_block(block, DEPTHWISE_CONV_2D)
+    kept = int64_view(p.kept, p.ring)
     for batch in range(p.batches):
+        for slot in range(p.ring):
+            kept[slot] = -1
         for y in range(p.output_height):
-            for pair in range((p.filter_height + 1) // 2):
-                fill_line(p, batch, y, pair)
+            for pair in range(p.pairs):
+                row = y * p.stride_height + 2 * pair * p.dilation_height
+                slot = row % p.ring
+                if kept[slot] != row:
+                    kept[slot] = row
+                    fill_line(p, batch, row - p.padding_top, slot)
             output = (batch * p.output_height + y) * p.output_width * p.output_channels
             for channel in range(0, p.output_channels, LANES):
-                if p.filter_width == 3 and (p.filter_height == 3 or p.filter_height == 4):
-                    convolve_line_3x4(p, channel, output + channel)
+                if p.pairs == 2 and p.filter_width == 3:
+                    convolve_row_3x3(p, y, channel, output + channel)
                 else:
-                    convolve_line(p, channel, output + channel)
+                    convolve_row(p, y, channel, output + channel)
 
 
 @helper
-def convolve_line(p: Any, channel: Any, output: Any) -> None:
+def line_start(p: Any, y: Any, pair: Any, channel: Any) -> Any:
+    """Return where the line lies that meets rows ``2 * pair`` and ``2 * pair + 1`` of the filter."""
+    slot = (y * p.stride_height + 2 * pair * p.dilation_height) % p.ring
+    return slot * p.line_size + 2 * channel
+
+
+@helper
+def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
     """Compute one row of the output for 16 channels."""
-    size = 2 * p.line_channels * p.line_width * ((p.filter_height + 1) // 2)
-    lines = int16_view(p.lines, size)
-    packed = int16_view(p.filter, 2 * p.line_channels * p.filter_width * ((p.filter_height + 1) // 2))
-    bias = load_int32(int32_view(p.bias, p.line_channels), channel)
+    lines = int16_view(p.lines, p.ring * p.line_size)
+    packed = int16_view(p.filter, p.pairs * p.filter_width * p.filter_step)
+    bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
+    constants = load_requantization(p, channel)
     channels = min(LANES, p.output_channels - channel)
-    step = 2 * p.line_channels
     for x in range(p.output_width):
         total = bias
-        for pair in range((p.filter_height + 1) // 2):
-            line = (pair * p.line_width + x * p.stride_width) * step + 2 * channel
-            weights = pair * p.filter_width * step + 2 * channel
+        for pair in range(p.pairs):
+            line = line_start(p, y, pair, channel) + 2 * x * p.stride_width * p.output_channels
+            weights = pair * p.filter_width * p.filter_step + 2 * channel
             for tap in range(p.filter_width):
-                total = dot_pairs(
-                    total,
-                    load_pairs(lines, line + tap * p.dilation_width * step),
-                    load_pairs(packed, weights + tap * step),
-                )
-        store_codes(p, requantize(p, total, channel), output + x * p.output_channels, channels, p.spill)
+                values = load_pairs(lines, line + 2 * tap * p.dilation_width * p.output_channels)
+                total = dot_pairs(total, values, constant_pairs(packed, weights + tap * p.filter_step))
+        store_codes(p, requantize(p, total, channel, constants), output + x * p.output_channels, channels, p.spill)
 
 
 @helper
-def convolve_line_3x4(p: Any, channel: Any, output: Any) -> None:
+def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
     """Compute the same for filters 3 wide and 3 or 4 high, whose weights stay in registers."""
-    lines = int16_view(p.lines, 4 * p.line_channels * p.line_width)
-    packed = int16_view(p.filter, 12 * p.line_channels)
-    bias = load_int32(int32_view(p.bias, p.line_channels), channel)
+    lines = int16_view(p.lines, p.ring * p.line_size)
+    packed = int16_view(p.filter, 6 * p.filter_step)
+    bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
+    constants = load_requantization(p, channel)
     channels = min(LANES, p.output_channels - channel)
-    step = 2 * p.line_channels
-    w00 = load_pairs(packed, 2 * channel)
-    w01 = load_pairs(packed, 2 * channel + step)
-    w02 = load_pairs(packed, 2 * channel + 2 * step)
-    w10 = load_pairs(packed, 2 * channel + 3 * step)
-    w11 = load_pairs(packed, 2 * channel + 4 * step)
-    w12 = load_pairs(packed, 2 * channel + 5 * step)
-    tap = p.dilation_width * step
-    for x in range(p.output_width):
-        upper = x * p.stride_width * step + 2 * channel
-        lower = upper + p.line_width * step
-        first = dot_pairs(bias, load_pairs(lines, upper), w00)
-        first = dot_pairs(first, load_pairs(lines, upper + tap), w01)
-        first = dot_pairs(first, load_pairs(lines, upper + 2 * tap), w02)
-        first = dot_pairs(first, load_pairs(lines, lower), w10)
-        first = dot_pairs(first, load_pairs(lines, lower + tap), w11)
-        first = dot_pairs(first, load_pairs(lines, lower + 2 * tap), w12)
-        store_codes(p, requantize(p, first, channel), output + x * p.output_channels, channels, p.spill)
+    weights = 2 * channel
+    w00 = constant_pairs(packed, weights)
+    w01 = constant_pairs(packed, weights + p.filter_step)
+    w02 = constant_pairs(packed, weights + 2 * p.filter_step)
+    w10 = constant_pairs(packed, weights + 3 * p.filter_step)
+    w11 = constant_pairs(packed, weights + 4 * p.filter_step)
+    w12 = constant_pairs(packed, weights + 5 * p.filter_step)
+    upper = line_start(p, y, 0, channel)
+    lower = line_start(p, y, 1, channel)
+    tap = 2 * p.dilation_width * p.output_channels
+    for _x in range(p.output_width):
+        total = dot_pairs(bias, load_pairs(lines, upper), w00)
+        total = dot_pairs(total, load_pairs(lines, upper + tap), w01)
+        total = dot_pairs(total, load_pairs(lines, upper + 2 * tap), w02)
+        total = dot_pairs(total, load_pairs(lines, lower), w10)
+        total = dot_pairs(total, load_pairs(lines, lower + tap), w11)
+        total = dot_pairs(total, load_pairs(lines, lower + 2 * tap), w12)
+        store_codes(p, requantize(p, total, channel, constants), output, channels, p.spill)
+        output += p.output_channels
+        upper += 2 * p.stride_width * p.output_channels
+        lower += 2 * p.stride_width * p.output_channels
 
 
 @helper
-def fill_line(p: Any, batch: Any, y: Any, pair: Any) -> None:
-    """Gather the rows of the image that rows ``2 * pair`` and ``2 * pair + 1`` of the filter meet."""
-    first = y * p.stride_height - p.padding_top + 2 * pair * p.dilation_height
+def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
+    """Interleave rows ``first`` and ``first + dilation_height`` of the image; zeros stand where there is none."""
     second = first + p.dilation_height
     has_first = 0 <= first < p.input_height
-    has_second = 0 <= second < p.input_height and 2 * pair + 1 < p.filter_height
+    has_second = 0 <= second < p.input_height
+    inside = max(0, min(p.input_width, p.line_width - p.padding_left))
+    before = min(p.padding_left, p.line_width)
+    lines = int16_view(p.lines, (slot + 1) * p.line_size)
+    target = slot * p.line_size
+    zero_run(lines, target, 2 * before * p.output_channels)
+    target += 2 * before * p.output_channels
     row = p.input_width * p.input_channels
-    for column in range(p.line_width):
-        x = column - p.padding_left
-        target = (pair * p.line_width + column) * p.line_channels
-        inside = 0 <= x < p.input_width
-        start = batch * p.input_height * row + x * p.input_channels
-        fill_column(p, start + first * row, start + second * row, target, has_first and inside, has_second and inside)
+    start = batch * p.input_height * row
+    if p.depth_multiplier == 1:
+        interleave_rows(
+            p, start + first * row, start + second * row, has_first, has_second, target, inside * p.input_channels
+        )
+    else:
+        repeat_rows(p, start + first * row, start + second * row, has_first, has_second, target, inside)
+    target += 2 * inside * p.output_channels
+    zero_run(lines, target, 2 * (p.line_width - before - inside) * p.output_channels)
 
 
 @helper
-def fill_column(p: Any, first: Any, second: Any, target: Any, has_first: Any, has_second: Any) -> None:
-    """Interleave the channels of two pixels; zeros stand for a pixel that is not there."""
+def interleave_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, count: Any) -> None:
+    """Interleave two runs of codes, each of which may be missing. May write up to 15 pairs beyond them."""
     size = p.batches * p.input_height * p.input_width * p.input_channels
     source = uint8_view(p.input, size)
-    lines = int16_view(p.lines, 2 * (target + p.line_channels))
-    if p.depth_multiplier == 1 and max(first, second) + p.line_channels <= size:
-        for channel in range(0, p.line_channels, LANES):
-            upper = lower = splat_int16(0)
-            if has_first:
-                upper = load_centered(p, source, first + channel)
-            if has_second:
-                lower = load_centered(p, source, second + channel)
-            store_pairs(lines, 2 * (target + channel), interleave(upper, lower))
+    lines = int16_view(p.lines, target + 2 * count + 2 * LANES)
+    done = 0
+    if has_first and has_second:
+        while done < count and second + done + LANES <= size:
+            pairs = interleave(load_centered(p, source, first + done), load_centered(p, source, second + done))
+            store_pairs(lines, target + 2 * done, pairs)
+            done += LANES
     else:
-        for channel in range(p.output_channels):
-            offset = channel // p.depth_multiplier
-            upper_code = center(p, source[first + offset]) if has_first else 0
-            lower_code = center(p, source[second + offset]) if has_second else 0
-            lines[2 * (target + channel)] = np.int16(upper_code)
-            lines[2 * (target + channel) + 1] = np.int16(lower_code)
+        present = first if has_first else second
+        while done < count and present + done + LANES <= size and (has_first or has_second):
+            values = load_centered(p, source, present + done)
+            zeros = splat_int16(0)
+            pairs = interleave(values, zeros) if has_first else interleave(zeros, values)
+            store_pairs(lines, target + 2 * done, pairs)
+            done += LANES
+    while done < count:
+        lines[target + 2 * done] = np.int16(center(p, source[first + done]) if has_first else 0)
+        lines[target + 2 * done + 1] = np.int16(center(p, source[second + done]) if has_second else 0)
+        done += 1
+
+
+@helper
+def repeat_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, columns: Any) -> None:
+    """Interleave two runs of ``columns`` pixels, with each channel ``depth_multiplier`` times."""
+    source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.input_channels)
+    lines = int16_view(p.lines, target + 2 * columns * p.output_channels)
+    for i in range(columns * p.input_channels):
+        upper = np.int16(center(p, source[first + i]) if has_first else 0)
+        lower = np.int16(center(p, source[second + i]) if has_second else 0)
+        for _copy in range(p.depth_multiplier):
+            lines[target] = upper
+            lines[target + 1] = lower
+            target += 2

@@ -59,7 +59,7 @@ LAYOUTS: dict[str, Layout] = {
     "depthwise_conv_2d": _layout(
         "depthwise",
         f"""input output filter bias batches input_channels output_channels depth_multiplier sign_flip
-        input_zero_point {WINDOW} {REQUANTIZATION} lines line_width line_channels spill""",
+        input_zero_point {WINDOW} {REQUANTIZATION} pairs filter_step ring kept lines line_width line_size spill""",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

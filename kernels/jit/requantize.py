@@ -21,9 +21,9 @@ from typing import Any
 from .addressing import float64_view, helper, int8_view, int32_view, int64_view
 from .vectors import (
     LANES,
-    load_float64,
-    load_int32,
-    load_int64,
+    constant_float64,
+    constant_int32,
+    constant_int64,
     maximum,
     minimum,
     multiply_and_round,
@@ -36,20 +36,28 @@ from .vectors import (
 
 
 @helper
-def requantize(p: Any, accumulators: Any, channel: Any) -> Any:
-    """Turn the accumulators of channels ``channel`` to ``channel + 15`` into codes, clamped, still as int32.
+def load_requantization(p: Any, channel: Any) -> Any:
+    """Load the constants of channels ``channel`` to ``channel + 15``, to be kept in registers over a loop.
 
     ``p`` is a parameter block with the fields ``REQUANTIZATION`` of :mod:`.layouts`, of which the arrays are padded
     to whole vectors.
     """
+    multiplier = constant_int32(int32_view(p.multiplier, channel + LANES), channel)
+    left_shift = constant_int32(int32_view(p.left_shift, channel + LANES), channel)
+    right_shift = constant_int64(int64_view(p.right_shift, channel + LANES), channel)
+    rounding = constant_int64(int64_view(p.rounding, channel + LANES), channel)
+    sign_mask = constant_int64(int64_view(p.sign_mask, channel + LANES), channel)
+    return multiplier, left_shift, right_shift, rounding, sign_mask
+
+
+@helper
+def requantize(p: Any, accumulators: Any, channel: Any, constants: Any) -> Any:
+    """Turn the accumulators of channels ``channel`` to ``channel + 15`` into codes, clamped, still as int32."""
     if p.in_float64:
-        scaled = multiply_and_round(accumulators, load_float64(float64_view(p.real_multiplier, 0), channel))
+        factors = constant_float64(float64_view(p.real_multiplier, channel + LANES), channel)
+        scaled = multiply_and_round(accumulators, factors)
     else:
-        multiplier = load_int32(int32_view(p.multiplier, channel + LANES), channel)
-        left_shift = load_int32(int32_view(p.left_shift, channel + LANES), channel)
-        right_shift = load_int64(int64_view(p.right_shift, channel + LANES), channel)
-        rounding = load_int64(int64_view(p.rounding, channel + LANES), channel)
-        sign_mask = load_int64(int64_view(p.sign_mask, channel + LANES), channel)
+        multiplier, left_shift, right_shift, rounding, sign_mask = constants
         wide = widen(accumulators << left_shift)
         product = wide * widen(multiplier)
         scaled = narrow_to_int32((product + rounding + (wide & sign_mask)) >> right_shift)

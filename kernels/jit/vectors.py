@@ -55,7 +55,7 @@ _INDEX = ir.IntType(32)
 
 
 def _define(signature: Any, generate: Callable[..., Any], python: Callable[..., Any]) -> Any:
-    """Return an operation: ``python`` in interpreted kernels, else what ``generate(builder, type, *arguments)`` emits."""
+    """Return an operation: ``python`` in interpreted kernels, else ``generate(builder, type, *arguments)`` emits it."""
     if INTERPRETED:
         return python
 
@@ -84,14 +84,20 @@ def _load(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
     return builder.load(builder.bitcast(builder.gep(view, [index]), kind.as_pointer()), align=1)
 
 
+def _load_constant(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+    value = _load(builder, kind, view, index)
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
+
+
 def _store(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any) -> Any:
     builder.store(value, builder.bitcast(builder.gep(view, [index]), value.type.as_pointer()), align=1)
 
 
-def _define_load(element: Any, vector: Vector) -> Any:
+def _define_load(element: Any, vector: Vector, generate: Callable[..., Any] = _load) -> Any:
     """Return ``load(view, i)``: the elements of a view from ``i`` on."""
     signature = vector(types.CPointer(element), types.int64)
-    return _define(signature, _load, lambda view, i: view[i : i + vector.lanes].copy())
+    return _define(signature, generate, lambda view, i: view[i : i + vector.lanes].copy())
 
 
 def _define_widening_load(element: Any, extend: str) -> Any:
@@ -116,15 +122,17 @@ def _define_store(element: Any, vector: Vector) -> Any:
 
 load_int8 = _define_widening_load(types.int8, "sext")
 load_uint8 = _define_widening_load(types.uint8, "zext")
-load_int16 = _define_load(types.int16, INT16)
 load_pairs = _define_load(types.int16, PAIRS)
-load_int32 = _define_load(types.int32, INT32)
-load_int64 = _define_load(types.int64, INT64)
-load_float64 = _define_load(types.float64, FLOAT64)
+
+# Of memory that no kernel writes: LLVM need not load it again after a store, which might have changed it.
+constant_pairs = _define_load(types.int16, PAIRS, _load_constant)
+constant_int32 = _define_load(types.int32, INT32, _load_constant)
+constant_int64 = _define_load(types.int64, INT64, _load_constant)
+constant_float64 = _define_load(types.float64, FLOAT64, _load_constant)
+
 store_int8 = _define_store(types.int8, INT8)
 store_int16 = _define_store(types.int16, INT16)
 store_pairs = _define_store(types.int16, PAIRS)
-store_int32 = _define_store(types.int32, INT32)
 
 
 def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
@@ -147,7 +155,9 @@ def _generate_splat_pair(builder: ir.IRBuilder, kind: Any, view: Any, index: Any
 
 
 splat_pair = _define(
-    PAIRS(types.CPointer(types.int16), types.int64), _generate_splat_pair, lambda view, i: np.tile(view[i : i + 2], LANES)
+    PAIRS(types.CPointer(types.int16), types.int64),
+    _generate_splat_pair,
+    lambda view, i: np.tile(view[i : i + 2], LANES),
 )
 """``splat_pair(view, i)``: elements ``i`` and ``i + 1`` as the pair of every lane."""
 
@@ -175,15 +185,9 @@ interleave = _define(
 )
 """``interleave(a, b)``: the pairs ``(a[i], b[i])``."""
 
-widen = _define(
-    INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64)
-)
-narrow_to_int32 = _define(
-    INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32)
-)
-narrow_to_int8 = _define(
-    INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8)
-)
+widen = _define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
+narrow_to_int32 = _define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
+narrow_to_int8 = _define(INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8))
 
 
 def _generate_multiply_and_round(builder: ir.IRBuilder, kind: Any, codes: Any, factors: Any) -> Any:

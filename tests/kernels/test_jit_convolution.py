@@ -1,0 +1,228 @@
+"""The compiled convolutions give the bits of ``evaluate``, and touch no byte beyond their operands."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from q31.engine.binding import Binder, aligned_empty
+from q31.engine.machine import Stretch, kernel_address
+from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
+from q31.kernels.operator import Kernel, Node, Scratch, TensorSpec
+from q31.kernels.profiles import LITERT, PROFILES, Profile, Rounding
+from q31.schema import ActivationFunctionType, Padding, Quantization, TensorType
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+
+INTERPRETED = os.environ.get("Q31_JIT") == "0"
+EXAMPLES = 25 if INTERPRETED else 100
+GUARD = 64
+SENTINEL = 0xA5
+
+
+class Guarded:
+    """Memory between two guards."""
+
+    def __init__(self, size: int) -> None:
+        self.all = aligned_empty(size + 2 * GUARD)
+        self.all[...] = SENTINEL
+        self.memory = self.all[GUARD : GUARD + size]
+
+    def intact(self) -> bool:
+        size = self.memory.nbytes
+        return bool((self.all[:GUARD] == SENTINEL).all() and (self.all[GUARD + size :] == SENTINEL).all())
+
+
+def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray) -> np.ndarray | None:
+    """Run what ``lower`` returns on one machine row; None where it is not lowered."""
+    assert kernel.lower is not None
+    instruction = kernel.lower(prepared, node)
+    if instruction is None:
+        return None
+    shape, dtype = prepared.output_shapes[0], node.output().dtype
+    output = Guarded(int(np.prod(shape)) * dtype.itemsize)
+    scratches = {name: Guarded(f.size) for name, f in instruction.fields.items() if isinstance(f, Scratch)}
+    instruction = replace(
+        instruction,
+        fields={n: scratches[n].memory.ctypes.data if n in scratches else f for n, f in instruction.fields.items()},
+    )
+    arrays = [x, *(spec.value for spec in node.inputs[1:] if spec is not None), output.memory.view(dtype)]
+    binder = Binder(arrays.__getitem__, aligned_empty(0))
+    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0], [len(arrays) - 1]))])()
+    assert output.intact(), "written beyond the output"
+    for name, scratch in scratches.items():
+        assert scratch.intact(), f"written beyond scratch {name}"
+    return output.memory.view(dtype).reshape(shape).copy()
+
+
+def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True) -> None:
+    prepared = kernel.prepare(node, profile)
+    compiled = run_compiled(kernel, node, prepared, x)
+    if compiled is None:
+        assert not must_lower
+        return
+    expected = kernel.evaluate(prepared, x, *(None if spec is None else spec.value for spec in node.inputs[1:]))
+    np.testing.assert_array_equal(compiled, expected)
+
+
+EIGHT_BIT = st.sampled_from([TensorType.INT8, TensorType.UINT8])
+
+
+@st.composite
+def operands(draw: Any, filter_shape: tuple[int, ...], channel_axis: int, tensor_type: TensorType) -> dict[str, Any]:
+    """Draw quantization, filter and bias: multipliers from far below 1 to far above, extreme zero points."""
+    low, high = (0, 255) if tensor_type is TensorType.UINT8 else (-128, 127)
+    channels = filter_shape[channel_axis]
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    zero_point = st.one_of(st.sampled_from([low, high]), st.integers(low, high))
+    taps = int(np.prod(filter_shape)) // channels
+    usual = 2.0**-7 / np.sqrt(taps)
+    multiplier = usual * draw(
+        st.one_of(st.floats(0.5, 2), st.sampled_from([2.0**-20, 2.0**-3, 1 / usual, 2.0**9 / usual]))
+    )
+    per_channel = tensor_type is TensorType.INT8 and draw(st.booleans())
+    scales = np.float32(2.0**-8) * random.uniform(0.2, 1.5, channels if per_channel else 1).astype(np.float32)
+    weights = random.integers(low, high + 1, filter_shape).astype(np.uint8 if low == 0 else np.int8)
+    if draw(st.integers(0, 4)) == 0:
+        weights[...] = draw(st.sampled_from([low, high]))  # the largest sums
+    largest = draw(st.sampled_from([0, 1000, 2**31 - 1]))  # the last makes sums wrap
+    bias = random.integers(-largest, largest + 1, channels).astype(np.int32)
+    return {
+        "random": random,
+        "input": Quantization((float(np.float32(0.05)),), (draw(zero_point),)),
+        "filter": Quantization(
+            tuple(map(float, scales)), (draw(zero_point) if low == 0 else 0,) * len(scales), channel_axis
+        ),
+        "output": Quantization((float(np.float32(0.05 * float(scales[0]) / multiplier)),), (draw(zero_point),)),
+        "weights": weights,
+        "bias": draw(st.sampled_from([bias, bias, None])),
+    }
+
+
+def make_node(
+    name: str, options: Any, tensor_type: TensorType, shape: tuple[int, ...], drawn: dict[str, Any]
+) -> tuple[Node, np.ndarray]:
+    weights, bias = drawn["weights"], drawn["bias"]
+    accumulator_scale = float(np.float32(drawn["input"].scale[0] * drawn["filter"].scale[0]))
+    specs = [
+        TensorSpec("x", tensor_type, shape, drawn["input"]),
+        TensorSpec("w", tensor_type, weights.shape, drawn["filter"], weights),
+    ]
+    if bias is not None:
+        specs.append(TensorSpec("b", TensorType.INT32, bias.shape, Quantization((accumulator_scale,), (0,)), bias))
+    node = Node(name, 1, options, tuple(specs), (TensorSpec("y", tensor_type, (), drawn["output"]),))
+    info = np.iinfo(specs[0].dtype)
+    return node, drawn["random"].integers(info.min, info.max + 1, shape).astype(specs[0].dtype)
+
+
+ACTIVATIONS = st.sampled_from(
+    [
+        ActivationFunctionType.NONE,
+        ActivationFunctionType.RELU,
+        ActivationFunctionType.RELU6,
+        ActivationFunctionType.RELU_N1_TO_1,
+    ]
+)
+PADDINGS = st.sampled_from([Padding.SAME, Padding.VALID])
+CHANNELS = st.one_of(st.integers(1, 6), st.sampled_from([15, 16, 17, 32, 33, 40]))
+
+
+@st.composite
+def windows(draw: Any) -> tuple[tuple[int, int], tuple[int, int], dict[str, Any]]:
+    """Draw a filter size, an image that it fits and the options of a window, dilated rarely."""
+    filter_size = draw(st.sampled_from([(1, 1), (3, 3), (1, 3), (2, 2), (3, 2), (5, 3), (4, 3), (7, 5)]))
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 2), (1, 3), (3, 1)]))
+    padding = draw(PADDINGS)
+    least = [(f - 1) * d + 1 if padding is Padding.VALID else 1 for f, d in zip(filter_size, dilation, strict=True)]
+    image = tuple(draw(st.integers(n, n + 9)) for n in least)
+    options = {
+        "padding": padding,
+        "stride_h": draw(st.integers(1, 3)),
+        "stride_w": draw(st.integers(1, 3)),
+        "dilation_h_factor": dilation[0],
+        "dilation_w_factor": dilation[1],
+        "fused_activation_function": draw(ACTIVATIONS),
+    }
+    return (image[0], image[1]), filter_size, options
+
+
+PROFILE = st.sampled_from(list(PROFILES.values()))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.data(), PROFILE, EIGHT_BIT, windows(), st.integers(1, 2), st.sampled_from([1, 1, 1, 2, 3]), CHANNELS, CHANNELS
+)
+def test_conv_2d(data, profile, tensor_type, window, batches, groups, depth, group_filters):
+    image, filter_size, options = window
+    drawn = data.draw(operands((groups * group_filters, *filter_size, depth), 0, tensor_type))
+    node, x = make_node("CONV_2D", Conv2DOptions(**options), tensor_type, (batches, *image, groups * depth), drawn)
+    check(conv_2d.KERNELS[0], node, x, profile)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), PROFILE, EIGHT_BIT, windows(), st.integers(1, 2), CHANNELS, st.sampled_from([1, 1, 1, 2, 8]))
+def test_depthwise_conv_2d(data, profile, tensor_type, window, batches, depth, depth_multiplier):
+    image, filter_size, options = window
+    drawn = data.draw(operands((1, *filter_size, depth * depth_multiplier), 3, tensor_type))
+    options = DepthwiseConv2DOptions(depth_multiplier=depth_multiplier, **options)
+    node, x = make_node("DEPTHWISE_CONV_2D", options, tensor_type, (batches, *image, depth), drawn)
+    check(depthwise_conv_2d.KERNELS[0], node, x, profile)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), PROFILE, EIGHT_BIT, st.integers(1, 20), st.integers(1, 70), CHANNELS, ACTIVATIONS)
+def test_fully_connected(data, profile, tensor_type, batch, depth, units, activation):
+    drawn = data.draw(operands((units, depth), 0, tensor_type))
+    options = FullyConnectedOptions(fused_activation_function=activation)
+    node, x = make_node("FULLY_CONNECTED", options, tensor_type, (batch, depth), drawn)
+    # Under the float64 rule a product that might leave int32 is left to evaluate.
+    in_float64 = profile.rounding_of("FULLY_CONNECTED") is Rounding.FLOAT64
+    check(fully_connected.KERNELS[0], node, x, profile, must_lower=not in_float64)
+
+
+def drawn_for(shape: tuple[int, ...], axis: int, multiplier: float) -> dict[str, Any]:
+    random = np.random.default_rng(1)
+    return {
+        "random": random,
+        "input": Quantization((0.5,), (3,)),
+        "filter": Quantization((0.25,), (0,), axis),
+        "output": Quantization((float(np.float32(0.125 / multiplier)),), (-5,)),
+        "weights": random.integers(-128, 128, shape).astype(np.int8),
+        "bias": random.integers(-1000, 1000, shape[axis]).astype(np.int32),
+    }
+
+
+def test_a_large_layer_is_computed_in_several_panels():
+    drawn = drawn_for((24, 3, 3, 160), 0, 2.0**-12)
+    node, x = make_node("CONV_2D", Conv2DOptions(stride_h=1, stride_w=1), TensorType.INT8, (2, 13, 11, 160), drawn)
+    check(conv_2d.KERNELS[0], node, x, LITERT)
+
+
+def test_the_float64_rule_is_compiled_for_ordinary_multipliers():
+    drawn = drawn_for((10, 64), 0, 2.0**-9)
+    node, x = make_node("FULLY_CONNECTED", FullyConnectedOptions(), TensorType.INT8, (3, 64), drawn)
+    check(fully_connected.KERNELS[0], node, x, LITERT)
+
+
+def test_a_filter_that_is_no_constant_is_not_lowered():
+    drawn = drawn_for((4, 1, 1, 4), 0, 2.0**-9)
+    node, _ = make_node("CONV_2D", Conv2DOptions(stride_h=1, stride_w=1), TensorType.INT8, (1, 2, 2, 4), drawn)
+    weights = node.inputs[1]
+    assert weights is not None
+    node = replace(node, inputs=(node.inputs[0], replace(weights, value=None), node.inputs[2]))
+    kernel = conv_2d.KERNELS[0]
+    assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
+
+
+@pytest.mark.skipif(INTERPRETED, reason="this is the inner run")
+def test_uncompiled_kernels_stay_within_their_memory():
+    """As plain Python the kernels run over arrays of exactly the declared sizes, so that reading beyond raises."""
+    names = "test_conv_2d or test_depthwise_conv_2d or test_fully_connected"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run([*command, "-k", names], env={**os.environ, "Q31_JIT": "0"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

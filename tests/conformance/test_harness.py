@@ -147,4 +147,4 @@ def test_a_strategy_that_the_oracle_mostly_refuses_fails() -> None:
 
 def test_a_case_describes_itself_in_a_few_lines() -> None:
     text = repr(add())
-    assert "ADD version 2" in text and "scale (0.05,) zero point (1,)" in text and "[[-128, 0, 127, 5]]" in text
+    assert "ADD version 2" in text and "zero point (1,)" in text and "[[-128, 0, 127, 5]]" in text

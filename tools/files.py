@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 
 @contextmanager
@@ -38,3 +41,25 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays atomically: as .npy where the path says so and there is one, otherwise as compressed .npz.
+
+    Unlike ``numpy.savez`` it takes any name, and the same arrays give the same bytes.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written.
+    """
+    with write_atomically(path) as file:
+        if os.fspath(path).endswith(".npy") and len(arrays) == 1:
+            np.lib.format.write_array(file, next(iter(arrays.values())), allow_pickle=False)
+            return
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

@@ -1,1 +1,1 @@
-"""The digit classifier of TensorFlow's post-training quantization tutorial: its models, images, and how they are made."""
+"""The digit classifier of TensorFlow's post-training quantization tutorial: models, images, how they are made."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..files import write_atomically
 from .mnist import Images
 
 FOLDER = Path(__file__).parent
@@ -54,12 +53,6 @@ def reference_outputs(form: str) -> np.ndarray:
     with np.load(REFERENCE_OUTPUTS) as arrays:
         outputs: np.ndarray = arrays[form]
     return outputs
-
-
-def write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    """Write arrays as a compressed .npz, atomically."""
-    with write_atomically(path) as file:
-        np.savez_compressed(file, **arrays)
 
 
 def sha256(array: np.ndarray) -> str:

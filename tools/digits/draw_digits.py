@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .bundle import DIGITS, write_arrays
+from ..files import write_arrays
+from .bundle import DIGITS
 
 SIZE = 28
 HEIGHT = 20.0
@@ -87,7 +88,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DIGITS)
     arguments = parser.parse_args()
     labels = np.arange(10, dtype=np.uint8)
-    write_arrays(arguments.output, images=np.stack([draw(digit) for digit in labels.tolist()]), labels=labels)
+    images = np.stack([draw(digit) for digit in labels.tolist()])
+    write_arrays(arguments.output, {"images": images, "labels": labels})
     print(f"{arguments.output}: {len(labels)} digits")
 
 

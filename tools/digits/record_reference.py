@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from ...engine.model import load
-from ..files import write_atomically
+from ..files import write_arrays, write_atomically
 from ..ports import from_pixels
-from .bundle import FORMS, REFERENCE, REFERENCE_OUTPUTS, model_path, read_digits, sha256, write_arrays
+from .bundle import FORMS, REFERENCE, REFERENCE_OUTPUTS, model_path, read_digits, sha256
 from .mnist import read_images, split
 
 
@@ -75,7 +75,7 @@ def main() -> None:
         "held_back": len(held_back.labels),
         "forms": forms,
     }
-    write_arrays(REFERENCE_OUTPUTS, **drawn_outputs)
+    write_arrays(REFERENCE_OUTPUTS, drawn_outputs)
     with write_atomically(REFERENCE) as file:
         file.write(json.dumps(record, indent=2).encode() + b"\n")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
 import q31
 
 from .case import Case
@@ -98,7 +99,8 @@ class Tally:
     def require_mostly_answered(self, name: str) -> None:
         """Fail where the oracle answered fewer than half of the examples: such a strategy proves little."""
         total = self.answered + self.silent
-        assert total and 2 * self.answered >= total, (
+        # Two standard deviations of luck are allowed: few examples are run most of the time.
+        assert total and self.answered >= total / 2 - total**0.5, (
             f"{name}: the oracle answered only {self.answered} of {total} examples:\n" + "\n".join(self.reasons)
         )
 

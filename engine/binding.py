@@ -96,6 +96,7 @@ class Binder:
             return self._keep(value)
         if isinstance(value, float):
             return int(struct.unpack("<q", struct.pack("<d", value))[0])
+        assert not isinstance(value, Scratch)
         return int(value)
 
     def _operand(self, place: str, index: int, size: int, write: bool) -> int:

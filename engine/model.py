@@ -205,8 +205,9 @@ class Model:
 
     def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
         names = [port.name for port in self.inputs]
-        if len(args) == 1 and isinstance(args[0], Mapping):
-            args, kwargs = (), {**args[0], **kwargs}
+        match args:
+            case (Mapping() as by_name,):
+                args, kwargs = (), {**by_name, **kwargs}
         if len(args) > len(names):
             raise InputError(f"the model has {len(names)} inputs ({', '.join(names)}); got {len(args)}")
         given = {**dict(zip(names, args, strict=False)), **kwargs}

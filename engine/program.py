@@ -10,7 +10,7 @@ from itertools import chain
 
 import numpy as np
 
-from ..kernels.operator import Instruction, Shape
+from ..kernels.operator import Instruction, Prepared, Shape
 from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
@@ -223,7 +223,7 @@ class Program:
 
         return step
 
-    def _prepare_late(self, operator: PreparedOperator) -> object:
+    def _prepare_late(self, operator: PreparedOperator) -> Prepared:
         shapes = [None if array is None else array.shape for array in self._arrays]
         known = {
             index: array for index in operator.operator.inputs if (array := self._array_or_none(index)) is not None

@@ -6,9 +6,10 @@ import threading
 
 import numpy as np
 import pytest
+
 import q31
-from small_graphs import chain, classifier, dynamic_reshape, two_inputs
 from q31.schema import write
+from small_graphs import chain, classifier, dynamic_reshape, two_inputs
 
 BACKENDS = ["numba", "numpy"]
 
@@ -79,7 +80,7 @@ def test_an_input_that_does_not_fit_is_one_clear_line(arguments, message):
 
 
 def test_a_missing_file_and_a_text_file_are_one_clear_line(tmp_path):
-    with pytest.raises(q31.ModelError, match="cannot open .*nowhere.*No such file"):
+    with pytest.raises(q31.ModelError, match=r"cannot open .*nowhere.*No such file"):
         q31.load(tmp_path / "nowhere.tflite")
     text = tmp_path / "text.tflite"
     text.write_text("this is not a model")

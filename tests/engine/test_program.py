@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+
 import q31
-from small_graphs import FINE, INT8, chain, classifier
 from q31.engine.binding import Binder, aligned_empty
 from q31.engine.program import Program
 from q31.kernels.operator import Input, Instruction, Output
@@ -11,6 +11,7 @@ from q31.kernels.profiles import LITERT
 from q31.schema import TensorType
 from q31.schema.builder import GraphBuilder
 from q31.schema.options import AddOptions, ReshapeOptions
+from small_graphs import FINE, INT8, chain, classifier
 
 
 def program(graph, **options):

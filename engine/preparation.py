@@ -6,6 +6,7 @@ it is prepared when the program runs, from the arrays themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,9 @@ def needs_values(operator: Operator, kernel: Kernel, known: Mapping[int, Any]) -
     return any(index >= 0 and index not in known for index in present)
 
 
+_MOST_ELEMENTS = 1 << 40
+
+
 def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Prepared:
     """Prepare a node; errors are raised again with the operator's place in the model before them."""
     try:
@@ -87,6 +91,10 @@ def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Pr
         raise ModelError(
             f"{place}: {node.name} has {len(prepared.output_shapes)} outputs, the file {len(node.outputs)}"
         )
+    for shape in prepared.output_shapes:
+        # Empty tensors count their other axes: NumPy refuses shapes whose bytes do not fit in 63 bits.
+        if shape is not None and math.prod(max(size, 1) for size in shape) > _MOST_ELEMENTS:
+            raise ModelError(f"{place}: {node.name}: an output of shape {list(shape)} is beyond all memory")
     return prepared
 
 

@@ -54,7 +54,7 @@ def evaluate(prepared: Dequantize, x: np.ndarray) -> np.ndarray:
     difference = x.astype(np.int32) - zero_point
     precision = np.float64 if prepared.input.axis is None else np.float32
     with np.errstate(over="ignore", invalid="ignore"):
-        return (scale.astype(precision) * difference.astype(precision)).astype(np.float32)
+        return np.asarray(scale.astype(precision) * difference.astype(precision), np.float32)
 
 
 def lower(prepared: Dequantize, node: Node) -> Instruction | None:

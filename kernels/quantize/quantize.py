@@ -99,7 +99,7 @@ def quantize(prepared: Quantize, x: np.ndarray) -> np.ndarray:
     scale, zero_point = prepared.output.along(x.ndim)
     with np.errstate(over="ignore", invalid="ignore"):
         codes = to_int32(round_half_away(x / scale)) + zero_point
-    return np.clip(codes, prepared.code_min, prepared.code_max).astype(prepared.dtype)
+    return np.asarray(np.clip(codes, prepared.code_min, prepared.code_max), prepared.dtype)
 
 
 def requantize(prepared: Requantize, x: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ def requantize(prepared: Requantize, x: np.ndarray) -> np.ndarray:
     difference = (x.astype(np.int64) - prepared.input_zero_point).astype(np.int32)
     scaled = multiply_by_quantized_multiplier(difference, prepared.multiplier, prepared.shift, prepared.rounding)
     codes = (scaled.astype(np.int64) + prepared.output_zero_point).astype(np.int32)
-    return np.clip(codes, prepared.code_min, prepared.code_max).astype(prepared.dtype)
+    return np.asarray(np.clip(codes, prepared.code_min, prepared.code_max), prepared.dtype)
 
 
 def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:

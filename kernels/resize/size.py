@@ -7,6 +7,9 @@ from ..checks import require_arity, require_same_type
 from ..operator import Node, Shape
 from ..shape.arguments import vector
 
+_LARGEST = 1 << 24
+"""Positions beyond this are not told apart in float32, in which they are computed."""
+
 
 def output_shape(node: Node) -> Shape:
     """Return (N, height, width, C): input 0 is (N, H, W, C), input 1 an int32 vector of the new height and width.
@@ -20,7 +23,8 @@ def output_shape(node: Node) -> Shape:
     require_same_type(node, source, node.output())
     node.require(len(source.shape) == 4, "an input of rank 4")
     size = vector(node, 1, (TensorType.INT32,))
-    node.require(len(size) == 2 and min(size) > 0, f"a new height and width above 0, not {list(size)}")
+    node.require(len(size) == 2, "a new height and width")
+    node.require(0 < min(size) <= max(size) <= _LARGEST, f"a new size of 1 to {_LARGEST} pixels, not {list(size)}")
     batches, height, width, depth = source.shape
     node.require(height > 0 and width > 0, "an image of at least one pixel")
     return (batches, *size, depth)

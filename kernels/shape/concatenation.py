@@ -12,6 +12,7 @@ from ..checks import options_of, require_arity, require_quantized, require_same_
 from ..fixed_point import round_half_away
 from ..operator import Instruction, Kernel, Node, Prepared, TensorSpec
 from ..profiles import Profile
+from ..quantize.conversion import to_int32
 from . import copies
 from .arguments import normalized_axis, require_same_parameters, without
 
@@ -41,11 +42,10 @@ def rescale_table(source: TensorSpec, target: TensorSpec) -> np.ndarray | None:
     """
     if (source.scale, source.zero_point) == (target.scale, target.zero_point):
         return None
-    scale = source.scale * (np.float32(1) / target.scale)
-    bias = np.float32(-source.zero_point) * scale
-    real = round_half_away(np.arange(256, dtype=np.float32) * scale + bias)
-    # Far beyond the range the code is clamped all the same, and stays inside int64.
-    codes = np.clip(real, -1e9, 1e9).astype(np.int64) + target.zero_point
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = source.scale * (np.float32(1) / target.scale)
+        bias = np.float32(-source.zero_point) * scale
+        codes = to_int32(round_half_away(np.arange(256, dtype=np.float32) * scale + bias)) + target.zero_point
     return np.clip(codes, 0, 255).astype(np.uint8)
 
 

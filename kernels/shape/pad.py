@@ -38,7 +38,7 @@ def prepare(node: Node, profile: Profile) -> Pad:
     Source: ``Prepare``, ``GetPadParams`` and ``EvalInt`` in ``kernels/pad.cc``. A quantized constant must have the
     output's scale and zero point; it is not rescaled.
     """
-    node.require(2 <= len(node.inputs) <= 3, "2 or 3 inputs")
+    node.require(len(node.inputs) in (2, 3) and len(node.outputs) == 1, "2 or 3 inputs and 1 output")
     source, paddings, target = node.input(0), node.input(1), node.output()
     rank = len(source.shape)
     require_same_type(node, source, target)

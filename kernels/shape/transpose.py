@@ -40,7 +40,7 @@ def prepare(node: Node, profile: Profile) -> Transpose:
 
 def evaluate(prepared: Transpose, x: np.ndarray, permutation: np.ndarray) -> np.ndarray:
     """Permute the axes of ``x``."""
-    return np.ascontiguousarray(x.transpose(prepared.permutation)).reshape(prepared.output_shape)
+    return x.transpose(prepared.permutation).copy(order="C")
 
 
 def lower(prepared: Transpose, node: Node) -> Instruction | None:

@@ -9,11 +9,12 @@ import importlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import SearchStrategy
+
 from conformance import oracle as oracles
 from conformance.case import Case
 from conformance.judge import Tally, judge
-from hypothesis import given
-from hypothesis.strategies import SearchStrategy
 
 pytestmark = pytest.mark.skipif(bool(oracles.missing()), reason=oracles.missing())
 
@@ -42,4 +43,5 @@ def test_evaluate_compiled_and_oracle_agree(name: str, oracle: oracles.Oracle) -
     # Examples of one operator's failures are kept apart from another's.
     agree.hypothesis.inner_test._hypothesis_internal_add_digest = name.encode()  # type: ignore[attr-defined]
     agree()
+    print(f"{name}: the oracle answered {tally.answered} of {tally.answered + tally.silent} examples")
     tally.require_mostly_answered(name)

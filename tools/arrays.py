@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,19 @@ from .ports import from_pixels
 
 RANDOM = "random"
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+# What NumPy and zipfile raise on files that are not what they should be.
+_MALFORMED = (
+    EOFError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 Range = tuple[float, float]
 
@@ -78,7 +92,7 @@ def read_npy(path: str) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, MemoryError) as error:
+    except _MALFORMED as error:
         raise InputError(f"{path}: expected an .npy file: {error}") from None
 
 
@@ -91,7 +105,7 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
                 with archive.open(name) as member:
                     arrays[name.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
             return arrays
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+    except _MALFORMED as error:
         raise InputError(f"{path}: expected an .npz file: {error}") from None
 
 

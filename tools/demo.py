@@ -49,9 +49,7 @@ def main(arguments: argparse.Namespace) -> int:
         screen.print(line, style="bold" if line[:1].isdigit() else None, no_wrap=True)
     right = int((predictions == digits.labels).sum())
     print(f"{right} of {len(inputs)} right with {model_path(FORM).name} ({len(model.operators)} operators)")
-    print(
-        f"time: {duration * 1e3:.3f} ms an image (median), after {loaded * 1e3:.0f} ms to load; back end {model.backend}"
-    )
+    print(f"time: {duration * 1e3:.3f} ms an image (median), {loaded * 1e3:.0f} ms to load, back end {model.backend}")
     return verdict(model, outputs, reference(), reference_outputs(FORM))
 
 

@@ -6,6 +6,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,7 @@ import numpy as np
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a file that takes its name only when the block ends well; otherwise whatever was there stays.
 
-    A path that is not a regular file (a pipe, a device) is written to directly.
+    What is no regular file (a pipe, a device) is written to at the end of the block.
 
     Raises
     ------
@@ -25,8 +26,10 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     target = Path(os.path.realpath(path))
     if target.is_dir() or (target.exists() and not target.is_file()):
-        with open(target, "wb") as file:  # a folder raises here
-            yield file
+        with open(target, "wb") as device:  # a folder raises here
+            content = BytesIO()
+            yield content
+            device.write(content.getbuffer())
         return
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:

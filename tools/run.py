@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_profile(parser)
     add_backend(parser)
-    parser.add_argument("--seed", type=int, default=0, help="seed of random inputs (default 0)")
+    parser.add_argument("--seed", type=natural_number, default=0, help="seed of random inputs, 0 or more (default 0)")
     parser.add_argument(
         "--image-range",
         nargs=2,
@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="save the model's inputs and intermediate tensors too, by tensor name",
     )
+
+
+def natural_number(text: str) -> int:
+    """Return a random generator's seed, a natural number."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected an integer of 0 or more, got {text!r}")
+    return int(text)
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
 import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 
+from ..kernels.jit.addressing import OPTIONS
 from ..kernels.jit.layouts import LAYOUTS
 from .codecache import entry_point
 
@@ -18,14 +18,6 @@ from .codecache import entry_point
 _FORBIDDEN = ("Py", "_Py", "NRT_", "numba_")
 
 _SIGNATURE = (numba.types.int64,)
-_OPTIONS: dict[str, Any] = {
-    "error_model": "numpy",  # a division by zero gives a number and raises nothing
-    "nogil": True,
-    "boundscheck": False,
-    "_nrt": False,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
 
 
 def python_kernel(name: str) -> Callable[[int], None]:
@@ -42,7 +34,7 @@ def compile_kernel(name: str, target: llvm.TargetMachine) -> bytes:
     RuntimeError
         Where the kernel needs more than the C library at run time.
     """
-    compiled = numba.njit(_SIGNATURE, **_OPTIONS)(python_kernel(name))
+    compiled = numba.njit(_SIGNATURE, **OPTIONS)(python_kernel(name))
     module = llvm.parse_assembly(compiled.inspect_llvm(compiled.signatures[0]))
     defined = [f for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external]
     assert len(defined) == 1, [f.name for f in defined]

@@ -73,7 +73,6 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         "lines": Scratch(lines),
         "line_width": line_width,
         "line_size": line_size,
-        "spill": Scratch(_LANES),
     }
     shared = {**_input_fields(node, image, prepared.input_zero_point), **_window_fields(window)}
     return Instruction("depthwise_conv_2d", {**own, **shared, **requantization})
@@ -106,7 +105,6 @@ def _lower_product(
         "panel": Scratch(panel),
         "panel_rows": rows,
         "contiguous": int(one_tap and groups == 1 and depth == image[3]),
-        "spill": Scratch(_LANES),
     }
     shared = {**_input_fields(node, image, prepared.input_zero_point), **_window_fields(window)}
     return Instruction("conv_2d", {**own, **shared, **requantization})

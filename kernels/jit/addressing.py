@@ -21,12 +21,22 @@ from numba.extending import intrinsic, models, register_model
 
 from . import INTERPRETED
 
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",  # a division by zero gives a number and raises nothing
+    "nogil": True,
+    "boundscheck": False,
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""Options under which numba compiles kernels and helpers."""
+
 
 def helper(function: Callable[..., Any]) -> Any:
     """Decorate a function that kernels call: compiled with them and always inlined."""
     if INTERPRETED:
         return function
-    return njit(error_model="numpy", nogil=True, boundscheck=False, forceinline=True)(function)
+    return njit(forceinline=True, **OPTIONS)(function)
 
 
 def _define_view(element: Any, dtype: Any) -> Any:

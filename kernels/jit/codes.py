@@ -11,31 +11,30 @@ from typing import Any
 import numpy as np
 
 from .addressing import helper
-from .vectors import LANES, load_uint8, splat_int16, store_int16
+from .vectors import LANES, load_first_uint8, load_uint8, splat_int16, store_int16
 
 
 @helper
-def load_centered(p: Any, source: Any, position: Any) -> Any:
-    """Load 16 codes less the zero point, as int16."""
-    return (load_uint8(source, position) ^ splat_int16(p.sign_flip)) - splat_int16(p.input_zero_point)
+def load_centered(p: Any, source: Any, source_size: Any, position: Any) -> Any:
+    """Load 16 codes less the zero point, as int16. Lanes that would lie beyond the source mean nothing."""
+    if position + LANES <= source_size:
+        codes = load_uint8(source, position)
+    else:
+        codes = load_first_uint8(source, position, source_size - position)
+    return (codes ^ splat_int16(p.sign_flip)) - splat_int16(p.input_zero_point)
 
 
 @helper
 def center(p: Any, code: Any) -> Any:
     """Return one code less the zero point."""
-    return (np.int64(code) ^ p.sign_flip) - p.input_zero_point
+    return np.int16((np.int64(code) ^ p.sign_flip) - p.input_zero_point)
 
 
 @helper
 def center_run(p: Any, source: Any, source_size: Any, start: Any, target: Any, position: Any, count: Any) -> None:
-    """Write a run of codes less the zero point. Up to 15 elements beyond the run are written, but none is read."""
-    done = 0
-    while done < count and start + done + LANES <= source_size:
-        store_int16(target, position + done, load_centered(p, source, start + done))
-        done += LANES
-    while done < count:
-        target[position + done] = np.int16(center(p, source[start + done]))
-        done += 1
+    """Write a run of codes less the zero point. Up to 15 elements beyond the run are written too."""
+    for done in range(0, count, LANES):
+        store_int16(target, position + done, load_centered(p, source, source_size, start + done))
 
 
 @helper

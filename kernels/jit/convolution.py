@@ -74,20 +74,19 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
         c3 = dot_pairs(c3, splat_pair(panel, r3 + k), weights)
         c4 = dot_pairs(c4, splat_pair(panel, r4 + k), weights)
         c5 = dot_pairs(c5, splat_pair(panel, r5 + k), weights)
-    spill = p.spill
     step = p.output_channels
     constants = load_requantization(p, channel)
-    store_codes(p, requantize(p, c0, channel, constants), output, channels, spill)
+    store_codes(p, requantize(p, c0, channel, constants), output, channels)
     if rows > 1:
-        store_codes(p, requantize(p, c1, channel, constants), output + step, channels, spill)
+        store_codes(p, requantize(p, c1, channel, constants), output + step, channels)
     if rows > 2:
-        store_codes(p, requantize(p, c2, channel, constants), output + 2 * step, channels, spill)
+        store_codes(p, requantize(p, c2, channel, constants), output + 2 * step, channels)
     if rows > 3:
-        store_codes(p, requantize(p, c3, channel, constants), output + 3 * step, channels, spill)
+        store_codes(p, requantize(p, c3, channel, constants), output + 3 * step, channels)
     if rows > 4:
-        store_codes(p, requantize(p, c4, channel, constants), output + 4 * step, channels, spill)
+        store_codes(p, requantize(p, c4, channel, constants), output + 4 * step, channels)
     if rows > 5:
-        store_codes(p, requantize(p, c5, channel, constants), output + 5 * step, channels, spill)
+        store_codes(p, requantize(p, c5, channel, constants), output + 5 * step, channels)
 
 
 @helper
@@ -111,7 +110,7 @@ def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> No
         c0 = dot_pairs(c0, splat_pair(panel, r + k), constant_pairs(packed, f + k * LANES))
         k += 2
     total = (c0 + c1) + (c2 + c3)
-    store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels, p.spill)
+    store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels)
 
 
 @helper

@@ -67,7 +67,7 @@ def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
             for tap in range(p.filter_width):
                 values = load_pairs(lines, line + 2 * tap * p.dilation_width * p.output_channels)
                 total = dot_pairs(total, values, constant_pairs(packed, weights + tap * p.filter_step))
-        store_codes(p, requantize(p, total, channel, constants), output + x * p.output_channels, channels, p.spill)
+        store_codes(p, requantize(p, total, channel, constants), output + x * p.output_channels, channels)
 
 
 @helper
@@ -95,7 +95,7 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
         total = dot_pairs(total, load_pairs(lines, lower), w10)
         total = dot_pairs(total, load_pairs(lines, lower + tap), w11)
         total = dot_pairs(total, load_pairs(lines, lower + 2 * tap), w12)
-        store_codes(p, requantize(p, total, channel, constants), output, channels, p.spill)
+        store_codes(p, requantize(p, total, channel, constants), output, channels)
         output += p.output_channels
         upper += 2 * p.stride_width * p.output_channels
         lower += 2 * p.stride_width * p.output_channels
@@ -131,24 +131,13 @@ def interleave_rows(p: Any, first: Any, second: Any, has_first: Any, has_second:
     size = p.batches * p.input_height * p.input_width * p.input_channels
     source = uint8_view(p.input, size)
     lines = int16_view(p.lines, target + 2 * count + 2 * LANES)
-    done = 0
-    if has_first and has_second:
-        while done < count and second + done + LANES <= size:
-            pairs = interleave(load_centered(p, source, first + done), load_centered(p, source, second + done))
-            store_pairs(lines, target + 2 * done, pairs)
-            done += LANES
-    else:
-        present = first if has_first else second
-        while done < count and present + done + LANES <= size and (has_first or has_second):
-            values = load_centered(p, source, present + done)
-            zeros = splat_int16(0)
-            pairs = interleave(values, zeros) if has_first else interleave(zeros, values)
-            store_pairs(lines, target + 2 * done, pairs)
-            done += LANES
-    while done < count:
-        lines[target + 2 * done] = np.int16(center(p, source[first + done]) if has_first else 0)
-        lines[target + 2 * done + 1] = np.int16(center(p, source[second + done]) if has_second else 0)
-        done += 1
+    for done in range(0, count, LANES):
+        upper = lower = splat_int16(0)
+        if has_first:
+            upper = load_centered(p, source, size, first + done)
+        if has_second:
+            lower = load_centered(p, source, size, second + done)
+        store_pairs(lines, target + 2 * done, interleave(upper, lower))
 
 
 @helper
@@ -157,8 +146,8 @@ def repeat_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any
     source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.input_channels)
     lines = int16_view(p.lines, target + 2 * columns * p.output_channels)
     for i in range(columns * p.input_channels):
-        upper = np.int16(center(p, source[first + i]) if has_first else 0)
-        lower = np.int16(center(p, source[second + i]) if has_second else 0)
+        upper = center(p, source[first + i]) if has_first else np.int16(0)
+        lower = center(p, source[second + i]) if has_second else np.int16(0)
         for _copy in range(p.depth_multiplier):
             lines[target] = upper
             lines[target + 1] = lower

@@ -54,12 +54,12 @@ LAYOUTS: dict[str, Layout] = {
     "conv_2d": _layout(
         "convolution",
         f"""input output filter bias batches input_channels output_channels groups sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous spill""",
+        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous""",
     ),
     "depthwise_conv_2d": _layout(
         "depthwise",
         f"""input output filter bias batches input_channels output_channels depth_multiplier sign_flip
-        input_zero_point {WINDOW} {REQUANTIZATION} pairs filter_step ring kept lines line_width line_size spill""",
+        input_zero_point {WINDOW} {REQUANTIZATION} pairs filter_step ring kept lines line_width line_size""",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

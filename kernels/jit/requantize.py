@@ -30,6 +30,7 @@ from .vectors import (
     narrow_to_int8,
     narrow_to_int32,
     splat_int32,
+    store_first_int8,
     store_int8,
     widen,
 )
@@ -66,16 +67,10 @@ def requantize(p: Any, accumulators: Any, channel: Any, constants: Any) -> Any:
 
 
 @helper
-def store_codes(p: Any, codes: Any, position: Any, channels: Any, spill: Any) -> None:
-    """Store the first ``channels`` codes of a vector as bytes at ``position`` of the output.
-
-    ``spill`` is the address of 16 bytes for vectors that are not stored whole.
-    """
+def store_codes(p: Any, codes: Any, position: Any, channels: Any) -> None:
+    """Store the codes of a vector as bytes at ``position`` of the output: the first ``channels``, or all 16."""
     output = int8_view(p.output, position + channels)
     if channels >= LANES:
         store_int8(output, position, narrow_to_int8(codes))
     else:
-        whole = int8_view(spill, LANES)
-        store_int8(whole, 0, narrow_to_int8(codes))
-        for i in range(channels):
-            output[position + i] = whole[i]
+        store_first_int8(output, position, narrow_to_int8(codes), channels)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from . import INTERPRETED
@@ -67,6 +68,7 @@ def _define(signature: Any, generate: Callable[..., Any], python: Callable[..., 
         lambda typing_context, a: (signature, code),
         lambda typing_context, a, b: (signature, code),
         lambda typing_context, a, b, c: (signature, code),
+        lambda typing_context, a, b, c, d: (signature, code),
     ]
     return intrinsic(by_arity[len(signature.args)])
 
@@ -142,6 +144,49 @@ def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
         return _splat(builder, kind, builder.trunc(value, kind.element))
 
     return _define(vector(types.int64), generate, lambda value: np.full(LANES, value, dtype))
+
+
+def _first_lanes(builder: ir.IRBuilder, count: Any) -> Any:
+    lanes = ir.Constant(ir.VectorType(_INDEX, LANES), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, _splat(builder, lanes.type, builder.trunc(count, _INDEX)))
+
+
+def _call_masked(builder: ir.IRBuilder, operation: str, result: Any, arguments: list[Any]) -> Any:
+    function_type = ir.FunctionType(result, [argument.type for argument in arguments])
+    name = f"llvm.masked.{operation}.v{LANES}i8.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+def _generate_load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
+    bytes_type = ir.VectorType(ir.IntType(8), LANES)
+    source = builder.bitcast(builder.gep(view, [index]), bytes_type.as_pointer())
+    zeros = ir.Constant(bytes_type, [0] * LANES)
+    arguments = [source, ir.Constant(_INDEX, 1), _first_lanes(builder, count), zeros]
+    return builder.zext(_call_masked(builder, "load", bytes_type, arguments), kind)
+
+
+def _python_load_first(view: np.ndarray, i: int, count: int) -> np.ndarray:
+    return np.concatenate((view[i : i + count], np.zeros(LANES - count))).astype(np.int16)
+
+
+def _generate_store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
+    target = builder.bitcast(builder.gep(view, [index]), value.type.as_pointer())
+    _call_masked(builder, "store", ir.VoidType(), [value, target, ir.Constant(_INDEX, 1), _first_lanes(builder, count)])
+
+
+def _python_store_first(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
+    view[i : i + count] = value[:count]
+
+
+load_first_uint8 = _define(
+    INT16(types.CPointer(types.uint8), types.int64, types.int64), _generate_load_first, _python_load_first
+)
+"""``load_first_uint8(view, i, count)``: ``count`` bytes, fewer than 16, as int16; no byte beyond them is touched."""
+
+store_first_int8 = _define(
+    types.void(types.CPointer(types.int8), types.int64, INT8, types.int64), _generate_store_first, _python_store_first
+)
+"""``store_first_int8(view, i, value, count)``: the first ``count`` lanes only, fewer than 16."""
 
 
 splat_int16 = _define_splat(types.int16, INT16, np.int16)

@@ -62,11 +62,15 @@ def strided_lookup8(block: Any) -> None:
     source = uint8_view(p.input, p.input_size)
     target = uint8_view(p.output, p.output_size)
     table = uint8_view(p.table, 256)
-    for position in range(box_size(sizes, p.rank)):
-        from_ = p.input_offset + box_offset(position, sizes, input_strides, p.rank)
-        to = p.output_offset + box_offset(position, sizes, output_strides, p.rank)
-        for j in range(p.run):
-            target[to + j] = table[source[from_ + j]]
+    last = p.rank - 1
+    for position in range(box_size(sizes, last)):
+        from_ = p.input_offset + box_offset(position, sizes, input_strides, last)
+        to = p.output_offset + box_offset(position, sizes, output_strides, last)
+        for _ in range(sizes[last]):
+            for j in range(p.run):
+                target[to + j] = table[source[from_ + j]]
+            from_ += input_strides[last]
+            to += output_strides[last]
 
 
 @helper
@@ -86,16 +90,19 @@ def pad(block: Any) -> None:
     p = read_block(block, PAD)
     sizes = int64_view(p.sizes, p.rank)
     output_strides = int64_view(p.output_strides, p.rank)
-    count = box_size(sizes, p.rank)
-    source = uint8_view(p.input, count * p.run)
+    source = uint8_view(p.input, box_size(sizes, p.rank) * p.run)
     target = uint8_view(p.output, p.output_size)
     value = uint8_view(p.value, p.item_size)
+    last = p.rank - 1
     filled = 0
-    for position in range(count):
-        to = p.output_offset + box_offset(position, sizes, output_strides, p.rank)
-        fill(target, filled, to, value, p.item_size)
-        from_ = position * p.run
-        for j in range(p.run):
-            target[to + j] = source[from_ + j]
-        filled = to + p.run
+    from_ = 0
+    for position in range(box_size(sizes, last)):
+        to = p.output_offset + box_offset(position, sizes, output_strides, last)
+        for _ in range(sizes[last]):
+            fill(target, filled, to, value, p.item_size)
+            for j in range(p.run):
+                target[to + j] = source[from_ + j]
+            filled = to + p.run
+            from_ += p.run
+            to += output_strides[last]
     fill(target, filled, p.output_size, value, p.item_size)

@@ -68,6 +68,16 @@ LAYOUTS: dict[str, Layout] = {
         "resize",
         """input output rows columns batches input_height input_width output_height output_width pixel""",
     ),
+    **{
+        f"resize_bilinear_{element}": _layout(
+            "resize",
+            """input output lower_rows upper_rows row_distances lower_columns upper_columns column_distances batches
+            input_height input_width output_height output_width channels""",
+        )
+        for element in ("float32", "uint8", "int8", "int16")
+    },
+    "arg_max8": _layout("arg_max", "input output outer size inner wide flip"),
+    "arg_max_float32": _layout("arg_max", "input output outer size inner wide sign"),
     "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
     "lookup8": _layout("lookup", "input output table size"),

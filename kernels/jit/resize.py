@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import int64_view, read_block, uint8_view
+import numpy as np
+
+from .addressing import float32_view, helper, int8_view, int16_view, int64_view, read_block, uint8_view
 from .layouts import fields
 
 RESIZE_NEAREST_NEIGHBOR = fields("resize_nearest_neighbor")
+RESIZE_BILINEAR = fields("resize_bilinear_float32")
+
+ONE = np.float32(1)
+HALF = np.float32(0.5)
 
 
 def resize_nearest_neighbor(block: Any) -> None:
@@ -26,3 +32,115 @@ def resize_nearest_neighbor(block: Any) -> None:
                 for i in range(p.pixel):
                     target[to + i] = source[from_ + i]
                 to += p.pixel
+
+
+@helper
+def to_float(code: Any) -> Any:
+    """Widen an element to float32."""
+    return np.float32(code)
+
+
+@helper
+def to_integer(code: Any) -> Any:
+    """Widen a code to int64."""
+    return np.int64(code)
+
+
+@helper
+def round_float(total: Any) -> Any:
+    """Add the reference's rounding offset of a float, which makes -0 a 0."""
+    return total + np.float32(0)
+
+
+@helper
+def round_to_code(total: Any) -> Any:
+    """Add a half and cut off the rest."""
+    return np.int32(total + HALF)
+
+
+@helper
+def round_20_bits(total: Any) -> Any:
+    """Drop 20 fractional bits, rounding halves away from zero."""
+    if total > 0:
+        return (total + (1 << 19)) >> 20
+    return -(((1 << 19) - total) >> 20)
+
+
+@helper
+def interpolate(p: Any, source: Any, target: Any, rows: Any, columns: Any, one: Any, widen: Any, narrow: Any) -> None:
+    """Weigh the four pixels around each output pixel by the distances from the first; sum in the reference's order."""
+    lower_rows = int64_view(p.lower_rows, p.output_height)
+    upper_rows = int64_view(p.upper_rows, p.output_height)
+    lower_columns = int64_view(p.lower_columns, p.output_width)
+    upper_columns = int64_view(p.upper_columns, p.output_width)
+    to = 0
+    for batch in range(p.batches):
+        for y in range(p.output_height):
+            above = (batch * p.input_height + lower_rows[y]) * p.input_width
+            below = (batch * p.input_height + upper_rows[y]) * p.input_width
+            down, up = rows[y], one - rows[y]
+            for x in range(p.output_width):
+                above_left = (above + lower_columns[x]) * p.channels
+                below_left = (below + lower_columns[x]) * p.channels
+                above_right = (above + upper_columns[x]) * p.channels
+                below_right = (below + upper_columns[x]) * p.channels
+                right, left = columns[x], one - columns[x]
+                for c in range(p.channels):
+                    total = widen(source[above_left + c]) * up * left
+                    total = total + widen(source[below_left + c]) * down * left
+                    total = total + widen(source[above_right + c]) * up * right
+                    total = total + widen(source[below_right + c]) * down * right
+                    target[to + c] = narrow(total)
+                to += p.channels
+
+
+@helper
+def input_elements(p: Any) -> Any:
+    """Return the number of elements of the input."""
+    return p.batches * p.input_height * p.input_width * p.channels
+
+
+@helper
+def output_elements(p: Any) -> Any:
+    """Return the number of elements of the output."""
+    return p.batches * p.output_height * p.output_width * p.channels
+
+
+def resize_bilinear_float32(block: Any) -> None:
+    """Interpolate float32."""
+    p = read_block(block, RESIZE_BILINEAR)
+    source = float32_view(p.input, input_elements(p))
+    target = float32_view(p.output, output_elements(p))
+    rows = float32_view(p.row_distances, p.output_height)
+    columns = float32_view(p.column_distances, p.output_width)
+    interpolate(p, source, target, rows, columns, ONE, to_float, round_float)
+
+
+def resize_bilinear_uint8(block: Any) -> None:
+    """Interpolate uint8 in float32."""
+    p = read_block(block, RESIZE_BILINEAR)
+    source = uint8_view(p.input, input_elements(p))
+    target = uint8_view(p.output, output_elements(p))
+    rows = float32_view(p.row_distances, p.output_height)
+    columns = float32_view(p.column_distances, p.output_width)
+    interpolate(p, source, target, rows, columns, ONE, to_float, round_to_code)
+
+
+def resize_bilinear_int8(block: Any) -> None:
+    """Interpolate int8 in 10-bit fixed point."""
+    p = read_block(block, RESIZE_BILINEAR)
+    source = int8_view(p.input, input_elements(p))
+    target = int8_view(p.output, output_elements(p))
+    rows = int64_view(p.row_distances, p.output_height)
+    columns = int64_view(p.column_distances, p.output_width)
+    interpolate(p, source, target, rows, columns, 1024, to_integer, round_20_bits)
+
+
+def resize_bilinear_int16(block: Any) -> None:
+    """Interpolate int16 in 10-bit fixed point."""
+    p = read_block(block, RESIZE_BILINEAR)
+    source = int16_view(p.input, input_elements(p))
+    target = int16_view(p.output, output_elements(p))
+    rows = int64_view(p.row_distances, p.output_height)
+    columns = int64_view(p.column_distances, p.output_width)
+    interpolate(p, source, target, rows, columns, 1024, to_integer, round_20_bits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import ArgMaxOptions, ArgMinOptions
 from ..checks import options_of, require_arity
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from ..shape.arguments import INDEX_TYPES, normalized_axis, scalar, without
 
@@ -65,9 +66,38 @@ def evaluate_arg_min(prepared: ArgMax, x: np.ndarray, axis: np.ndarray) -> np.nd
     return np.asarray(np.argmin(_ordered(x, np.inf), prepared.axis), prepared.dtype)
 
 
+def lower_arg_max(prepared: ArgMax, node: Node) -> Instruction | None:
+    """Lower 8-bit codes and float32."""
+    return _lower(prepared, node, greatest=True)
+
+
+def lower_arg_min(prepared: ArgMax, node: Node) -> Instruction | None:
+    """Lower 8-bit codes and float32."""
+    return _lower(prepared, node, greatest=False)
+
+
+def _lower(prepared: ArgMax, node: Node, greatest: bool) -> Instruction | None:
+    spec = node.input(0)
+    outer, inner = math.prod(spec.shape[: prepared.axis]), math.prod(spec.shape[prepared.axis + 1 :])
+    if outer * inner == 0 or spec.type is TensorType.INT32:
+        return None
+    fields: dict[str, Field] = {
+        "input": Input(0, math.prod(spec.shape) * spec.dtype.itemsize),
+        "output": Output(0, outer * inner * prepared.dtype.itemsize),
+        "outer": outer,
+        "size": spec.shape[prepared.axis],
+        "inner": inner,
+        "wide": int(prepared.dtype == np.int64),
+    }
+    if spec.type is TensorType.FLOAT32:
+        return Instruction("arg_max_float32", {**fields, "sign": 1 if greatest else -1})
+    flip = (0x80 if spec.type is TensorType.INT8 else 0) ^ (0 if greatest else 0xFF)
+    return Instruction("arg_max8", {**fields, "flip": flip})
+
+
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT32, TensorType.BOOL)
 
 KERNELS = (
-    Kernel("ARG_MAX", (1, 2), _TYPES, prepare_arg_max, evaluate_arg_max, values=(1,)),
-    Kernel("ARG_MIN", (1, 2), _TYPES, prepare_arg_min, evaluate_arg_min, values=(1,)),
+    Kernel("ARG_MAX", (1, 2), _TYPES, prepare_arg_max, evaluate_arg_max, lower_arg_max, values=(1,)),
+    Kernel("ARG_MIN", (1, 2), _TYPES, prepare_arg_min, evaluate_arg_min, lower_arg_min, values=(1,)),
 )

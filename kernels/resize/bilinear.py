@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import ResizeBilinearOptions
 from ..checks import options_of
-from ..operator import Kernel, Node, Prepared
+from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from .size import output_shape
 
@@ -128,6 +129,42 @@ def evaluate(prepared: ResizeBilinear, x: np.ndarray, size: np.ndarray) -> np.nd
     return total.astype(x.dtype)
 
 
+_COMPILED = {
+    TensorType.FLOAT32: "resize_bilinear_float32",
+    TensorType.UINT8: "resize_bilinear_uint8",
+    TensorType.INT8: "resize_bilinear_int8",
+    TensorType.INT16: "resize_bilinear_int16",
+}
+
+
+def lower(prepared: ResizeBilinear, node: Node) -> Instruction | None:
+    """Lower to one ``resize_bilinear`` kernel for each type."""
+    spec = node.input(0)
+    batches, height, width, channels = spec.shape
+    _, output_height, output_width, _ = prepared.output_shape
+    if batches * channels == 0:
+        return None
+    return Instruction(
+        _COMPILED[spec.type],
+        {
+            "input": Input(0, math.prod(spec.shape) * spec.dtype.itemsize),
+            "output": Output(0, math.prod(prepared.output_shape) * spec.dtype.itemsize),
+            "lower_rows": prepared.rows.lower,
+            "upper_rows": prepared.rows.upper,
+            "row_distances": prepared.rows.distance,
+            "lower_columns": prepared.columns.lower,
+            "upper_columns": prepared.columns.upper,
+            "column_distances": prepared.columns.distance,
+            "batches": batches,
+            "input_height": height,
+            "input_width": width,
+            "output_height": output_height,
+            "output_width": output_width,
+            "channels": channels,
+        },
+    )
+
+
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16)
 
-KERNELS = (Kernel("RESIZE_BILINEAR", (1, 4), _TYPES, prepare, evaluate, values=(1,)),)
+KERNELS = (Kernel("RESIZE_BILINEAR", (1, 4), _TYPES, prepare, evaluate, lower, values=(1,)),)

@@ -194,10 +194,9 @@ def prepare_requantization(
     real_multiplier = product / np.float64(output.scale)
     pairs = [checked_multiplier(node, float(real), rounding) for real in real_multiplier]
     multiplier, shift = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
-    node.require(
-        accumulator == np.int32 or bool(np.all(shift <= _LARGEST_SHIFT_INT64)),
-        f"input scale times filter scale under 2**{_LARGEST_SHIFT_INT64} output scales",
-    )
+    if accumulator == np.int64 and rounding is not Rounding.FLOAT64:
+        within = bool(np.all(shift <= _LARGEST_SHIFT_INT64))
+        node.require(within, f"input scale times filter scale under 2**{_LARGEST_SHIFT_INT64} output scales")
     activation_min, activation_max = quantized_activation_range(activation, output)
     return Requantization(
         real_multiplier=real_multiplier,

@@ -1,4 +1,4 @@
-"""Record what the reference interpreter computes with the bundled models. The only file here that imports LiteRT.
+"""Record what the reference interpreter computes with the bundled models. Needs ai-edge-litert, the tests' oracle.
 
     python -m q31.tools.digits.record_reference --images t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
 

@@ -1,0 +1,57 @@
+# Every target sets itself up: it needs python3 (3.10 or newer), make and, the first time, the network.
+#   make demo         classify the bundled digits, and compare with the reference's bits
+#   make test         lint, types and tests; under ten minutes on two cores
+#   make lint         ruff and mypy alone
+#   make conformance  the operators against the reference, at length (EXAMPLES=2000 each)
+#   make bench        time a call: MODELS="a.tflite b.tflite", by default the bundled ones
+#   make clean        remove what these made
+
+PYTHON ?= python3
+EXAMPLES ?= 2000
+PYTEST_FLAGS ?= -n auto
+MODELS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(VENV)/src
+
+.PHONY: demo test lint conformance bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/q31 demo
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@# The repository root is the package q31: mypy finds it under that name through a link.
+	mkdir -p $(SOURCES)
+	ln -sfn ../.. $(SOURCES)/q31
+	cd $(SOURCES) && ../bin/mypy --config-file q31/pyproject.toml -p q31
+
+conformance: $(VENV)/.installed-test
+	Q31_CONFORMANCE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m q31.tools.bench $(MODELS)
+
+clean:
+	rm -rf $(VENV) build dist q31.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.installed: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "q31 needs Python 3.10 or newer: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -170,7 +170,9 @@ def multiply_in_float64(x: Any, real_multiplier: Any) -> np.ndarray:
     Source: the reference FULLY_CONNECTED of LiteRT since April 2025
     (``kernels/internal/reference/integer_ops/fully_connected.h``).
     """
-    return round_half_away(np.asarray(x, np.float64) * np.asarray(real_multiplier, np.float64)).astype(np.int32)
+    rounded = round_half_away(np.asarray(x, np.float64) * np.asarray(real_multiplier, np.float64))
+    fits = (rounded >= -(2.0**31)) & (rounded < 2.0**31)
+    return np.where(fits, rounded, -(2.0**31)).astype(np.int32)  # what C leaves undefined, x86 makes INT32_MIN
 
 
 def output_codes(x: Any, zero_point: int, low: int, high: int, dtype: Any) -> np.ndarray:

@@ -12,11 +12,10 @@ from ...schema import ActivationFunctionType, TensorType
 from ..activation_range import quantized_activation_range, type_range
 from ..checks import checked_multiplier, require_quantized, require_symmetric
 from ..fixed_point import (
-    INT32_MAX,
-    INT32_MIN,
     multiply_by_quantized_multiplier,
     multiply_in_float64,
     multiply_int64_by_quantized_multiplier,
+    output_codes,
 )
 from ..operator import Node, TensorSpec
 from ..profiles import Precision, Profile, Rounding
@@ -219,6 +218,5 @@ def requantize(prepared: Requantization, accumulators: np.ndarray) -> np.ndarray
         scaled = multiply_int64_by_quantized_multiplier(accumulators, prepared.multiplier, prepared.shift)
     else:
         scaled = multiply_by_quantized_multiplier(accumulators, prepared.multiplier, prepared.shift, prepared.rounding)
-    with_offset = scaled + np.int32(prepared.output_zero_point)  # wraps as int32 does
-    clamped = np.clip(with_offset, max(prepared.activation_min, INT32_MIN), min(prepared.activation_max, INT32_MAX))
-    return clamped.astype(prepared.output_dtype)
+    low, high = prepared.activation_min, prepared.activation_max
+    return output_codes(scaled, prepared.output_zero_point, low, high, prepared.output_dtype)

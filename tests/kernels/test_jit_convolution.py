@@ -1,6 +1,7 @@
 """The compiled convolutions give the bits of ``evaluate``, and touch no byte beyond their operands."""
 
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from llvmlite.binding import get_host_cpu_features
+
 from q31.engine.binding import Binder, aligned_empty
 from q31.engine.machine import Stretch, kernel_address
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
@@ -18,8 +21,8 @@ from q31.kernels.profiles import LITERT, PROFILES, Profile, Rounding
 from q31.schema import ActivationFunctionType, Padding, Quantization, TensorType
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
 
-INTERPRETED = os.environ.get("Q31_JIT") == "0"
-EXAMPLES = 25 if INTERPRETED else 100
+INNER = "Q31_TEST_INNER_RUN"
+EXAMPLES = 25 if INNER in os.environ else 100
 GUARD = 64
 SENTINEL = 0xA5
 
@@ -219,10 +222,27 @@ def test_a_filter_that_is_no_constant_is_not_lowered():
     assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
 
 
-@pytest.mark.skipif(INTERPRETED, reason="this is the inner run")
+CASES = "test_conv_2d or test_depthwise_conv_2d or test_fully_connected"
+
+
+def run_cases_in_a_process(**environment: str) -> None:
+    """Run this file's random cases again under other environment variables."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", CASES]
+    env = {**os.environ, INNER: "1", **environment}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 def test_uncompiled_kernels_stay_within_their_memory():
     """As plain Python the kernels run over arrays of exactly the declared sizes, so that reading beyond raises."""
-    names = "test_conv_2d or test_depthwise_conv_2d or test_fully_connected"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
-    done = subprocess.run([*command, "-k", names], env={**os.environ, "Q31_JIT": "0"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:]
+    run_cases_in_a_process(Q31_JIT="0")
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of x86-64")
+@pytest.mark.parametrize(("processor", "features"), [("x86-64", "+sse2"), ("haswell", "+avx2")])
+def test_older_processors_compute_the_same_bits(processor, features):
+    if not get_host_cpu_features().get(features[1:]):
+        pytest.skip(f"this processor has no {features[1:]}")
+    run_cases_in_a_process(NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+
 from q31.schema import Quantization, TensorType
 from q31.schema.options import AddOptions, MulOptions, SubOptions
 
@@ -18,6 +19,7 @@ from .strategies import (
     float32,
     float_arrays,
     log_uniform,
+    mostly,
     per_tensor,
     requantized,
     scales,
@@ -74,10 +76,12 @@ def quantized(draw: Any, name: str, tensor_type: TensorType, scale: Any = None, 
     first, second = draw(per_tensor(tensor_type, scale)), draw(per_tensor(tensor_type, scale))
     if name == "MUL":
         accumulator = float32(first.scale[0] * second.scale[0])
-        output = draw(requantized(tensor_type, accumulator, log_uniform(2.0**-20, 2.0**4)))
+        usual = log_uniform(2.0**-9, 2.0**-1) if tensor_type is not INT16 else log_uniform(2.0**-18, 2.0**-8)
+        output = draw(requantized(tensor_type, accumulator, mostly(usual, log_uniform(2.0**-24, 2.0**4))))
     else:
         twice_max = 2 * max(first.scale[0], second.scale[0])
-        output = draw(requantized(tensor_type, twice_max, log_uniform(2.0**-6, 2.0**9)))
+        multiplier = mostly(log_uniform(2.0**-2, 2.0**3), log_uniform(2.0**-6, 2.0**9))
+        output = draw(requantized(tensor_type, twice_max, multiplier))
     options = {"fused_activation_function": draw(activations())} if fused else {}
     if tensor_type is INT16 and name != "MUL":
         options["pot_scale_int16"] = draw(st.booleans())

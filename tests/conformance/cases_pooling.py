@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+
 from q31.schema import Quantization, TensorType
 from q31.schema.options import Pool2DOptions, ReducerOptions
 
@@ -18,6 +19,7 @@ from .strategies import (
     float_arrays,
     images,
     log_uniform,
+    mostly,
     paddings,
     per_tensor,
     scales,
@@ -77,7 +79,11 @@ def mean(draw: Any, tensor_type: TensorType, scale: Any = None, large: bool = Fa
         x = draw(arrays(tensor_type, shape))
     else:
         source = draw(per_tensor(tensor_type, scale))
-        ratio = draw(log_uniform(2.0**-4, 2.0**4) if scale is None else log_uniform(2.0**-40, 2.0**20))
+        ratio = draw(
+            log_uniform(2.0**-4, 2.0**4)
+            if scale is None
+            else mostly(log_uniform(2.0**-3, 2.0**3), log_uniform(2.0**-40, 2.0**20))
+        )
         target = draw(per_tensor(tensor_type, float32(source.scale[0] / ratio)))
         x = draw(arrays(tensor_type, shape, source.zero_point[0]))
     at_run_time = draw(st.integers(0, 3)) == 0

@@ -59,6 +59,11 @@ def log_uniform(draw: DrawFn, low: float, high: float) -> float:
     return float32(2.0 ** random.uniform(low_exponent, high_exponent))
 
 
+def mostly(usual: SearchStrategy[float], rare: SearchStrategy[float]) -> SearchStrategy[float]:
+    """Draw from the first strategy three times in four."""
+    return st.one_of(usual, usual, usual, rare)
+
+
 def scales(low: float = 2.0**-12, high: float = 2.0**3) -> SearchStrategy[float]:
     """Scales as real models have them; widen the range for the extremes."""
     return log_uniform(low, high)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
 from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.strategies import (
     arrays,
@@ -14,8 +17,6 @@ from conformance.strategies import (
     scales,
     shapes,
 )
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
 from q31.schema import Quantization, TensorType
 from q31.schema.options import CastOptions, DequantizeOptions, QuantizeOptions
 
@@ -91,7 +92,9 @@ def dequantize(draw: DrawFn, source: TensorType, per_channel: bool = False) -> C
         parameter = Quantization()
     else:
         parameter = draw(
-            each_channel(source, shape) if per_channel else per_tensor(source, any_scale(), any_zero_point(source))
+            each_channel(source, shape)
+            if per_channel
+            else per_tensor(source, any_scale(), 0 if source is INT16 else any_zero_point(source))
         )
         x = draw(arrays(source, shape, parameter.zero_point[0]))
     fixed = source is INT4 or draw(st.booleans())

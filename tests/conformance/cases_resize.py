@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from conformance.case import Case, constant, result, single_operator, tensor
-from conformance.strategies import arrays, float_arrays, images, per_tensor
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+
+from conformance.case import Case, constant, result, single_operator, tensor
+from conformance.strategies import arrays, float_arrays, images, per_tensor
 from q31.schema import Quantization, TensorType
 from q31.schema.options import ResizeBilinearOptions, ResizeNearestNeighborOptions
 

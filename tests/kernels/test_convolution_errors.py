@@ -151,6 +151,12 @@ def test_a_signed_filter_of_conv_2d_is_symmetric():
         KERNELS["CONV_2D"].prepare(changed("CONV_2D", "weights", quantization=quantization(0.5, 1)), LITERT)
 
 
+def test_an_int4_filter_of_fully_connected_is_symmetric():
+    spoiled = changed("FULLY_CONNECTED", "weights", type=TensorType.INT4, quantization=quantization(0.5, 1))
+    with pytest.raises(ModelError, match="zero points of 0"):
+        KERNELS["FULLY_CONNECTED"].prepare(spoiled, LITERT)
+
+
 def test_a_depthwise_filter_begins_with_1():
     with pytest.raises(ModelError, match="1 as first"):
         KERNELS["DEPTHWISE_CONV_2D"].prepare(changed("DEPTHWISE_CONV_2D", "weights", shape=(2, 2, 2, 4)), LITERT)

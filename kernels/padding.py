@@ -29,6 +29,12 @@ class Axis:
     after: int
     output_size: int
 
+    def taps(self) -> range:
+        """Return the taps that meet the input somewhere; a filter may be far larger than its image."""
+        first = max(0, -(((self.output_size - 1) * self.stride - self.before) // self.dilation))
+        last = min(self.filter_size - 1, (self.input_size - 1 + self.before) // self.dilation)
+        return range(first, last + 1)
+
     def tap(self, position: int) -> tuple[slice, slice]:
         """Return where tap ``position`` is inside the input: a slice of the output and one of the input.
 
@@ -139,10 +145,10 @@ class Window:
 
     def taps(self) -> Iterator[Tap]:
         """Yield the taps that meet the input at least once, row by row, as the reference loops over them."""
-        columns = [self.horizontal.tap(x) for x in range(self.filter_width)]
-        for y in range(self.filter_height):
+        columns = [(x, *self.horizontal.tap(x)) for x in self.horizontal.taps()]
+        for y in self.vertical.taps():
             rows_out, rows_in = self.vertical.tap(y)
-            for x, (columns_out, columns_in) in enumerate(columns):
+            for x, columns_out, columns_in in columns:
                 if rows_out.stop > rows_out.start and columns_out.stop > columns_out.start:
                     yield Tap(y, x, (rows_out, columns_out), (rows_in, columns_in))
 

@@ -60,13 +60,17 @@ class FloatLeakyRelu(Prepared):
 
 @dataclass(frozen=True)
 class QuantizedLeakyRelu(Prepared):
-    """A rescaling of codes, with one multiplier from zero up and another, times alpha, below."""
+    """A rescaling of codes, with one multiplier from zero up and another, times the magnitude of alpha, below.
+
+    ``negative_alpha``: what is below is negated after rescaling.
+    """
 
     input_zero_point: int
     identity_multiplier: int
     identity_shift: int
     alpha_multiplier: int
     alpha_shift: int
+    negative_alpha: bool
     output_zero_point: int
     activation_min: int
     activation_max: int
@@ -94,7 +98,7 @@ def _scale_ratio(source: TensorSpec, target: TensorSpec, factor: np.float32 | No
 
 def _bound_code(real: float, target: TensorSpec) -> int:
     """Return the code of a bound; a bound that does not fit int32 becomes the least int32, as in C on x86."""
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         code = int32_from_float(round_half_away(np.float32(real) / target.scale))
         return int(np.asarray(np.int32(target.zero_point) + np.asarray(code)).astype(np.int32))
 
@@ -153,7 +157,8 @@ def prepare_leaky(node: Node, profile: Profile) -> FloatLeakyRelu | QuantizedLea
         (source.shape,),
         source.zero_point,
         *checked_multiplier(node, _scale_ratio(source, target), rounding),
-        *checked_multiplier(node, _scale_ratio(source, target, alpha), rounding),
+        *checked_multiplier(node, _scale_ratio(source, target, np.abs(alpha)), rounding),
+        bool(alpha < 0),
         target.zero_point,
         *type_range(target.type),
         rounding,
@@ -177,7 +182,7 @@ def evaluate_leaky(prepared: FloatLeakyRelu | QuantizedLeakyRelu, x: np.ndarray)
     scaled = multiply_by_quantized_multiplier(
         centered, prepared.alpha_multiplier, prepared.alpha_shift, prepared.rounding
     )
-    codes = np.where(centered >= 0, identity, scaled)
+    codes = np.where(centered >= 0, identity, -scaled if prepared.negative_alpha else scaled)
     return output_codes(codes, prepared.output_zero_point, prepared.activation_min, prepared.activation_max, x.dtype)
 
 

@@ -85,11 +85,11 @@ def prepare(node: Node, profile: Profile) -> Softmax:
         node.require(target.type is TensorType.FLOAT32, "an output of float32")
         return FloatSoftmax((source.shape,), beta)
     node.require(math.isfinite(beta) and float(beta) >= 0, f"a beta that is finite and not negative, not {beta}")
+    allowed = (source.type, TensorType.INT16)
+    node.require(target.type in allowed, f"an output of {source.type.name.lower()} or int16")
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
         return _prepare_int16(node, profile, beta)
-    allowed = (source.type, TensorType.INT16)
-    node.require(target.type in allowed, f"an output of {source.type.name.lower()} or int16")
     if target.type is TensorType.INT8:
         node.require(target.zero_point == -128, f"output zero point -128, not {target.zero_point}")
         _require_near(node, 1 / 256)
@@ -163,7 +163,6 @@ def look_up_int16(table: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _prepare_int16(node: Node, profile: Profile, beta: np.float32) -> Int16Softmax:
     source, target = node.input(0), node.output()
-    node.require(target.type is TensorType.INT16, "an output of int16")
     require_symmetric(node, source, target)
     _require_near(node, 1 / 32768)
     rounding = profile.rounding_of(node.name)

@@ -105,13 +105,12 @@ def _real_multipliers(
 ) -> tuple[float, float, float]:
     """Return the three real multipliers; ratios in float64 or, as TFLM's SUB has them, in float32."""
     real = np.float32 if precision is Precision.FLOAT32 else np.float64
-    with np.errstate(over="ignore", under="ignore"):
-        twice_max_scale = real(np.float32(2) * max(scale1, scale2))
-        output_divisor = real(np.float32(1 << left_shift) * output_scale)
+    with np.errstate(all="ignore"):
+        twice_max_scale = real(2) * real(max(scale1, scale2))
         return (
             float(real(scale1) / twice_max_scale),
             float(real(scale2) / twice_max_scale),
-            float(twice_max_scale / output_divisor),
+            float(twice_max_scale / (real(1 << left_shift) * real(output_scale))),
         )
 
 

@@ -60,10 +60,10 @@ def softmax8(block: Any) -> None:
     terms = int32_view(p.terms, 256)
     for row in range(p.rows):
         at = row * p.depth
-        greatest = 0
+        greatest: Any = 0
         for i in range(p.depth):
             greatest = max(greatest, np.int64(source[at + i] ^ np.uint8(p.sign_flip)))
-        total = 0
+        total: Any = 0
         for i in range(p.depth):
             total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
         bits = bit_length(total)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+
 from q31.schema import Quantization, TensorType
 from q31.schema.options import HardSwishOptions, LeakyReluOptions, SoftmaxOptions
 
@@ -90,7 +91,7 @@ def softmax(draw: Any, source_type: TensorType, target_type: TensorType, wide: b
 
 
 def _leaky() -> st.SearchStrategy[LeakyReluOptions]:
-    alphas = st.one_of(st.sampled_from([0.0, 0.1, 0.2, 1.0, 1.5, -0.5, -1.0]), st.floats(-2, 2, width=32))
+    alphas = st.one_of(st.sampled_from([0.0, 0.1, 0.2, 1.0, 1.5, -0.5, -1.0]), st.floats(-2, 2, width=32).map(lambda alpha: alpha + 0.0))
     return st.builds(LeakyReluOptions, alpha=alphas)
 
 

@@ -49,16 +49,15 @@ def evaluate(prepared: Cast, x: np.ndarray) -> np.ndarray:
     Notes
     -----
     Source: ``copyToTensor`` and ``CastValue`` in ``kernels/cast.cc``. Floats are truncated and saturate, NaN becomes
-    the greatest integer; integers wrap; a complex number gives its real part; anything but zero is true. Numbers go
-    to float16 through float32.
+    the greatest integer; integers wrap; anything but zero is true; of a complex number only the real part counts.
+    Numbers go to float16 through float32.
     """
     target = prepared.dtype
-    if target == np.complex64:
-        return x.astype(target)
-    if x.dtype == np.complex64:
-        # Its truth, too, is that of the real part.
-        x = x.real
     with np.errstate(over="ignore"):
+        if target == np.complex64:
+            return x.astype(target)
+        if x.dtype == np.complex64:
+            x = x.real
         if target.kind in "iu" and x.dtype.kind == "f":
             return saturate(x, target)
         if target == np.float16:

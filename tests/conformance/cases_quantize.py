@@ -22,7 +22,13 @@ from q31.schema.options import CastOptions, DequantizeOptions, QuantizeOptions
 
 FLOAT32, FLOAT16, FLOAT64 = TensorType.FLOAT32, TensorType.FLOAT16, TensorType.FLOAT64
 INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
-INT64, UINT32, BOOL, INT4 = TensorType.INT64, TensorType.UINT32, TensorType.BOOL, TensorType.INT4
+COMPLEX64, INT64, UINT32, BOOL, INT4 = (
+    TensorType.COMPLEX64,
+    TensorType.INT64,
+    TensorType.UINT32,
+    TensorType.BOOL,
+    TensorType.INT4,
+)
 
 
 def any_scale() -> SearchStrategy[float]:
@@ -104,14 +110,16 @@ def dequantize(draw: DrawFn, source: TensorType, per_channel: bool = False) -> C
 
 
 _FLOATS = (FLOAT32, FLOAT16, FLOAT64)
-_CAST_TYPES = (FLOAT32, FLOAT16, FLOAT64, INT8, UINT8, INT16, INT32, UINT32, INT64, BOOL)
+_CAST_TYPES = (FLOAT32, FLOAT16, FLOAT64, INT8, UINT8, INT16, TensorType.UINT16, INT32, UINT32, INT64, BOOL)
 
 
 @st.composite
 def cast(draw: DrawFn, source: TensorType) -> Case:
     shape = draw(shapes())
     target = draw(st.sampled_from(_CAST_TYPES))
-    if source in _FLOATS:
+    if source is COMPLEX64:
+        x = draw(float_arrays(shape)) + np.complex64(1j) * draw(float_arrays(shape))
+    elif source in _FLOATS:
         magnitude = draw(st.sampled_from([1.0, 100.0, 4e4, 2e9, 1e10, 1e19]))
         with np.errstate(over="ignore"):
             x = draw(float_arrays(shape, magnitude, special=True)).astype(
@@ -138,5 +146,5 @@ CASES: dict[str, SearchStrategy[Case]] = {
     },
     **{f"DEQUANTIZE {t.name.lower()}": dequantize(t) for t in (INT8, UINT8, INT16, FLOAT16, INT4)},
     **{f"DEQUANTIZE {t.name.lower()} per-channel": dequantize(t, True) for t in (INT8, UINT8, INT4)},
-    **{f"CAST from {t.name.lower()}": cast(t) for t in _CAST_TYPES},
+    **{f"CAST from {t.name.lower()}": cast(t) for t in (*_CAST_TYPES, COMPLEX64)},
 }

@@ -13,6 +13,7 @@ from typing import Any
 from .addressing import helper, int16_view, int32_view, read_block, uint8_view
 from .codes import center_run, zero_run
 from .layouts import fields
+from .panels import fill_panel
 from .requantize import load_requantization, requantize, store_codes
 from .vectors import LANES, PAIRED, constant_int32, constant_pairs, dot_pairs, splat_int32, splat_pair
 
@@ -28,11 +29,13 @@ def conv_2d(block: Any) -> None:
     group_channels = p.output_channels // p.groups
     blocks = -(-group_channels // LANES)
     rows = p.batches * p.output_height * p.output_width
+    source = uint8_view(p.input, p.input_size)
+    matrix = int16_view(p.panel, p.panel_rows * p.depth + LANES)
     for group in range(p.groups):
         for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
             first = panel * p.panel_rows
             count = min(p.panel_rows, rows - first)
-            fill_panel(p, group, first, count)
+            fill_panel(p, group, first, count, source, matrix, center_run, zero_run)
             for index in range(blocks):
                 channels = min(LANES, group_channels - index * LANES)
                 output = first * p.output_channels + group * group_channels + index * LANES
@@ -111,63 +114,3 @@ def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> No
         k += 2
     total = (c0 + c1) + (c2 + c3)
     store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels)
-
-
-@helper
-def fill_panel(p: Any, group: Any, first: Any, rows: Any) -> None:
-    """Gather the receptive fields of output positions ``first`` to ``first + rows - 1``."""
-    if p.contiguous:
-        source_size = p.batches * p.input_height * p.input_width * p.input_channels
-        source = uint8_view(p.input, source_size)
-        panel = int16_view(p.panel, rows * p.depth + LANES)
-        center_run(p, source, source_size, first * p.depth, panel, 0, rows * p.depth)
-        return
-    positions = p.output_height * p.output_width
-    batch = first // positions
-    y = (first - batch * positions) // p.output_width
-    x = first - batch * positions - y * p.output_width
-    for row in range(rows):
-        fill_row(p, group, batch, y, x, row * p.depth)
-        x += 1
-        if x == p.output_width:
-            x = 0
-            y += 1
-        if y == p.output_height:
-            y = 0
-            batch += 1
-
-
-@helper
-def fill_row(p: Any, group: Any, batch: Any, y: Any, x: Any, position: Any) -> None:
-    """Gather one receptive field into the panel at ``position``."""
-    depth = p.input_channels // p.groups
-    source_size = p.batches * p.input_height * p.input_width * p.input_channels
-    source = uint8_view(p.input, source_size)
-    panel = int16_view(p.panel, position + p.filter_height * p.filter_width * depth + LANES)
-    left = x * p.stride_width - p.padding_left
-    run = p.filter_width * depth
-    beside = p.dilation_width == 1 and p.groups == 1  # the taps of a row lie side by side
-    before = min(max(-left, 0), p.filter_width)
-    inside = max(min(p.input_width - left, p.filter_width) - before, 0)
-    for filter_y in range(p.filter_height):
-        input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
-        line = (batch * p.input_height + input_y) * p.input_width + left
-        if input_y < 0 or input_y >= p.input_height:
-            zero_run(panel, position, run)
-        elif beside and inside == p.filter_width:
-            center_run(p, source, source_size, line * depth, panel, position, run)
-        elif beside:
-            zero_run(panel, position, before * depth)
-            position_inside = position + before * depth
-            center_run(p, source, source_size, (line + before) * depth, panel, position_inside, inside * depth)
-            zero_run(panel, position_inside + inside * depth, (p.filter_width - before - inside) * depth)
-        else:
-            for filter_x in range(p.filter_width):
-                offset = filter_x * p.dilation_width
-                target = position + filter_x * depth
-                if left + offset < 0 or left + offset >= p.input_width:
-                    zero_run(panel, target, depth)
-                else:
-                    start = (line + offset) * p.input_channels + group * depth
-                    center_run(p, source, source_size, start, panel, target, depth)
-        position += run

@@ -1,20 +1,17 @@
-"""DEPTHWISE_CONV_2D on 8-bit codes.
+"""DEPTHWISE_CONV_2D on 8-bit codes with a depth multiplier of 1; others are lowered to grouped convolutions.
 
 A *line* is two rows of the image, ``dilation_height`` apart, interleaved: centered int16, padded left and right with
-zeros, with the channels repeated ``depth_multiplier`` times (``[line_width][channels][2]``, and room for a vector
-behind). With the filter packed to match, int16 ``[pairs][FW][channels, whole vectors][2]``, every output is the same
-sum of products of pairs, and no border is left. Lines are kept in a ring, since the line that meets the lower rows
-of the filter now meets its upper rows later.
+zeros (``[line_width][channels][2]``, and room for a vector behind). With the filter packed to match, int16
+``[pairs][FW][channels, whole vectors][2]``, every output is the same sum of products of pairs, and no border is left.
+Lines are kept in a ring, since the line that meets the lower rows of the filter now meets its upper rows later.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .addressing import helper, int16_view, int32_view, int64_view, read_block, uint8_view
-from .codes import center, load_centered, zero_run
+from .codes import load_centered, zero_run
 from .layouts import fields
 from .requantize import load_requantization, requantize, store_codes
 from .vectors import LANES, constant_int32, constant_pairs, dot_pairs, interleave, load_pairs, splat_int16, store_pairs
@@ -23,7 +20,7 @@ DEPTHWISE_CONV_2D = fields("depthwise_conv_2d")
 
 
 def depthwise_conv_2d(block: Any) -> None:
-    """Convolve each channel: input (N, H, W, C), packed filter, output (N, OH, OW, C * depth_multiplier)."""
+    """Convolve each channel: input (N, H, W, C), packed filter, output (N, OH, OW, C)."""
     p = read_block(block, DEPTHWISE_CONV_2D)
     kept = int64_view(p.kept, p.ring)
     for batch in range(p.batches):
@@ -36,8 +33,8 @@ def depthwise_conv_2d(block: Any) -> None:
                 if kept[slot] != row:
                     kept[slot] = row
                     fill_line(p, batch, row - p.padding_top, slot)
-            output = (batch * p.output_height + y) * p.output_width * p.output_channels
-            for channel in range(0, p.output_channels, LANES):
+            output = (batch * p.output_height + y) * p.output_width * p.channels
+            for channel in range(0, p.channels, LANES):
                 if p.pairs == 2 and p.filter_width == 3:
                     convolve_row_3x3(p, y, channel, output + channel)
                 else:
@@ -58,16 +55,16 @@ def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
     packed = int16_view(p.filter, p.pairs * p.filter_width * p.filter_step)
     bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
     constants = load_requantization(p, channel)
-    channels = min(LANES, p.output_channels - channel)
+    channels = min(LANES, p.channels - channel)
     for x in range(p.output_width):
         total = bias
         for pair in range(p.pairs):
-            line = line_start(p, y, pair, channel) + 2 * x * p.stride_width * p.output_channels
+            line = line_start(p, y, pair, channel) + 2 * x * p.stride_width * p.channels
             weights = pair * p.filter_width * p.filter_step + 2 * channel
             for tap in range(p.filter_width):
-                values = load_pairs(lines, line + 2 * tap * p.dilation_width * p.output_channels)
+                values = load_pairs(lines, line + 2 * tap * p.dilation_width * p.channels)
                 total = dot_pairs(total, values, constant_pairs(packed, weights + tap * p.filter_step))
-        store_codes(p, requantize(p, total, channel, constants), output + x * p.output_channels, channels)
+        store_codes(p, requantize(p, total, channel, constants), output + x * p.channels, channels)
 
 
 @helper
@@ -77,7 +74,7 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
     packed = int16_view(p.filter, 6 * p.filter_step)
     bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
     constants = load_requantization(p, channel)
-    channels = min(LANES, p.output_channels - channel)
+    channels = min(LANES, p.channels - channel)
     weights = 2 * channel
     w00 = constant_pairs(packed, weights)
     w01 = constant_pairs(packed, weights + p.filter_step)
@@ -87,7 +84,7 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
     w12 = constant_pairs(packed, weights + 5 * p.filter_step)
     upper = line_start(p, y, 0, channel)
     lower = line_start(p, y, 1, channel)
-    tap = 2 * p.dilation_width * p.output_channels
+    tap = 2 * p.dilation_width * p.channels
     for _x in range(p.output_width):
         total = dot_pairs(bias, load_pairs(lines, upper), w00)
         total = dot_pairs(total, load_pairs(lines, upper + tap), w01)
@@ -96,9 +93,9 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
         total = dot_pairs(total, load_pairs(lines, lower + tap), w11)
         total = dot_pairs(total, load_pairs(lines, lower + 2 * tap), w12)
         store_codes(p, requantize(p, total, channel, constants), output, channels)
-        output += p.output_channels
-        upper += 2 * p.stride_width * p.output_channels
-        lower += 2 * p.stride_width * p.output_channels
+        output += p.channels
+        upper += 2 * p.stride_width * p.channels
+        lower += 2 * p.stride_width * p.channels
 
 
 @helper
@@ -111,44 +108,24 @@ def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
     before = min(p.padding_left, p.line_width)
     lines = int16_view(p.lines, (slot + 1) * p.line_size)
     target = slot * p.line_size
-    zero_run(lines, target, 2 * before * p.output_channels)
-    target += 2 * before * p.output_channels
-    row = p.input_width * p.input_channels
+    zero_run(lines, target, 2 * before * p.channels)
+    target += 2 * before * p.channels
+    row = p.input_width * p.channels
     start = batch * p.input_height * row
-    if p.depth_multiplier == 1:
-        interleave_rows(
-            p, start + first * row, start + second * row, has_first, has_second, target, inside * p.input_channels
-        )
-    else:
-        repeat_rows(p, start + first * row, start + second * row, has_first, has_second, target, inside)
-    target += 2 * inside * p.output_channels
-    zero_run(lines, target, 2 * (p.line_width - before - inside) * p.output_channels)
+    interleave_rows(p, start + first * row, start + second * row, has_first, has_second, target, inside * p.channels)
+    target += 2 * inside * p.channels
+    zero_run(lines, target, 2 * (p.line_width - before - inside) * p.channels)
 
 
 @helper
 def interleave_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, count: Any) -> None:
     """Interleave two runs of codes, each of which may be missing. May write up to 15 pairs beyond them."""
-    size = p.batches * p.input_height * p.input_width * p.input_channels
-    source = uint8_view(p.input, size)
+    source = uint8_view(p.input, p.input_size)
     lines = int16_view(p.lines, target + 2 * count + 2 * LANES)
     for done in range(0, count, LANES):
         upper = lower = splat_int16(0)
         if has_first:
-            upper = load_centered(p, source, size, first + done)
+            upper = load_centered(p, source, first + done)
         if has_second:
-            lower = load_centered(p, source, size, second + done)
+            lower = load_centered(p, source, second + done)
         store_pairs(lines, target + 2 * done, interleave(upper, lower))
-
-
-@helper
-def repeat_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, columns: Any) -> None:
-    """Interleave two runs of ``columns`` pixels, with each channel ``depth_multiplier`` times."""
-    source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.input_channels)
-    lines = int16_view(p.lines, target + 2 * columns * p.output_channels)
-    for i in range(columns * p.input_channels):
-        upper = center(p, source[first + i]) if has_first else np.int16(0)
-        lower = center(p, source[second + i]) if has_second else np.int16(0)
-        for _copy in range(p.depth_multiplier):
-            lines[target] = upper
-            lines[target + 1] = lower
-            target += 2

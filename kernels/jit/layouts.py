@@ -53,13 +53,23 @@ LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
     "conv_2d": _layout(
         "convolution",
-        f"""input output filter bias batches input_channels output_channels groups sign_flip input_zero_point
+        f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous""",
     ),
     "depthwise_conv_2d": _layout(
         "depthwise",
-        f"""input output filter bias batches input_channels output_channels depth_multiplier sign_flip
-        input_zero_point {WINDOW} {REQUANTIZATION} pairs filter_step ring kept lines line_width line_size""",
+        f"""input input_size output filter filter_step bias batches channels sign_flip input_zero_point {WINDOW}
+        {REQUANTIZATION} pairs ring kept lines line_width line_size""",
+    ),
+    "float_conv_2d": _layout(
+        "float_convolution",
+        f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
+        activation_min activation_max depth panel panel_rows contiguous""",
+    ),
+    "float_depthwise_conv_2d": _layout(
+        "float_convolution",
+        f"""input input_size output filter filter_step bias batches output_channels {WINDOW}
+        activation_min activation_max""",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

@@ -21,11 +21,11 @@ from typing import Any
 from .addressing import float64_view, helper, int8_view, int32_view, int64_view
 from .vectors import (
     LANES,
+    at_least,
+    at_most,
     constant_float64,
     constant_int32,
     constant_int64,
-    maximum,
-    minimum,
     multiply_and_round,
     narrow_to_int8,
     narrow_to_int32,
@@ -63,7 +63,7 @@ def requantize(p: Any, accumulators: Any, channel: Any, constants: Any) -> Any:
         product = wide * widen(multiplier)
         scaled = narrow_to_int32((product + rounding + (wide & sign_mask)) >> right_shift)
     codes = scaled + splat_int32(p.output_zero_point)
-    return minimum(maximum(codes, splat_int32(p.activation_min)), splat_int32(p.activation_max))
+    return at_most(at_least(codes, splat_int32(p.activation_min)), splat_int32(p.activation_max))
 
 
 @helper

@@ -50,6 +50,7 @@ INT16 = Vector(types.int16, LANES)
 PAIRS = Vector(types.int16, PAIRED)
 INT32 = Vector(types.int32, LANES)
 INT64 = Vector(types.int64, LANES)
+FLOAT32 = Vector(types.float32, LANES)
 FLOAT64 = Vector(types.float64, LANES)
 
 _INDEX = ir.IntType(32)
@@ -97,20 +98,16 @@ def _store(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any) 
 
 
 def _define_load(element: Any, vector: Vector, generate: Callable[..., Any] = _load) -> Any:
-    """Return ``load(view, i)``: the elements of a view from ``i`` on."""
-    signature = vector(types.CPointer(element), types.int64)
-    return _define(signature, generate, lambda view, i: view[i : i + vector.lanes].copy())
+    """Return ``load(view, i)``: the elements of a view from ``i`` on. Bytes become int16."""
+
+    def python(view: np.ndarray, i: int) -> np.ndarray:
+        return view[i : i + vector.lanes].astype(np.int16 if view.dtype == np.uint8 else view.dtype)
+
+    return _define(vector(types.CPointer(element), types.int64), generate, python)
 
 
-def _define_widening_load(element: Any, extend: str) -> Any:
-    """Return ``load(view, i)``: 16 bytes of a view as int16."""
-
-    def generate(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
-        narrow = _load(builder, ir.VectorType(ir.IntType(8), LANES), view, index)
-        return getattr(builder, extend)(narrow, kind)
-
-    signature = INT16(types.CPointer(element), types.int64)
-    return _define(signature, generate, lambda view, i: view[i : i + LANES].astype(np.int16))
+def _load_bytes(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+    return builder.zext(_load(builder, ir.VectorType(ir.IntType(8), LANES), view, index), kind)
 
 
 def _define_store(element: Any, vector: Vector) -> Any:
@@ -122,19 +119,72 @@ def _define_store(element: Any, vector: Vector) -> Any:
     return _define(types.void(types.CPointer(element), types.int64, vector), _store, python)
 
 
-load_int8 = _define_widening_load(types.int8, "sext")
-load_uint8 = _define_widening_load(types.uint8, "zext")
+load_uint8 = _define_load(types.uint8, INT16, _load_bytes)
 load_pairs = _define_load(types.int16, PAIRS)
+load_float32 = _define_load(types.float32, FLOAT32)
 
 # Of memory that no kernel writes: LLVM need not load it again after a store, which might have changed it.
 constant_pairs = _define_load(types.int16, PAIRS, _load_constant)
 constant_int32 = _define_load(types.int32, INT32, _load_constant)
 constant_int64 = _define_load(types.int64, INT64, _load_constant)
+constant_float32 = _define_load(types.float32, FLOAT32, _load_constant)
 constant_float64 = _define_load(types.float64, FLOAT64, _load_constant)
 
 store_int8 = _define_store(types.int8, INT8)
 store_int16 = _define_store(types.int16, INT16)
 store_pairs = _define_store(types.int16, PAIRS)
+store_float32 = _define_store(types.float32, FLOAT32)
+
+
+def _first_lanes(builder: ir.IRBuilder, count: Any) -> Any:
+    lanes = ir.Constant(ir.VectorType(_INDEX, LANES), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, _splat(builder, lanes.type, builder.trunc(count, _INDEX)))
+
+
+def _call_masked(builder: ir.IRBuilder, operation: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
+    function_type = ir.FunctionType(result, [argument.type for argument in arguments])
+    name = f"llvm.masked.{operation}.v{LANES}{vector.element.intrinsic_name}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
+
+
+def _load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
+    source = builder.bitcast(builder.gep(view, [index]), kind.as_pointer())
+    arguments = [source, ir.Constant(_INDEX, 1), _first_lanes(builder, count), ir.Constant(kind, None)]
+    return _call_masked(builder, "load", kind, kind, arguments)
+
+
+def _load_first_bytes(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
+    return builder.zext(_load_first(builder, ir.VectorType(ir.IntType(8), LANES), view, index, count), kind)
+
+
+def _store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
+    target = builder.bitcast(builder.gep(view, [index]), value.type.as_pointer())
+    arguments = [value, target, ir.Constant(_INDEX, 1), _first_lanes(builder, count)]
+    _call_masked(builder, "store", value.type, ir.VoidType(), arguments)
+
+
+def _define_load_first(element: Any, vector: Vector, dtype: type, generate: Callable[..., Any] = _load_first) -> Any:
+    """Return ``load(view, i, count)``: fewer than 16 elements, then zeros; nothing beyond them is touched."""
+
+    def python(view: np.ndarray, i: int, count: int) -> np.ndarray:
+        return np.concatenate((view[i : i + count], np.zeros(LANES - count))).astype(dtype)
+
+    return _define(vector(types.CPointer(element), types.int64, types.int64), generate, python)
+
+
+def _define_store_first(element: Any, vector: Vector) -> Any:
+    """Return ``store(view, i, value, count)``: the first ``count`` lanes only, fewer than 16."""
+
+    def python(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
+        view[i : i + count] = value[:count]
+
+    return _define(types.void(types.CPointer(element), types.int64, vector, types.int64), _store_first, python)
+
+
+load_first_uint8 = _define_load_first(types.uint8, INT16, np.int16, _load_first_bytes)
+load_first_float32 = _define_load_first(types.float32, FLOAT32, np.float32)
+store_first_int8 = _define_store_first(types.int8, INT8)
+store_first_float32 = _define_store_first(types.float32, FLOAT32)
 
 
 def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
@@ -146,51 +196,11 @@ def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
     return _define(vector(types.int64), generate, lambda value: np.full(LANES, value, dtype))
 
 
-def _first_lanes(builder: ir.IRBuilder, count: Any) -> Any:
-    lanes = ir.Constant(ir.VectorType(_INDEX, LANES), list(range(LANES)))
-    return builder.icmp_signed("<", lanes, _splat(builder, lanes.type, builder.trunc(count, _INDEX)))
-
-
-def _call_masked(builder: ir.IRBuilder, operation: str, result: Any, arguments: list[Any]) -> Any:
-    function_type = ir.FunctionType(result, [argument.type for argument in arguments])
-    name = f"llvm.masked.{operation}.v{LANES}i8.p0"
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
-
-
-def _generate_load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
-    bytes_type = ir.VectorType(ir.IntType(8), LANES)
-    source = builder.bitcast(builder.gep(view, [index]), bytes_type.as_pointer())
-    zeros = ir.Constant(bytes_type, [0] * LANES)
-    arguments = [source, ir.Constant(_INDEX, 1), _first_lanes(builder, count), zeros]
-    return builder.zext(_call_masked(builder, "load", bytes_type, arguments), kind)
-
-
-def _python_load_first(view: np.ndarray, i: int, count: int) -> np.ndarray:
-    return np.concatenate((view[i : i + count], np.zeros(LANES - count))).astype(np.int16)
-
-
-def _generate_store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
-    target = builder.bitcast(builder.gep(view, [index]), value.type.as_pointer())
-    _call_masked(builder, "store", ir.VoidType(), [value, target, ir.Constant(_INDEX, 1), _first_lanes(builder, count)])
-
-
-def _python_store_first(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
-    view[i : i + count] = value[:count]
-
-
-load_first_uint8 = _define(
-    INT16(types.CPointer(types.uint8), types.int64, types.int64), _generate_load_first, _python_load_first
-)
-"""``load_first_uint8(view, i, count)``: ``count`` bytes, fewer than 16, as int16; no byte beyond them is touched."""
-
-store_first_int8 = _define(
-    types.void(types.CPointer(types.int8), types.int64, INT8, types.int64), _generate_store_first, _python_store_first
-)
-"""``store_first_int8(view, i, value, count)``: the first ``count`` lanes only, fewer than 16."""
-
-
 splat_int16 = _define_splat(types.int16, INT16, np.int16)
 splat_int32 = _define_splat(types.int32, INT32, np.int32)
+
+
+splat_float32 = _define(FLOAT32(types.float32), _splat, lambda value: np.full(LANES, value, np.float32))
 
 
 def _generate_splat_pair(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
@@ -253,15 +263,20 @@ multiply_and_round = _define(INT32(INT32, FLOAT64), _generate_multiply_and_round
 """``multiply_and_round(a, b)``: the product in float64, halves away from zero; it must be within +-2**31."""
 
 
-def _define_clamp(compare: str, python: Callable[..., Any]) -> Any:
-    def generate(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
-        return builder.select(builder.icmp_signed(compare, a, b), a, b)
+def _define_clamp(vector: Vector, compare: str, python: Callable[..., Any]) -> Any:
+    """Return ``clamp(value, bound)``: the bound where the value is beyond it. A NaN is beyond nothing."""
 
-    return _define(INT32(INT32, INT32), generate, python)
+    def generate(builder: ir.IRBuilder, kind: Any, value: Any, bound: Any) -> Any:
+        ordered = builder.icmp_signed if isinstance(kind.element, ir.IntType) else builder.fcmp_ordered
+        return builder.select(ordered(compare, bound, value), bound, value)
+
+    return _define(vector(vector, vector), generate, python)
 
 
-minimum = _define_clamp("<", np.minimum)
-maximum = _define_clamp(">", np.maximum)
+at_most = _define_clamp(INT32, "<", np.minimum)
+at_least = _define_clamp(INT32, ">", np.maximum)
+at_most_float32 = _define_clamp(FLOAT32, "<", lambda value, bound: np.where(bound < value, bound, value))
+at_least_float32 = _define_clamp(FLOAT32, ">", lambda value, bound: np.where(bound > value, bound, value))
 
 
 def _define_operator(function: Callable[..., Any], instruction: str) -> None:
@@ -271,7 +286,8 @@ def _define_operator(function: Callable[..., Any], instruction: str) -> None:
         return lambda a, b: a if isinstance(a, Vector) and a == b else None
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        return getattr(builder, instruction)(*arguments)
+        kind = "f" if isinstance(signature.return_type.element, types.Float) else ""
+        return getattr(builder, kind + instruction)(*arguments)
 
     type_callable(function)(type_of)
     lower_builtin(function, Vector, Vector)(generate)

@@ -1,0 +1,103 @@
+"""What lowering the convolutions shares: packed filters, padded channels, and the fields of windows and panels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields as dataclass_fields
+
+import numpy as np
+
+from ..operator import Field, Node, Scratch
+from ..padding import Window
+
+LANES = 16
+"""Channels of a vector (``kernels/jit/vectors.py``)."""
+
+LARGEST_SCRATCH = 1 << 26
+"""Bytes; what would need more stays with ``evaluate``."""
+
+PIXEL = Window(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)
+"""The window of a fully-connected layer, seen as a convolution of images of one pixel."""
+
+_TILE = 6  # rows that the kernels compute at a time
+_PANEL_BYTES = 1 << 17  # stays in the L2 cache beside a block of the filter
+_LARGEST_PANEL = 96  # rows
+
+
+def has_constants(node: Node) -> bool:
+    """Whether filter and bias are known, and the image has elements."""
+    specs = (node.input(1), node.optional_input(2))
+    return all(spec is None or spec.value is not None for spec in specs) and math.prod(node.input(0).shape) > 0
+
+
+def bias_or_zeros(node: Node, dtype: np.dtype) -> np.ndarray:
+    """Return the bias (channels,), or as many zeros where it is left out."""
+    filter_shape = node.input(1).shape
+    channels = filter_shape[3] if node.name == "DEPTHWISE_CONV_2D" else filter_shape[0]
+    return np.zeros(channels, dtype) if node.optional_input(2) is None else node.value(2).reshape(channels)
+
+
+def window_fields(window: Window, batches: int) -> dict[str, Field]:
+    """Return the fields ``WINDOW`` and ``batches`` of a layout."""
+    names = [f.name for f in dataclass_fields(window) if f.name not in ("padding_bottom", "padding_right")]
+    return {"batches": batches, **{name: getattr(window, name) for name in names}}
+
+
+def panel_fields(
+    window: Window, image: tuple[int, ...], groups: int, depth: int, itemsize: int
+) -> dict[str, Field] | None:
+    """Return the fields of a kernel with panels (``kernels/jit/panels.py``); None where one row is too large.
+
+    ``depth`` is the length of a row in the panel, whose elements have ``itemsize`` bytes.
+    """
+    positions = image[0] * window.output_height * window.output_width
+    rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), _TILE)
+    size = itemsize * (rows * depth + LANES)  # whole vectors are written, the last beyond the end
+    if size > LARGEST_SCRATCH:
+        return None
+    one_tap = (window.filter_height, window.filter_width, window.stride_height, window.stride_width) == (1, 1, 1, 1)
+    return {
+        "input_channels": image[3],
+        "groups": groups,
+        "depth": depth,
+        "panel": Scratch(size),
+        "panel_rows": rows,
+        "contiguous": int(one_tap and groups == 1 and depth == image[3]),
+    }
+
+
+def as_grouped_filter(weights: np.ndarray) -> np.ndarray:
+    """Turn a depthwise filter (1, FH, FW, C * multiplier) into that of a convolution with C groups, (O, FH, FW, 1)."""
+    return weights.transpose(3, 1, 2, 0)
+
+
+def pack_filter(weights: np.ndarray, groups: int, depth: int, step: int) -> np.ndarray:
+    """Pack (O, FH, FW, C) as [groups][blocks of 16 channels][depth / step][16][step], filled up with zeros."""
+    channels = len(weights) // groups
+    blocks = -(-channels // LANES)
+    rows = weights.reshape(groups, channels, -1)
+    padded = np.zeros((groups, blocks * LANES, depth), weights.dtype)
+    padded[:, :channels, : rows.shape[2]] = rows
+    stepped = padded.reshape(groups, blocks, LANES, depth // step, step)
+    return np.ascontiguousarray(stepped.transpose(0, 1, 3, 2, 4))
+
+
+def pack_depthwise_filter(weights: np.ndarray, pairs: int) -> np.ndarray:
+    """Pack int16 (FH, FW, channels) as [pairs of rows][FW][channels][2], filled up with zeros."""
+    height, width, channels = weights.shape
+    padded = np.zeros((2 * pairs, width, round_up(channels, LANES)), np.int16)
+    padded[:height, :, :channels] = weights
+    return np.ascontiguousarray(padded.reshape(pairs, 2, width, -1).transpose(0, 2, 3, 1))
+
+
+def pad_channels(values: np.ndarray, groups: int = 1) -> np.ndarray:
+    """Fill each group's channels, the last axis, up with zeros to whole vectors; one dimension."""
+    rows = values.reshape(-1, groups, values.shape[-1] // groups)
+    padded = np.zeros((*rows.shape[:2], round_up(rows.shape[2], LANES)), values.dtype)
+    padded[..., : rows.shape[2]] = rows
+    return padded.ravel()
+
+
+def round_up(size: int, step: int) -> int:
+    """Return the least multiple of ``step`` that is not below ``size``."""
+    return -(-size // step) * step

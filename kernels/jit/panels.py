@@ -1,0 +1,68 @@
+"""Panels: the receptive fields of some output positions of a convolution, as rows of a matrix.
+
+A row holds the filter's taps in the order row, column, channel, with zeros for the taps outside the image. What an
+element is, is the caller's: ``copy(p, source, start, panel, position, count)`` moves a run of the source into
+the panel and ``clear(panel, position, count)`` writes zeros. Both may write a vector's rest beyond the run, as what
+lies behind it is written later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .addressing import helper
+
+
+@helper
+def fill_panel(p: Any, group: Any, first: Any, rows: Any, source: Any, panel: Any, copy: Any, clear: Any) -> None:
+    """Gather the receptive fields of output positions ``first`` to ``first + rows - 1``."""
+    if p.contiguous:  # 1x1 without stride: the image is the matrix
+        copy(p, source, first * p.depth, panel, 0, rows * p.depth)
+        return
+    positions = p.output_height * p.output_width
+    batch = first // positions
+    y = (first - batch * positions) // p.output_width
+    x = first - batch * positions - y * p.output_width
+    for row in range(rows):
+        fill_row(p, group, batch, y, x, row * p.depth, source, panel, copy, clear)
+        x += 1
+        if x == p.output_width:
+            x = 0
+            y += 1
+        if y == p.output_height:
+            y = 0
+            batch += 1
+
+
+@helper
+def fill_row(
+    p: Any, group: Any, batch: Any, y: Any, x: Any, position: Any, source: Any, panel: Any, copy: Any, clear: Any
+) -> None:
+    """Gather one receptive field into the panel at ``position``."""
+    depth = p.input_channels // p.groups
+    left = x * p.stride_width - p.padding_left
+    run = p.filter_width * depth
+    beside = p.dilation_width == 1 and p.groups == 1  # the taps of a row lie side by side
+    before = min(max(-left, 0), p.filter_width)
+    inside = max(min(p.input_width - left, p.filter_width) - before, 0)
+    for filter_y in range(p.filter_height):
+        input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
+        line = (batch * p.input_height + input_y) * p.input_width + left
+        if input_y < 0 or input_y >= p.input_height:
+            clear(panel, position, run)
+        elif beside and inside == p.filter_width:
+            copy(p, source, line * depth, panel, position, run)
+        elif beside:
+            clear(panel, position, before * depth)
+            start = position + before * depth
+            copy(p, source, (line + before) * depth, panel, start, inside * depth)
+            clear(panel, start + inside * depth, (p.filter_width - before - inside) * depth)
+        else:
+            for filter_x in range(p.filter_width):
+                offset = filter_x * p.dilation_width
+                target = position + filter_x * depth
+                if left + offset < 0 or left + offset >= p.input_width:
+                    clear(panel, target, depth)
+                else:
+                    copy(p, source, (line + offset) * p.input_channels + group * depth, panel, target, depth)
+        position += run

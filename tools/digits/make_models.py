@@ -6,8 +6,8 @@ sisters (dynamic range, float16, 16x8). Run it where ``tensorflow-cpu`` is insta
     python -m q31.tools.digits.make_models --images t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz
 
 The MNIST test file's 10,000 images are split by :func:`q31.tools.digits.mnist.split`: 8,000 to train, 2,000
-held back. Seeds are fixed; other versions of TensorFlow or another CPU may still give other weights. Follow it
-with ``record_reference``, which notes what the reference interpreter makes of the new files.
+held back. Seeds are fixed: TensorFlow 2.21 gave the same bytes twice on one machine; another version or CPU may give
+others. Follow it with ``record_reference``, which notes what the reference interpreter makes of the new files.
 """
 
 from __future__ import annotations

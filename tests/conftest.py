@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from conformance.oracle import Oracle, missing
 from hypothesis import HealthCheck, settings
+
+from conformance.oracle import Oracle, missing
 
 EXAMPLES = int(os.environ.get("Q31_CONFORMANCE_EXAMPLES", "0"))
 

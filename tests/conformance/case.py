@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+
 from q31.schema import Graph, GraphBuilder, Quantization, Subgraph, TensorType, numpy_dtype
 
 _OF_DTYPE = {

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from conformance.case import Case, Operand, constant, network, result, tensor
-from conformance.strategies import arrays, biases, float32, log_uniform, per_tensor, requantized
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
+
+from conformance.case import Case, Operand, constant, network, result, tensor
+from conformance.strategies import arrays, biases, float32, log_uniform, per_tensor, requantized
 from q31.schema import ActivationFunctionType, Padding, Quantization, TensorType
 from q31.schema.options import (
     AddOptions,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from q31.schema import Subgraph, TensorType, numpy_dtype
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

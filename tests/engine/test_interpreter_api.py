@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import q31
 from q31.schema import Buffer, Graph, GraphBuilder, Padding, Quantization, Signature, TensorType, write
 from q31.schema.options import AddOptions, Conv2DOptions, FullyConnectedOptions, MulOptions

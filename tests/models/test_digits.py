@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import q31
 from conformance.judge import differences
 from conformance.oracle import Answer, Oracle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import q31
 from conformance.shared import SHARED, needs_shared
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 import q31
 from conformance.judge import differences
 from conformance.oracle import Answer, Oracle

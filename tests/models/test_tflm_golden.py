@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import q31
 from conformance.judge import differences
 from conformance.shared import SHARED, needs_shared

@@ -18,6 +18,11 @@ def tensor_details(index: int, tensor: Tensor, shape: Shape | None) -> dict[str,
     index : the tensor's index in its subgraph.
     tensor : the tensor as the file has it.
     shape : its actual shape, or None where it is not known before the model runs.
+
+    Raises
+    ------
+    UnsupportedOperatorError
+        Where NumPy has no data type for the tensor's.
     """
     quantization = tensor.quantization
     per_tensor = len(quantization.scale) == 1
@@ -29,11 +34,13 @@ def tensor_details(index: int, tensor: Tensor, shape: Shape | None) -> dict[str,
         "shape_signature": np.array(signature, np.int32),
         "dtype": _python_type(tensor.type),
         "quantization": (
-            (quantization.scale[0], quantization.zero_point[0]) if per_tensor and quantization.zero_point else (0.0, 0)
+            (quantization.scale[0], int(_as_int32(quantization.zero_point)[0]))
+            if per_tensor and quantization.zero_point
+            else (0.0, 0)
         ),
         "quantization_parameters": {
             "scales": np.array(quantization.scale, np.float32),
-            "zero_points": np.array(quantization.zero_point, np.int32),
+            "zero_points": _as_int32(quantization.zero_point),
             "quantized_dimension": quantization.quantized_dimension,
             "block_size": quantization.blockwise.block_size if quantization.blockwise else 0,
         },
@@ -41,9 +48,16 @@ def tensor_details(index: int, tensor: Tensor, shape: Shape | None) -> dict[str,
     }
 
 
+def _as_int32(zero_points: tuple[int, ...]) -> np.ndarray:
+    """Return zero points, which are int64 in the file, cut to 32 bits as LiteRT cuts them."""
+    return np.array(zero_points, np.int64).astype(np.int32)
+
+
 def _python_type(tensor_type: TensorType) -> type:
     if tensor_type is TensorType.STRING:
         return np.bytes_
+    if tensor_type in (TensorType.RESOURCE, TensorType.VARIANT):
+        return np.object_
     return numpy_dtype(tensor_type).type
 
 

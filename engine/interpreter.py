@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from ..kernels.profiles import Profile
-from ..schema import InputError, ModelError, Signature, StateError
+from ..schema import InputError, ModelError, Signature, StateError, UnsupportedOperatorError
 from .runtime import Runtime
 from .session import Session, open_model, sha256
 from .signature_runner import SignatureRunner
@@ -95,9 +96,12 @@ class Interpreter:
         return [self._runtime.details(index) for index in self._runtime.subgraph(0).outputs]
 
     def get_tensor_details(self, subgraph_index: int = 0) -> list[dict[str, Any]]:
-        """Describe every tensor of a subgraph."""
-        count = len(self._runtime.subgraph(subgraph_index).tensors)
-        return [self._runtime.details(index, subgraph_index) for index in range(count)]
+        """Describe every tensor of a subgraph, but those of a data type that NumPy lacks, as LiteRT does."""
+        details = []
+        for index in range(len(self._runtime.subgraph(subgraph_index).tensors)):
+            with suppress(UnsupportedOperatorError):
+                details.append(self._runtime.details(index, subgraph_index))
+        return details
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> np.ndarray:
         """Return a copy of a tensor's value.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,12 @@ def needs_values(operator: Operator, kernel: Kernel, known: Mapping[int, Any]) -
 
 
 _MOST_ELEMENTS = 1 << 40
+_LARGEST_SIZE = 2**31 - 1  # of a dimension, which the schema and LiteRT hold in 32 bits
+
+# Folding may multiply what the file holds by this (int8 becomes int64 by CAST), or make so many bytes: a RESIZE of a
+# small constant to a huge one is computed when the model runs, if it ever does.
+_FOLDING_FACTOR = 8
+_FOLDED_BYTES = 1 << 26
 
 
 def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Prepared:
@@ -92,8 +98,11 @@ def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Pr
             f"{place}: {node.name} has {len(prepared.output_shapes)} outputs, the file {len(node.outputs)}"
         )
     for shape in prepared.output_shapes:
+        if shape is None:
+            continue
         # Empty tensors count their other axes: NumPy refuses shapes whose bytes do not fit in 63 bits.
-        if shape is not None and math.prod(max(size, 1) for size in shape) > _MOST_ELEMENTS:
+        elements = math.prod(max(size, 1) for size in shape)
+        if elements > _MOST_ELEMENTS or max(shape, default=0) > _LARGEST_SIZE:
             raise ModelError(f"{place}: {node.name}: an output of shape {list(shape)} is beyond all memory")
     return prepared
 
@@ -125,7 +134,7 @@ def prepare(
     constants: dict[int, np.ndarray] = {}
     produced = {index for operator in subgraph.operators for index in operator.outputs}
     for index, tensor in enumerate(subgraph.tensors):
-        if index in produced:
+        if index in produced and not tensor.is_variable:
             continue
         shapes[index] = tensor.shape
         if not tensor.is_variable and index not in subgraph.inputs:
@@ -136,13 +145,23 @@ def prepare(
         shapes[index] = tuple(shape)
 
     operators = []
+    folding_budget = max(_FOLDED_BYTES, _FOLDING_FACTOR * sum(len(buffer.data) for buffer in graph.buffers))
     for index, operator in enumerate(subgraph.operators):
         place = f"subgraph {subgraph_index} operator {index}"
         prepared_operator = _prepare_operator(place, index, operator, subgraph.tensors, shapes, constants, profile)
+        size = _folded_size(prepared_operator, subgraph.tensors, constants)
+        if size is not None and size <= folding_budget:
+            folding_budget -= size
+            prepared_operator = _fold(place, prepared_operator, constants)
         operators.append(prepared_operator)
+        output_shapes = (None,) * len(operator.outputs)
         if prepared_operator.prepared is not None:
-            for output, output_shape in zip(operator.outputs, prepared_operator.prepared.output_shapes, strict=True):
-                shapes[output] = output_shape
+            output_shapes = prepared_operator.prepared.output_shapes
+        for output, output_shape in zip(operator.outputs, output_shapes, strict=True):
+            variable = subgraph.tensors[output]
+            if variable.is_variable and output_shape != variable.shape:
+                raise ModelError(f"{place}: {operator.name} gives variable {variable.name!r} another shape than it has")
+            shapes[output] = output_shape
     return Preparation(subgraph.tensors, tuple(operators), tuple(shapes), constants, subgraph.inputs, subgraph.outputs)
 
 
@@ -163,17 +182,36 @@ def _prepare_operator(
     present = [i for i in operator.inputs if i >= 0]
     if any(shapes[i] is None for i in present) or needs_values(operator, kernel, constants):
         return PreparedOperator(index, operator, kernel, None, None)
-    prepared = prepare_node(place, kernel, node, profile)
-    foldable = kernel.shape_only or all(i in constants for i in present)
-    if not foldable or None in prepared.output_shapes:
-        return PreparedOperator(index, operator, kernel, node, prepared)
-    arrays = [None if i < 0 else constants.get(i) for i in operator.inputs]
+    return PreparedOperator(index, operator, kernel, node, prepare_node(place, kernel, node, profile))
+
+
+def _folded_size(
+    prepared_operator: PreparedOperator, tensors: Sequence[Tensor], constants: Mapping[int, np.ndarray]
+) -> int | None:
+    """Return how many bytes the outputs take, where the operator can be evaluated beforehand; otherwise None."""
+    operator, kernel, prepared = prepared_operator.operator, prepared_operator.kernel, prepared_operator.prepared
+    if prepared is None or any(tensors[index].is_variable for index in operator.outputs):
+        return None
+    if not kernel.shape_only and any(index >= 0 and index not in constants for index in operator.inputs):
+        return None
+    size = 0
+    for index, shape in zip(operator.outputs, prepared.output_shapes, strict=True):
+        if shape is None:
+            return None
+        size += math.prod(shape) * tensor_spec(tensors[index], shape, None).dtype.itemsize
+    return size
+
+
+def _fold(place: str, prepared_operator: PreparedOperator, constants: dict[int, np.ndarray]) -> PreparedOperator:
+    """Evaluate an operator beforehand; its outputs become constants."""
+    operator, kernel = prepared_operator.operator, prepared_operator.kernel
+    arrays = [None if index < 0 else constants.get(index) for index in operator.inputs]
     try:
-        values = as_tuple(kernel.evaluate(prepared, *arrays))
+        values = as_tuple(kernel.evaluate(prepared_operator.prepared, *arrays))
     except MemoryError as error:
         raise ModelError(f"{place}: {operator.name} needs more memory than can be had: {error}") from None
     for output, value in zip(operator.outputs, values, strict=True):
         value = np.asarray(value, order="C")
         value.flags.writeable = False
         constants[output] = value
-    return PreparedOperator(index, operator, kernel, node, prepared, folded=True)
+    return replace(prepared_operator, folded=True)

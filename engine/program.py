@@ -15,7 +15,7 @@ from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
-from .preparation import Preparation, PreparedOperator, as_tuple, build_node, needs_values, prepare, prepare_node
+from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
 
 Step = Callable[[], None]
 
@@ -96,7 +96,7 @@ class Program:
             if not operator.kernel.aliases or operator.late or operator.folded or preserve_all:
                 continue
             source, target = operator.operator.inputs[0], operator.operator.outputs[0]
-            if source not in fixed and self.preparation.shapes[source] is not None:
+            if not fixed & {source, target} and self.preparation.shapes[source] is not None:
                 roots[target] = roots.get(source, source)
         return roots
 
@@ -137,10 +137,8 @@ class Program:
         assert shape is not None
         try:
             size = numpy_dtype(tensor.type).itemsize
-        except KeyError:
-            raise UnsupportedOperatorError(
-                f"tensor {index} ({tensor.name!r}): data type {tensor.type.name} is not supported"
-            ) from None
+        except UnsupportedOperatorError as error:
+            raise UnsupportedOperatorError(f"tensor {index} ({tensor.name!r}): {error}") from None
         for dimension in shape:
             size *= dimension
         return size
@@ -229,7 +227,7 @@ class Program:
             index: array for index in operator.operator.inputs if (array := self._array_or_none(index)) is not None
         }
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
-        if needs_values(operator.operator, operator.kernel, known):
+        if any(index >= 0 and index not in known for index in operator.operator.inputs):
             raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
         node = build_node(operator.operator, self.preparation.tensors, shapes, known)
         return prepare_node(place, operator.kernel, node, self.profile)

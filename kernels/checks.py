@@ -35,6 +35,13 @@ def require_arity(node: Node, inputs: int, outputs: int = 1) -> None:
     node.require(len(node.outputs) == outputs, f"{outputs} outputs")
 
 
+def require_arity_between(node: Node, least: int, most: int, outputs: int = 1) -> None:
+    """Raise ModelError unless the node has ``least`` to ``most`` inputs, of which the last are optional."""
+    node.require(least <= len(node.inputs) <= most, f"{least} to {most} inputs")
+    node.require(None not in node.inputs[:least], f"none of the first {least} inputs left out")
+    node.require(len(node.outputs) == outputs, f"{outputs} outputs")
+
+
 def require_same_type(node: Node, *specs: TensorSpec) -> None:
     """Raise ModelError unless all tensors have one data type."""
     node.require(len({spec.type for spec in specs}) == 1, "tensors of one data type")

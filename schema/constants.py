@@ -34,7 +34,7 @@ def constant_array(graph: Graph, subgraph_index: int, tensor_index: int) -> np.n
     place = f"subgraphs[{subgraph_index}].tensors[{tensor_index}]"
     try:
         dtype = numpy_dtype(tensor.type)
-    except KeyError:
+    except UnsupportedOperatorError:
         raise UnsupportedOperatorError(f"{place}: constants of type {tensor.type.name} are not supported") from None
     if 0 in tensor.shape:
         array = np.empty(tensor.shape, dtype)
@@ -94,7 +94,7 @@ def encode_constant(array: np.ndarray, tensor_type: TensorType) -> bytes:
         return encode_strings([bytes(item) for item in np.asarray(array, dtype=np.object_).reshape(-1)])
     try:
         dtype = numpy_dtype(tensor_type)
-    except KeyError:
+    except UnsupportedOperatorError:
         raise ModelError(f"an array cannot become a constant of type {tensor_type.name}") from None
     converted = np.ascontiguousarray(array, dtype=dtype)
     bits = bit_width(tensor_type)

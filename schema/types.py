@@ -7,6 +7,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from .errors import UnsupportedOperatorError
+
 
 class TensorType(IntEnum):
     """Element type of a tensor, numbered as in the TFLite schema."""
@@ -195,9 +197,11 @@ def numpy_dtype(tensor_type: TensorType) -> np.dtype:
 
     Raises
     ------
-    KeyError
+    UnsupportedOperatorError
         For types without a NumPy equivalent (RESOURCE, VARIANT, BFLOAT16, the FLOAT8 types).
     """
+    if tensor_type not in _DTYPES:
+        raise UnsupportedOperatorError(f"data type {tensor_type.name} is not supported")
     return np.dtype(_DTYPES[tensor_type])
 
 

@@ -177,6 +177,8 @@ def _verify_order(graph: Graph, subgraph: Subgraph, place: str) -> None:
     """Verify that each tensor is written once, and before it is read."""
     given, tensors = set(subgraph.inputs), subgraph.tensors
     constants = {i for i, tensor in enumerate(tensors) if i not in given and has_value(graph, tensor)}
+    # A tensor that is empty according to the file has a value for nothing, unless no operator gives it another.
+    constants -= {i for o in subgraph.operators for i in o.outputs if 0 in tensors[i].shape}
     known = given | constants | {i for i, tensor in enumerate(tensors) if tensor.is_variable}
     written: set[int] = set()
     for number, operator in enumerate(subgraph.operators):
@@ -188,9 +190,8 @@ def _verify_order(graph: Graph, subgraph: Subgraph, place: str) -> None:
                 )
         for position, index in enumerate(operator.outputs):
             tensor = tensors[index]
-            constant = index in constants and 0 not in tensor.shape
-            if index in written or index in given or constant:
-                what = "a constant" if constant else "an input" if index in given else "written already"
+            if index in written or index in given or index in constants:
+                what = "a constant" if index in constants else "an input" if index in given else "written already"
                 raise ModelError(
                     f"{place}.operators[{number}].outputs[{position}]: tensor {index} ({tensor.name!r}) is {what}"
                 )

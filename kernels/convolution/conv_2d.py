@@ -7,7 +7,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import Conv2DOptions
 from ..activation_range import clamp_float, float_activation_range
-from ..checks import options_of
+from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
@@ -55,6 +55,7 @@ def prepare(node: Node, profile: Profile) -> QuantizedConv2D | FloatConv2D | Hyb
     -----
     Source of the checks: ``Prepare`` in ``kernels/conv.cc``.
     """
+    require_arity_between(node, 2, 3)
     options = options_of(node, Conv2DOptions)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     node.require(node.output().type is source.type, "input and output of one type")

@@ -7,7 +7,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import DepthwiseConv2DOptions
 from ..activation_range import clamp_float, float_activation_range
-from ..checks import options_of
+from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
@@ -60,6 +60,7 @@ def prepare(node: Node, profile: Profile) -> QuantizedDepthwiseConv2D | FloatDep
     -----
     Source of the checks: ``Prepare`` in ``kernels/depthwise_conv.cc``.
     """
+    require_arity_between(node, 2, 3)
     options = options_of(node, DepthwiseConv2DOptions)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     node.require(node.output().type is source.type, "input and output of one type")

@@ -10,7 +10,7 @@ from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import FullyConnectedOptions
 from ...schema.types import FullyConnectedOptionsWeightsFormat
 from ..activation_range import clamp_float, float_activation_range
-from ..checks import options_of
+from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
 from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
@@ -26,6 +26,7 @@ from .quantization import (
     require_bias,
     require_bias_scale,
     require_per_tensor,
+    require_symmetric_filter,
 )
 from .taps import add_bias
 
@@ -83,13 +84,16 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
     Notes
     -----
     Source of the checks: ``PrepareImpl`` in ``kernels/fully_connected.cc``. A filter of one scale keeps its zero
-    point, also int8; per-channel filters are symmetric. Which product of scales and which rounding is used
+    point, also int8, not int4; per-channel filters are symmetric. Which product of scales and which rounding is used
     is the profile's choice.
     """
+    require_arity_between(node, 2, 3)
     options = options_of(node, FullyConnectedOptions)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     _check_types(node, options, source, weights)
     shape, batch, depth, units = _flatten(node, options, source, weights)
+    if weights.type is TensorType.INT4:
+        require_symmetric_filter(node, weights)
     activation = options.fused_activation_function
 
     if source.type is TensorType.FLOAT32:

@@ -9,7 +9,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import TransposeConvOptions
 from ..activation_range import clamp_float, float_activation_range
-from ..checks import options_of
+from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
@@ -64,6 +64,7 @@ def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTrans
     -----
     Source of the checks: ``Prepare`` in ``kernels/transpose_conv.cc``.
     """
+    require_arity_between(node, 3, 4)
     options = options_of(node, TransposeConvOptions)
     weights, source, bias = node.input(1), node.input(2), node.optional_input(3)
     node.require(node.output().type is source.type, "input and output of one type")

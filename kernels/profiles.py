@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
+
+import numpy as np
 
 
 class Rounding(Enum):
@@ -28,6 +31,11 @@ class Precision(Enum):
     FLOAT32 = "float32"
     FLOAT64 = "float64"
 
+    @property
+    def dtype(self) -> type[np.floating[Any]]:
+        """NumPy's type of that name."""
+        return np.float32 if self is Precision.FLOAT32 else np.float64
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -41,7 +49,8 @@ class Profile:
     requantize : operator name -> its own rounding rule.
     multiplier : operator name -> the precision of its real multiplier, where profiles differ.
     reproduces_quirks : whether the reference's defects are reproduced.
-    power_of_two_int16_sum : whether ADD and SUB of int16 have a form of their own for scales that are powers of two.
+    algorithm : operator name -> which of several algorithms, where profiles differ in more than rounding. What the
+        names mean is said by the operator's module.
     sources : operator name -> where the rule was read.
     """
 
@@ -51,7 +60,7 @@ class Profile:
     requantize: Mapping[str, Rounding] = field(default_factory=dict)
     multiplier: Mapping[str, Precision] = field(default_factory=dict)
     reproduces_quirks: bool = False
-    power_of_two_int16_sum: bool = False
+    algorithm: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def rounding_of(self, operator: str) -> Rounding:
@@ -62,25 +71,44 @@ class Profile:
         """Return the precision in which an operator forms its real multiplier (float64 unless said otherwise)."""
         return self.multiplier.get(operator, Precision.FLOAT64)
 
+    def algorithm_of(self, operator: str) -> str:
+        """Return the name of an operator's algorithm; empty for the usual one."""
+        return self.algorithm.get(operator, "")
+
 
 LITERT = Profile(
     name="litert",
     oracle="ai-edge-litert 2.3.0, OpResolverType.BUILTIN_REF, x86-64",
     rounding=Rounding.DOUBLE,
     requantize={"FULLY_CONNECTED": Rounding.FLOAT64},
+    multiplier=dict.fromkeys(
+        ("MUL", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "SOFTMAX"), Precision.FLOAT32
+    ),
     reproduces_quirks=True,
-    power_of_two_int16_sum=True,
+    algorithm={"ADD": "int16 powers of two", "SUB": "int16 powers of two"},
     sources={
         "*": "tflite/kernels/internal/common.h, MultiplyByQuantizedMultiplier, TFLITE_SINGLE_ROUNDING=0",
         "FULLY_CONNECTED": "tflite/kernels/internal/reference/integer_ops/fully_connected.h, since April 2025",
         "SUB": "tflite/kernels/sub.cc, PrepareGeneralSubOp: ratios in float64",
+        "MUL": "tflite/kernels/mul.cc, Prepare: product and ratio of the scales in float32",
+        "RELU": "tflite/kernels/activations.cc, ReluPrepare: ratio of the scales in float32",
     },
 )
 
-_TFLM_MULTIPLIERS = {"FULLY_CONNECTED": Precision.FLOAT32, "SUB": Precision.FLOAT32}
+_TFLM_MULTIPLIERS = {
+    "FULLY_CONNECTED": Precision.FLOAT32,
+    "SUB": Precision.FLOAT32,
+    "LEAKY_RELU": Precision.FLOAT32,
+}
+_TFLM_ALGORITHMS = {"LOGISTIC": "gemmlowp", "TANH": "gemmlowp", "RELU6": "no rescaling"}
 _TFLM_SOURCES = {
     "FULLY_CONNECTED": "tensorflow/lite/micro/kernels/fully_connected_common.cc: float32 product of scales, MBQM",
     "SUB": "tensorflow/lite/micro/kernels/sub_common.cc: ratios in float32",
+    "MUL": "tensorflow/lite/micro/kernels/mul_common.cc: product and ratio in float64",
+    "RELU": "tensorflow/lite/micro/kernels/activations_common.cc: ratio in float64",
+    "RELU6": "tensorflow/lite/micro/kernels/activations_common.cc: a clamp of the input codes",
+    "LOGISTIC": "tensorflow/lite/micro/kernels/logistic_common.cc: int8 in gemmlowp's fixed point",
+    "TANH": "tensorflow/lite/micro/kernels/tanh.cc: int8 in gemmlowp's fixed point",
 }
 
 TFLM = Profile(
@@ -88,6 +116,7 @@ TFLM = Profile(
     oracle="tflite-micro 90b983c2, reference kernels, x86-64",
     rounding=Rounding.DOUBLE,
     multiplier=_TFLM_MULTIPLIERS,
+    algorithm=_TFLM_ALGORITHMS,
     sources={"*": "tensorflow/lite/micro/kernels, TFLITE_SINGLE_ROUNDING undefined", **_TFLM_SOURCES},
 )
 
@@ -96,6 +125,7 @@ SINGLE = Profile(
     oracle="tflite-micro 90b983c2, reference kernels, TFLITE_SINGLE_ROUNDING=1, x86-64",
     rounding=Rounding.SINGLE,
     multiplier=_TFLM_MULTIPLIERS,
+    algorithm=_TFLM_ALGORITHMS,
     sources={"*": "tensorflow/lite/micro/kernels, TFLITE_SINGLE_ROUNDING=1", **_TFLM_SOURCES},
 )
 

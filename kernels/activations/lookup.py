@@ -6,6 +6,7 @@ LOGISTIC and TANH: int8 and uint8 by a table filled in float32, int16 by interpo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,16 @@ from typing import Any
 import numpy as np
 
 from ...schema import TensorType
+from .. import gemmlowp
 from ..activation_range import type_range
 from ..checks import require_arity, require_quantized, require_same_type
-from ..fixed_point import int32_from_float, round_half_away
+from ..fixed_point import (
+    int32_from_float,
+    multiply_by_quantized_multiplier,
+    quantize_multiplier,
+    round_half_away,
+    rounding_divide_by_pot,
+)
 from ..libm import expf, tanhf
 from ..operator import Input, Instruction, Kernel, Node, Output, Prepared, TensorSpec
 from ..profiles import Profile
@@ -40,9 +48,9 @@ class Lookup(Prepared):
 
 @dataclass(frozen=True)
 class FloatFunction(Prepared):
-    """A float32 function applied to each element."""
+    """A float32 function applied to each element: ``"logistic"`` or ``"tanh"``."""
 
-    function: Function
+    function: str
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
@@ -92,6 +100,37 @@ def _code_from_float(quantized: np.ndarray, target: TensorSpec) -> np.ndarray:
     return np.clip(int32_from_float(quantized), *limits).astype(target.dtype)
 
 
+def build_fixed_point_table(
+    function: Callable[[np.ndarray, int], np.ndarray], node: Node, profile: Profile, fractional_bits: int
+) -> np.ndarray:
+    """Tabulate a function that gemmlowp has in fixed point over the codes of an int8 tensor: TFLM's kernels.
+
+    Parameters
+    ----------
+    function : from Q4.27 to Q0.31.
+    fractional_bits : of the output: 8 with the least code as its zero (LOGISTIC), or 7 (TANH).
+
+    Notes
+    -----
+    Source: ``micro/kernels/logistic_common.cc``, ``tanh.cc`` and ``kernels/internal/reference/integer_ops/`` of
+    tflite-micro. Codes from the radius on saturate.
+    """
+    codes = np.arange(-128, 128, dtype=np.int32)
+    integer_bits = 4
+    multiplier, shift = quantize_multiplier(float(node.input(0).scale) * (1 << (31 - integer_bits)))
+    radius = math.floor(min(((1 << integer_bits) - 1) * 2.0 ** (31 - integer_bits - shift), 2.0**31))
+    centered = codes - np.int32(node.input(0).zero_point)
+    inside = np.abs(centered) < radius
+    shift = min(shift, 30)  # with a greater one no code is inside
+    scaled = multiply_by_quantized_multiplier(
+        np.where(inside, centered, 0), multiplier, shift, profile.rounding_of(node.name)
+    )
+    values = rounding_divide_by_pot(function(scaled, integer_bits), 31 - fractional_bits)
+    values = np.clip(values - (128 if fractional_bits == 8 else 0), -128, 127)
+    values = np.where(inside, values, np.where(centered > 0, 127, -128))
+    return layout_table(codes, values.astype(np.int8))
+
+
 def layout_table(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Lay the values of all 256 codes out by the codes' unsigned bytes."""
     table = np.empty(256, values.dtype)
@@ -133,11 +172,14 @@ def prepare_logistic(node: Node, profile: Profile) -> Activation:
     source, target = node.input(0), node.output()
     require_same_type(node, source, target)
     if source.type is TensorType.FLOAT32:
-        return FloatFunction((source.shape,), logistic_with_cutoffs)
+        return FloatFunction((source.shape,), "logistic")
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
         return prepare_logistic_int16(node)
     node.require(target.scale == np.float32(1 / 256), f"an output scale of 1/256, not {target.scale}")
+    if source.type is TensorType.INT8 and profile.algorithm_of(node.name) == "gemmlowp":
+        node.require(target.zero_point == -128, f"output zero point -128, not {target.zero_point}")
+        return Lookup((source.shape,), build_fixed_point_table(gemmlowp.logistic, node, profile, 8))
     return Lookup((source.shape,), build_table(logistic, source, target))
 
 
@@ -152,11 +194,16 @@ def prepare_tanh(node: Node, profile: Profile) -> Activation:
     source, target = node.input(0), node.output()
     require_same_type(node, source, target)
     if source.type is TensorType.FLOAT32:
-        return FloatFunction((source.shape,), tanhf)
+        return FloatFunction((source.shape,), "tanh")
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
         return prepare_tanh_int16(node)
+    if source.type is TensorType.INT8 and profile.algorithm_of(node.name) == "gemmlowp":
+        return Lookup((source.shape,), build_fixed_point_table(gemmlowp.tanh, node, profile, 7))
     return Lookup((source.shape,), build_table(tanhf, source, target))
+
+
+_FLOAT_FUNCTIONS: dict[str, Function] = {"logistic": logistic_with_cutoffs, "tanh": tanhf}
 
 
 def evaluate(prepared: Activation, x: np.ndarray) -> np.ndarray:
@@ -165,7 +212,7 @@ def evaluate(prepared: Activation, x: np.ndarray) -> np.ndarray:
         return np.asarray(prepared.table[x.view(np.uint8)])
     if isinstance(prepared, InterpolatedSigmoid):
         return evaluate_interpolated(prepared, x)
-    return prepared.function(x)
+    return _FLOAT_FUNCTIONS[prepared.function](x)
 
 
 def lower(prepared: Activation, node: Node) -> Instruction | None:

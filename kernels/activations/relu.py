@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,11 +90,12 @@ def _checked_tensors(node: Node) -> tuple[TensorSpec, TensorSpec]:
     return source, target
 
 
-def _scale_ratio(source: TensorSpec, target: TensorSpec, factor: np.float32 | None = None) -> np.float32:
-    """Return input scale, times a factor, over output scale: all in float32, left to right."""
+def _scale_ratio(node: Node, profile: Profile, factor: np.float32 | None = None) -> np.floating[Any]:
+    """Return input scale, times a factor, over output scale, left to right in the profile's precision."""
+    real = profile.multiplier_precision(node.name).dtype
+    scale, output_scale = real(node.input(0).scale), real(node.output().scale)
     with np.errstate(over="ignore", under="ignore"):
-        scale = source.scale if factor is None else source.scale * factor
-        return np.float32(scale / target.scale)
+        return (scale if factor is None else scale * real(factor)) / output_scale
 
 
 def _bound_code(real: float, target: TensorSpec) -> int:
@@ -106,11 +108,15 @@ def _bound_code(real: float, target: TensorSpec) -> int:
 def prepare(node: Node, profile: Profile) -> FloatRelu | QuantizedRelu:
     """Prepare RELU, RELU6, RELU_N1_TO_1 or RELU_0_TO_1.
 
+    The algorithm ``"no rescaling"`` clamps the input's codes: it takes the output to be quantized as the input is.
+
     Notes
     -----
-    Source: ``ReluPrepare`` and ``QuantizedReluX`` in ``kernels/activations.cc``: the ratio of the scales is a float32.
+    Source: ``ReluPrepare`` and ``QuantizedReluX`` in ``kernels/activations.cc``.
     """
     source, target = _checked_tensors(node)
+    if profile.algorithm_of(node.name) == "no rescaling":
+        node, target = replace(node, outputs=(source,)), source
     low, high = _BOUNDS[node.name]
     if source.type is TensorType.FLOAT32:
         return FloatRelu((source.shape,), np.float32(low), np.float32(np.inf if high is None else high))
@@ -119,7 +125,7 @@ def prepare(node: Node, profile: Profile) -> FloatRelu | QuantizedRelu:
     return QuantizedRelu(
         (source.shape,),
         source.zero_point,
-        *checked_multiplier(node, _scale_ratio(source, target), rounding),
+        *checked_multiplier(node, _scale_ratio(node, profile), rounding),
         target.zero_point,
         max(least, _bound_code(low, target)),
         greatest if high is None else min(greatest, _bound_code(high, target)),
@@ -146,7 +152,7 @@ def prepare_leaky(node: Node, profile: Profile) -> FloatLeakyRelu | QuantizedLea
 
     Notes
     -----
-    Source: ``LeakyReluPrepare`` in ``kernels/activations.cc``: both real multipliers are float32.
+    Source: ``LeakyReluPrepare`` in ``kernels/activations.cc``.
     """
     source, target = _checked_tensors(node)
     alpha = np.float32(options_of(node, LeakyReluOptions).alpha)
@@ -156,8 +162,8 @@ def prepare_leaky(node: Node, profile: Profile) -> FloatLeakyRelu | QuantizedLea
     return QuantizedLeakyRelu(
         (source.shape,),
         source.zero_point,
-        *checked_multiplier(node, _scale_ratio(source, target), rounding),
-        *checked_multiplier(node, _scale_ratio(source, target, np.abs(alpha)), rounding),
+        *checked_multiplier(node, _scale_ratio(node, profile), rounding),
+        *checked_multiplier(node, _scale_ratio(node, profile, np.abs(alpha)), rounding),
         bool(alpha < 0),
         target.zero_point,
         *type_range(target.type),

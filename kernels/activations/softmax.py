@@ -166,8 +166,9 @@ def _prepare_int16(node: Node, profile: Profile, beta: np.float32) -> Int16Softm
     require_symmetric(node, source, target)
     _require_near(node, 1 / 32768)
     rounding = profile.rounding_of(node.name)
+    real = profile.multiplier_precision(node.name).dtype
     with np.errstate(over="ignore", under="ignore"):
-        real_multiplier = float(source.scale * beta) / (10.0 / 65535.0)
+        real_multiplier = float(real(source.scale) * real(beta)) / (10.0 / 65535.0)
     return Int16Softmax(
         (source.shape,),
         *checked_multiplier(node, real_multiplier, rounding),

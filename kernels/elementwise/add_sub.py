@@ -104,7 +104,7 @@ def _real_multipliers(
     scale1: np.float32, scale2: np.float32, output_scale: np.float32, left_shift: int, precision: Precision
 ) -> tuple[float, float, float]:
     """Return the three real multipliers; ratios in float64 or, as TFLM's SUB has them, in float32."""
-    real = np.float32 if precision is Precision.FLOAT32 else np.float64
+    real = precision.dtype
     with np.errstate(all="ignore"):
         twice_max_scale = real(2) * real(max(scale1, scale2))
         return (
@@ -173,7 +173,7 @@ def prepare(node: Node, profile: Profile) -> Sum:
     activation = quantized_activation_range(options.fused_activation_function, output)
     if first.type is TensorType.INT16:
         require_symmetric(node, *tensors)
-        if options.pot_scale_int16 and profile.power_of_two_int16_sum:
+        if options.pot_scale_int16 and profile.algorithm_of(node.name) == "int16 powers of two":
             exponents = [power_of_two(spec.scale) for spec in tensors]
             exact = [exponent for exponent in exponents if exponent is not None]
             if len(exact) == 3:

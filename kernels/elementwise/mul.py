@@ -47,7 +47,7 @@ def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedProduct:
 
     Notes
     -----
-    Source: ``Prepare`` in ``kernels/mul.cc``: the real multiplier is formed in float32.
+    Source: ``Prepare`` in ``kernels/mul.cc``.
     """
     require_arity(node, 2)
     first, second, output = tensors = node.input(0), node.input(1), node.output()
@@ -61,8 +61,9 @@ def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedProduct:
     if first.type is TensorType.INT16:
         require_symmetric(node, *tensors)
     rounding = profile.rounding_of(node.name)
+    real = profile.multiplier_precision(node.name).dtype
     with np.errstate(over="ignore", under="ignore"):
-        real_multiplier = first.scale * second.scale / output.scale
+        real_multiplier = real(first.scale) * real(second.scale) / real(output.scale)
     return QuantizedProduct(
         (shape,),
         first.zero_point,

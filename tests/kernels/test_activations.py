@@ -10,7 +10,7 @@ import pytest
 from q31.kernels import libm
 from q31.kernels.activations import hard_swish, lookup, relu, softmax
 from q31.kernels.operator import Kernel, Node, TensorSpec
-from q31.kernels.profiles import LITERT, SINGLE
+from q31.kernels.profiles import LITERT, SINGLE, TFLM
 from q31.kernels.registry import find
 from q31.schema import ModelError, Quantization, TensorType
 from q31.schema.options import LeakyReluOptions, SoftmaxOptions
@@ -128,3 +128,21 @@ def test_hard_swish_refuses_an_output_scale_too_fine() -> None:
 def test_int16_activations_must_be_symmetric() -> None:
     with pytest.raises(ModelError, match="zero point 0"):
         relu.prepare(node("RELU", INT16, (1,), (1.0, 1), (1.0, 0)), LITERT)
+
+
+@pytest.mark.parametrize(("name", "target"), [("LOGISTIC", (1 / 256, -128)), ("TANH", (1 / 128, 0))])
+def test_tflm_has_int8_logistic_and_tanh_in_fixed_point(name: str, target: Any) -> None:
+    for profile in (TFLM, SINGLE):
+        for scale in (0.004, 0.05, 0.9):
+            the_node = node(name, INT8, (256,), (scale, 3), target)
+            difference = compute(the_node, ALL_INT8, profile).astype(int) - compute(the_node, ALL_INT8)
+            assert np.abs(difference).max() <= 1
+    coarse = node(name, INT8, (256,), (20.0, 0), target)  # every code saturates, zero downwards
+    assert compute(coarse, ALL_INT8, TFLM).tolist() == [-128] * 129 + [127] * 127
+
+
+def test_tflm_clamps_relu6_in_the_inputs_codes() -> None:
+    x = np.array([-128, -1, 0, 1, 10, 127], np.int8)
+    the_node = node("RELU6", INT8, x.shape, (0.1, 0), (0.2, 0))
+    assert compute(the_node, x).tolist() == [0, 0, 0, 1, 5, 30]
+    assert compute(the_node, x, TFLM).tolist() == compute(the_node, x, SINGLE).tolist() == [0, 0, 0, 1, 10, 60]

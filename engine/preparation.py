@@ -18,6 +18,7 @@ from ..kernels.profiles import Profile
 from ..kernels.registry import find
 from ..schema import Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
+from ..schema.verify import MAXIMUM_RANK
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,16 @@ def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Pr
             f"{place}: {node.name} has {len(prepared.output_shapes)} outputs, the file {len(node.outputs)}"
         )
     for shape in prepared.output_shapes:
-        if shape is None:
-            continue
-        # Empty tensors count their other axes: NumPy refuses shapes whose bytes do not fit in 63 bits.
-        elements = math.prod(max(size, 1) for size in shape)
-        if elements > _MOST_ELEMENTS or max(shape, default=0) > _LARGEST_SIZE:
-            raise ModelError(f"{place}: {node.name}: an output of shape {list(shape)} is beyond all memory")
+        if shape is not None:
+            _require_possible(f"{place}: {node.name}: an output", shape)
     return prepared
+
+
+def _require_possible(what: str, shape: Shape) -> None:
+    # Empty tensors count their other axes: NumPy refuses shapes whose bytes do not fit in 63 bits.
+    elements = math.prod(max(size, 1) for size in shape)
+    if elements > _MOST_ELEMENTS or max(shape, default=0) > _LARGEST_SIZE or len(shape) > MAXIMUM_RANK:
+        raise ModelError(f"{what} of shape {list(shape)} is more than memory can hold")
 
 
 def as_tuple(evaluated: Any) -> tuple[np.ndarray, ...]:
@@ -143,6 +147,9 @@ def prepare(
                 constants[index] = value
     for index, shape in (input_shapes or {}).items():
         shapes[index] = tuple(shape)
+    for index, given in enumerate(shapes):
+        if given is not None:
+            _require_possible(f"subgraph {subgraph_index}: tensor {index}", given)
 
     operators = []
     folding_budget = max(_FOLDED_BYTES, _FOLDING_FACTOR * sum(len(buffer.data) for buffer in graph.buffers))
@@ -154,7 +161,7 @@ def prepare(
             folding_budget -= size
             prepared_operator = _fold(place, prepared_operator, constants)
         operators.append(prepared_operator)
-        output_shapes = (None,) * len(operator.outputs)
+        output_shapes: tuple[Shape | None, ...] = (None,) * len(operator.outputs)
         if prepared_operator.prepared is not None:
             output_shapes = prepared_operator.prepared.output_shapes
         for output, output_shape in zip(operator.outputs, output_shapes, strict=True):

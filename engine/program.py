@@ -5,14 +5,15 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 
 import numpy as np
 
 from ..kernels.operator import Instruction, Prepared, Shape
 from ..kernels.profiles import Profile
-from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema import Graph, ModelError, Tensor, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
 from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
@@ -59,7 +60,7 @@ class Program:
             self._arrays[index] = value
         self.arena_size = self._allocate(preserve_all)
         self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
-        self._binder = Binder(self._compiled_memory, self._allocate_scratch())
+        self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
         self._steps: list[Step] = self._build_steps()
         self.reset_variables()
 
@@ -146,12 +147,6 @@ class Program:
     def _allocate_scratch(self) -> np.ndarray:
         return aligned_empty(max(map(scratch_size, chain(*self.instructions.values())), default=0) + _SLACK)
 
-    def _compiled_memory(self, index: int) -> np.ndarray:
-        array = self._arrays[index]
-        if array is None:
-            raise ModelError(f"tensor {index} has no memory before the program runs")
-        return array
-
     # Steps
 
     def _lower(self) -> dict[int, tuple[Instruction, ...]]:
@@ -204,36 +199,25 @@ class Program:
         return source.ctypes.data == target.ctypes.data and source.nbytes == target.nbytes
 
     def _evaluation(self, operator: PreparedOperator) -> Step:
+        # The step must not hold the program, which holds the step: its memory would stay until a garbage collection.
         arrays, inputs, outputs = self._arrays, operator.operator.inputs, operator.operator.outputs
-        evaluate = operator.kernel.evaluate
+        evaluate, shapes = operator.kernel.evaluate, self.preparation.shapes
+        place = f"subgraph {self._subgraph_index} operator {operator.index}"
+        prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
 
         def step() -> None:
             prepared = operator.prepared
             if prepared is None:
-                prepared = self._prepare_late(operator)
+                prepared = prepare_late()
             values = [None if i < 0 else arrays[i] for i in inputs]
             for index, value in zip(outputs, as_tuple(evaluate(prepared, *values)), strict=True):
                 target = arrays[index]
-                if self.preparation.shapes[index] is None:
+                if shapes[index] is None:
                     arrays[index] = np.asarray(value, order="C")
                 elif target is not None:
                     np.copyto(target, value, casting="no")
 
         return step
-
-    def _prepare_late(self, operator: PreparedOperator) -> Prepared:
-        shapes = [None if array is None else array.shape for array in self._arrays]
-        known = {
-            index: array for index in operator.operator.inputs if (array := self._array_or_none(index)) is not None
-        }
-        place = f"subgraph {self._subgraph_index} operator {operator.index}"
-        if any(index >= 0 and index not in known for index in operator.operator.inputs):
-            raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
-        node = build_node(operator.operator, self.preparation.tensors, shapes, known)
-        return prepare_node(place, operator.kernel, node, self.profile)
-
-    def _array_or_none(self, index: int) -> np.ndarray | None:
-        return self._arrays[index] if index >= 0 else None
 
     # Running
 
@@ -266,3 +250,25 @@ class Program:
             if tensor.is_variable and array is not None:
                 zero_point = tensor.quantization.zero_point
                 array[...] = zero_point[0] if tensor.type is TensorType.INT8 and zero_point else 0
+
+
+def _compiled_memory(arrays: Sequence[np.ndarray | None], index: int) -> np.ndarray:
+    array = arrays[index]
+    if array is None:
+        raise ModelError(f"tensor {index} has no memory before the program runs")
+    return array
+
+
+def _prepare_late(
+    place: str,
+    operator: PreparedOperator,
+    tensors: Sequence[Tensor],
+    arrays: Sequence[np.ndarray | None],
+    profile: Profile,
+) -> Prepared:
+    shapes = [None if array is None else array.shape for array in arrays]
+    inputs = [index for index in operator.operator.inputs if index >= 0]
+    known = {index: array for index in inputs if (array := arrays[index]) is not None}
+    if len(known) < len(set(inputs)):
+        raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
+    return prepare_node(place, operator.kernel, build_node(operator.operator, tensors, shapes, known), profile)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .operator import Node, Shape
 
-LARGEST_RANK = 6
+LARGEST_RANK = 32  # of NumPy 1.26; the reference has no limit
 
 
 def broadcast_shape(node: Node, first: Shape, second: Shape) -> Shape:
@@ -13,7 +13,7 @@ def broadcast_shape(node: Node, first: Shape, second: Shape) -> Shape:
     Raises
     ------
     ModelError
-        Where two dimensions differ and neither is 1, or where shapes of a rank above 6 have to be stretched.
+        Where two dimensions differ and neither is 1, or where shapes of a rank above 32 have to be stretched.
 
     Notes
     -----

@@ -32,7 +32,7 @@ _OPTIONS = {"ADD": AddOptions, "SUB": SubOptions, "MUL": MulOptions}
 
 @st.composite
 def operand_shapes(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Two shapes: mostly equal, else broadcast one way, the other, or both; up to rank 6; sometimes long rows."""
+    """Two shapes: mostly equal, else broadcast one way, the other, or both; up to rank 8; sometimes long rows."""
     kind = draw(st.sampled_from(["same", "same", "second", "first", "both", "row", "empty"]))
     if kind == "row":
         channels = draw(st.sampled_from([1, 15, 16, 17, 33, 64, 100]))
@@ -44,7 +44,7 @@ def operand_shapes(draw: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if kind == "same":
         shape = draw(shapes(0, 4))
         return shape, shape
-    shape = draw(shapes(1, 6, high=4))
+    shape = draw(st.one_of(shapes(1, 6, high=4), shapes(6, 8, high=2)))
     first = draw(broadcastable(shape)) if kind in ("first", "both") else shape
     second = draw(broadcastable(shape)) if kind in ("second", "both") else shape
     return first, second
@@ -116,9 +116,10 @@ def powers_of_two(draw: Any, name: str) -> Case:
     near = draw(st.sampled_from([1.0, 1.0, 1.0005]))
     one = [Quantization(scale=(float32(2.0**e * near),), zero_point=(0,)) for e in (*exponents, base)]
     shape = draw(shapes(0, 4))
-    x, y = draw(arrays(INT16, shape)), draw(arrays(INT16, shape))
+    other = draw(broadcastable(shape)) if name == "SUB" else shape  # ADD's form does not broadcast
+    x, y = draw(arrays(INT16, shape)), draw(arrays(INT16, other))
     options = _OPTIONS[name](fused_activation_function=draw(activations()), pot_scale_int16=True)
-    inputs = [tensor(INT16, shape, one[0]), tensor(INT16, shape, one[1])]
+    inputs = [tensor(INT16, shape, one[0]), tensor(INT16, other, one[1])]
     return single_operator(name, options, inputs, [result(INT16, one[2])], [x, y], version=3)
 
 

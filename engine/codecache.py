@@ -2,9 +2,9 @@
 
 numba's own cache looks only at the file that defines a function, not at those it calls, may find no place to
 write, and costs the import of numba. Here one file per kernel lies in a folder named by a hash of everything
-the code depends on: all of ``kernels/jit``, the versions of Python, NumPy, numba and llvmlite, numba's settings,
-and the CPU. The folder is ``$Q31_CACHE_DIR``, else ``$XDG_CACHE_HOME/q31``, else ``~/.cache/q31``; where it
-cannot be written, kernels live in memory only.
+the code depends on: all of ``kernels/jit``, the versions of Python, NumPy, numba and llvmlite, the settings that
+change code, and the CPU. The folder is ``$Q31_CACHE_DIR``, else ``$XDG_CACHE_HOME/q31``, else ``~/.cache/q31``; where
+it cannot be written, kernels live in memory only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ Progress = Callable[[str, int, int], None]
 """Called before a kernel is compiled: its name, how many of this batch were compiled before, how many it has."""
 
 _MAGIC = b"q31-object-code-1\n"
-_NUMBA_SETTINGS = (
+_SETTINGS = (
+    "Q31_ISA",
     "NUMBA_CPU_NAME",
     "NUMBA_CPU_FEATURES",
     "NUMBA_ENABLE_AVX",
@@ -79,7 +80,7 @@ def cache_key(sources: Iterable[Path] | None = None) -> str:
     add(llvm.get_process_triple())
     add(llvm.get_host_cpu_name())
     add(llvm.get_host_cpu_features().flatten())
-    for name in _NUMBA_SETTINGS:
+    for name in _SETTINGS:
         add(f"{name}={os.environ.get(name)}")
     return digest.hexdigest()[:32]
 

@@ -16,16 +16,16 @@ To add a kernel
            for i in range(p.size):
                target[i] = max(-source[i], -127)
 
-   Helpers it calls carry ``@helper`` (from ``.addressing``). All fields are int64; ``float_field(p.scale)`` reads
-   one that was passed as a float. Views are bare pointers. Modules of ``kernels/jit`` import each other, numba,
-   llvmlite and NumPy only: the cache's key is the content of that folder.
+   Helpers it calls carry ``@helper``, or ``@fragment`` where one place calls them (from ``.addressing``). All fields
+   are int64; ``float_field(p.scale)`` reads one that was passed as a float. Views are bare pointers. Modules of
+   ``kernels/jit`` import each other, numba, llvmlite and NumPy only: the cache's key is the content of that folder.
 3. Kernels neither raise nor allocate: memory comes from ``Scratch`` fields; a ``range`` whose step is not a constant
-   may raise. Integer arithmetic is int64 unless both
-   sides are smaller and cast (``np.int32(x)``); to wrap as int32 does, cast the result. Write the inner loop over
-   the contiguous index so that LLVM vectorises it. No fastmath; LLVM contracts no multiply and add by itself.
+   may raise. Integer arithmetic is int64 unless both sides are smaller and cast (``np.int32(x)``); to wrap as int32
+   does, cast the result. Write the inner loop over the contiguous index so that LLVM vectorises it; where it does not,
+   ``.vectors`` has vectors as values. No fastmath; LLVM contracts no multiplication and addition by itself.
 4. ``lower`` in the operator's module returns ``Instruction("negate8", {...})`` with exactly these fields.
 
-``Q31_JIT=0`` in the environment runs the same kernels as plain Python over bounds-checked arrays: slow, for
+``Q31_ISA=generic`` in the environment leaves every choice of instructions to LLVM; ``Q31_JIT=0`` runs the same kernels as plain Python over bounds-checked arrays: slow, for
 coverage and for finding a kernel that runs out of its memory.
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import helper, int16_view, int32_view, read_block, uint8_view
+from .addressing import fragment, int16_view, int32_view, read_block, uint8_view
 from .codes import center_run, zero_run
 from .layouts import fields
 from .panels import fill_panel
@@ -42,7 +42,7 @@ def conv_2d(block: Any) -> None:
                 multiply_panel(p, group * blocks + index, count, output, channels)
 
 
-@helper
+@fragment
 def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply the panel with one block of 16 channels, requantize and store."""
     row = 0
@@ -54,7 +54,7 @@ def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) ->
         row += 1
 
 
-@helper
+@fragment
 def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply 6 rows of the panel; the first ``rows`` of them are stored."""
     panel = int16_view(p.panel, (row + TILE) * p.depth)
@@ -92,7 +92,7 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
         store_codes(p, requantize(p, c5, channel, constants), output + 5 * step, channels)
 
 
-@helper
+@fragment
 def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> None:
     """Multiply one row of the panel: four sums, so that they need not wait for each other."""
     panel = int16_view(p.panel, (row + 1) * p.depth)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import helper, int16_view, int32_view, int64_view, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
 from .codes import load_centered, zero_run
 from .layouts import fields
 from .requantize import load_requantization, requantize, store_codes
@@ -48,7 +48,7 @@ def line_start(p: Any, y: Any, pair: Any, channel: Any) -> Any:
     return slot * p.line_size + 2 * channel
 
 
-@helper
+@fragment
 def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
     """Compute one row of the output for 16 channels."""
     lines = int16_view(p.lines, p.ring * p.line_size)
@@ -67,7 +67,7 @@ def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
         store_codes(p, requantize(p, total, channel, constants), output + x * p.channels, channels)
 
 
-@helper
+@fragment
 def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
     """Compute the same for filters 3 wide and 3 or 4 high, whose weights stay in registers."""
     lines = int16_view(p.lines, p.ring * p.line_size)
@@ -98,7 +98,7 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
         lower += 2 * p.stride_width * p.channels
 
 
-@helper
+@fragment
 def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
     """Interleave rows ``first`` and ``first + dilation_height`` of the image; zeros stand where there is none."""
     second = first + p.dilation_height
@@ -117,7 +117,7 @@ def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
     zero_run(lines, target, 2 * (p.line_width - before - inside) * p.channels)
 
 
-@helper
+@fragment
 def interleave_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, count: Any) -> None:
     """Interleave two runs of codes, each of which may be missing. May write up to 15 pairs beyond them."""
     source = uint8_view(p.input, p.input_size)

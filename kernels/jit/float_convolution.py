@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float32_view, float_field, helper, read_block
+from .addressing import float32_view, float_field, fragment, helper, read_block
 from .layouts import fields
 from .panels import fill_panel
 from .vectors import (
@@ -57,7 +57,7 @@ def float_conv_2d(block: Any) -> None:
                     multiply_floats(p, matrix, group * blocks + index, row, count - row, target, channels)
 
 
-@helper
+@fragment
 def multiply_floats(p: Any, matrix: Any, block: Any, row: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply 6 rows of the panel with one block of 16 channels; the first ``rows`` of them are stored."""
     packed = float32_view(p.filter, (block + 1) * p.depth * LANES)
@@ -141,7 +141,7 @@ def float_depthwise_conv_2d(block: Any) -> None:
                     finish_floats(p, total, channel, output + channel, min(LANES, p.output_channels - channel))
 
 
-@helper
+@fragment
 def sum_taps(p: Any, batch: Any, y: Any, x: Any, channel: Any) -> Any:
     """Sum the products of the taps inside the image, for 16 channels of one output position."""
     source = float32_view(p.input, p.input_size)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import helper
+from .addressing import fragment
 
 
-@helper
+@fragment
 def fill_panel(p: Any, group: Any, first: Any, rows: Any, source: Any, panel: Any, copy: Any, clear: Any) -> None:
     """Gather the receptive fields of output positions ``first`` to ``first + rows - 1``."""
     if p.contiguous:  # 1x1 without stride: the image is the matrix
@@ -34,7 +34,7 @@ def fill_panel(p: Any, group: Any, first: Any, rows: Any, source: Any, panel: An
             batch += 1
 
 
-@helper
+@fragment
 def fill_row(
     p: Any, group: Any, batch: Any, y: Any, x: Any, position: Any, source: Any, panel: Any, copy: Any, clear: Any
 ) -> None:

@@ -5,8 +5,8 @@ Arithmetic is lane by lane and wraps. Loads and stores need no alignment. In int
 vector is a NumPy array.
 
 Pairs: products of 16-bit numbers are summed two by two, :func:`dot_pairs`, because that is one instruction
-(``pmaddwd``) where a 32-bit multiplication and addition are several. So weights and activations are laid out with
-the two factors that a channel gets side by side.
+(``pmaddwd``, with the running sum ``vpdpwssd``) where a 32-bit multiplication and addition are several. So weights
+and activations are laid out with the two factors that a channel gets side by side.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 from . import INTERPRETED
+from .isa import FEATURES
 
 LANES = 16
 """Channels of a vector."""
@@ -217,12 +218,37 @@ splat_pair = _define(
 """``splat_pair(view, i)``: elements ``i`` and ``i + 1`` as the pair of every lane."""
 
 
+_MULTIPLY_ADD_PAIRS = (
+    ("avx512bw", "llvm.x86.avx512.pmaddw.d.512", 16),
+    ("avx2", "llvm.x86.avx2.pmadd.wd", 8),
+    ("sse2", "llvm.x86.sse2.pmadd.wd", 4),
+)
+"""Feature, intrinsic and lanes of the instruction pmaddwd, the widest first."""
+
+
 def _generate_dot_pairs(builder: ir.IRBuilder, kind: Any, total: Any, a: Any, b: Any) -> Any:
-    wide = ir.VectorType(ir.IntType(32), PAIRED)
+    for feature, name, lanes in _MULTIPLY_ADD_PAIRS:
+        if feature in FEATURES:
+            return builder.add(total, _multiply_add_pairs(builder, name, lanes, a, b))
+    wide = ir.VectorType(kind.element, PAIRED)
     products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
     even = _lanes(builder, products, products, list(range(0, PAIRED, 2)))
     odd = _lanes(builder, products, products, list(range(1, PAIRED, 2)))
     return builder.add(total, builder.add(even, odd))
+
+
+def _multiply_add_pairs(builder: ir.IRBuilder, name: str, lanes: int, a: Any, b: Any) -> Any:
+    """Emit an intrinsic of ``lanes`` lanes as often as 16 lanes need it, and put the results together."""
+    part, result = ir.VectorType(ir.IntType(16), 2 * lanes), ir.VectorType(ir.IntType(32), lanes)
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [part, part]), name)
+    parts = []
+    for start in range(0, PAIRED, 2 * lanes):
+        chosen = list(range(start, start + 2 * lanes))
+        parts.append(builder.call(function, [_lanes(builder, x, x, chosen) for x in (a, b)]))
+    while len(parts) > 1:
+        both = list(range(2 * parts[0].type.count))
+        parts = [_lanes(builder, low, high, both) for low, high in zip(parts[0::2], parts[1::2], strict=True)]
+    return parts[0]
 
 
 def _python_dot_pairs(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from llvmlite.binding import get_host_cpu_features
 
 from q31.engine.binding import Binder, aligned_empty
+from q31.engine.codecache import create_target
 from q31.engine.machine import Stretch, kernel_address
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
 from q31.kernels.operator import Kernel, Node, Scratch, TensorSpec
@@ -291,12 +292,9 @@ def test_a_filter_that_is_no_constant_is_not_lowered():
     assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
 
 
-CASES = "conv_2d or fully_connected"
-
-
-def run_cases_in_a_process(**environment: str) -> None:
+def run_cases_in_a_process(cases: str = "conv_2d or fully_connected", **environment: str) -> None:
     """Run this file's random cases again under other environment variables."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", CASES]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", cases]
     env = {**os.environ, INNER: "1", **environment}
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
@@ -309,9 +307,32 @@ def test_uncompiled_kernels_stay_within_their_memory():
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
+def test_the_generic_form_computes_the_same_bits():
+    run_cases_in_a_process("not float", Q31_ISA="generic")
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of x86-64")
 @pytest.mark.parametrize(("processor", "features"), [("x86-64", "+sse2"), ("haswell", "+avx2")])
 def test_older_processors_compute_the_same_bits(processor, features):
     if not get_host_cpu_features().get(features[1:]):
         pytest.skip(f"this processor has no {features[1:]}")
     run_cases_in_a_process(NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="looks at compiled code")
+@pytest.mark.parametrize("kernel", ["float_conv_2d", "float_depthwise_conv_2d"])
+def test_no_float_kernel_fuses_a_multiplication_and_an_addition(kernel):
+    """The reference rounds the product first. Look at the instructions, on a processor that could fuse them."""
+    compiler = pytest.importorskip("q31.engine.compiler")
+    target, listings = create_target(), []
+
+    class Listing:
+        @staticmethod
+        def emit_object(module):
+            listings.append(target.emit_assembly(module))
+            return b""
+
+    compiler.compile_kernel(kernel, Listing)
+    assert "mulps" in listings[0] or "fmul" in listings[0]
+    assert "fmadd" not in listings[0] and "fmla" not in listings[0]

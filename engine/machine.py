@@ -25,8 +25,9 @@ To add a kernel
    ``.vectors`` has vectors as values. No fastmath; LLVM contracts no multiplication and addition by itself.
 4. ``lower`` in the operator's module returns ``Instruction("negate8", {...})`` with exactly these fields.
 
-``Q31_ISA=generic`` in the environment leaves every choice of instructions to LLVM; ``Q31_JIT=0`` runs the same kernels as plain Python over bounds-checked arrays: slow, for
-coverage and for finding a kernel that runs out of its memory.
+``Q31_ISA=generic`` in the environment leaves every choice of instructions to LLVM. ``Q31_JIT=0`` runs the same
+kernels as plain Python over bounds-checked arrays: slow, for coverage and for finding a kernel that runs out of its
+memory.
 """
 
 from __future__ import annotations

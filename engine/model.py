@@ -257,6 +257,10 @@ class Model:
 
     def _run_batch(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
         """Run N examples: in chunks through a program of that batch size, or one by one where there is none."""
+        for port in self.outputs:
+            shape = self._program.preparation.shapes[port.index]
+            if shape is not None:
+                self._require_batch(port, shape, 1)
         if batch == 0:
             return [np.empty((0, *self._shape(port)[1:]), port.dtype) for port in self.outputs]
         size = min(batch, _LARGEST_BATCH, max(1, _BATCH_MEMORY // max(1, self.arena_size)))
@@ -269,8 +273,20 @@ class Model:
             count = len(chunk[0])
             if count < size:  # the last chunk is filled up with its last example, so that one program serves all
                 chunk = [np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)]) for part in chunk]
-            pieces.append([result[:count] for result in self._run(program, chunk)])
+            results = self._run(program, chunk)
+            for port, result, first in zip(self.outputs, results, (pieces or [results])[0], strict=True):
+                self._require_batch(port, result.shape, size, first.shape[1:])
+            pieces.append([result[:count] for result in results])
         return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
+    def _require_batch(self, port: Port, shape: Shape, size: int, example: Shape | None = None) -> None:
+        """Raise InputError where an output is not a batch of ``size`` examples, each of the shape given."""
+        if shape[:1] != (size,) or (example is not None and shape[1:] != example):
+            inputs = ", ".join(str(list(self._shape(one))) for one in self.inputs)
+            raise InputError(
+                f"the model takes no batches: output {port.name!r} has shape {list(shape)}; "
+                f"expected inputs of shape {inputs}"
+            )
 
     def _batch_program(self, size: int) -> Program | None:
         """Return a program for a batch, or None where the model cannot be resized to it.

@@ -19,6 +19,7 @@ from ..kernels.registry import find
 from ..schema import Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
+from .structure import STRUCTURAL
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def prepare(
         size = _folded_size(prepared_operator, subgraph.tensors, constants)
         if size is not None and size <= folding_budget:
             folding_budget -= size
-            prepared_operator = _fold(place, prepared_operator, constants)
+            prepared_operator = _fold(prepared_operator, constants)
         operators.append(prepared_operator)
         output_shapes: tuple[Shape | None, ...] = (None,) * len(operator.outputs)
         if prepared_operator.prepared is not None:
@@ -181,6 +182,8 @@ def _prepare_operator(
     constants: dict[int, np.ndarray],
     profile: Profile,
 ) -> PreparedOperator:
+    if operator.name in STRUCTURAL:
+        return PreparedOperator(index, operator, STRUCTURAL[operator.name], None, None)
     node = build_node(operator, tensors, shapes, constants)
     try:
         kernel = find(node)
@@ -209,14 +212,11 @@ def _folded_size(
     return size
 
 
-def _fold(place: str, prepared_operator: PreparedOperator, constants: dict[int, np.ndarray]) -> PreparedOperator:
+def _fold(prepared_operator: PreparedOperator, constants: dict[int, np.ndarray]) -> PreparedOperator:
     """Evaluate an operator beforehand; its outputs become constants."""
     operator, kernel = prepared_operator.operator, prepared_operator.kernel
     arrays = [None if index < 0 else constants.get(index) for index in operator.inputs]
-    try:
-        values = as_tuple(kernel.evaluate(prepared_operator.prepared, *arrays))
-    except MemoryError as error:
-        raise ModelError(f"{place}: {operator.name} needs more memory than can be had: {error}") from None
+    values = as_tuple(kernel.evaluate(prepared_operator.prepared, *arrays))
     for output, value in zip(operator.outputs, values, strict=True):
         value = np.asarray(value, order="C")
         value.flags.writeable = False

@@ -35,6 +35,7 @@ class Program:
     compiled : run lowered operators by the compiled engine; otherwise everything by ``evaluate``.
     input_shapes : tensor index -> shape, for inputs that were resized.
     preserve_all : give each tensor memory of its own, so that intermediates can be read afterwards.
+    environment : runs other subgraphs and holds resource variables; needed where the graph has such operators.
 
     Raises
     ------
@@ -51,10 +52,19 @@ class Program:
         compiled: bool,
         input_shapes: Mapping[int, Shape] | None = None,
         preserve_all: bool = False,
+        environment: Environment | None = None,
     ) -> None:
         self.profile = profile
-        self.preparation: Preparation = prepare(graph, subgraph_index, profile, input_shapes)
         self._subgraph_index = subgraph_index
+        self._environment = environment
+        try:
+            self.preparation: Preparation = prepare(graph, subgraph_index, profile, input_shapes)
+            self._build(compiled, preserve_all)
+        except MemoryError as error:
+            raise ModelError(f"the model needs more memory than can be had: {error}") from None
+        self.reset_variables()
+
+    def _build(self, compiled: bool, preserve_all: bool) -> None:
         self._arrays: list[np.ndarray | None] = [None] * len(self.preparation.tensors)
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
@@ -62,7 +72,6 @@ class Program:
         self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
         self._steps: list[Step] = self._build_steps()
-        self.reset_variables()
 
     # Memory
 
@@ -182,7 +191,8 @@ class Program:
                 continue
             if operator.index not in self.instructions:
                 close_stretch()
-                steps.append(self._evaluation(operator))
+                structural = operator.operator.name in STRUCTURAL
+                steps.append(self._structural(operator) if structural else self._evaluation(operator))
             for instruction in self.instructions.get(operator.index, ()):
                 block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
                 rows.append((kernel_address(instruction.kernel), block))
@@ -219,7 +229,33 @@ class Program:
 
         return step
 
+    def _structural(self, operator: PreparedOperator) -> Step:
+        place = f"subgraph {self._subgraph_index} operator {operator.index}"
+        return partial(_run_structural, place, operator.operator, self._arrays, self._environment)
+
     # Running
+
+    def call(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Run on these inputs and return copies of the outputs.
+
+        Raises
+        ------
+        ModelError
+            As :meth:`run`, and where an input has another data type than its tensor.
+        """
+        for index, array in zip(self.preparation.inputs, arrays, strict=True):
+            target = self._arrays[index]
+            if target is None:
+                self._arrays[index] = array
+            elif target.dtype != array.dtype:
+                raise ModelError(f"subgraph {self._subgraph_index}: tensor {index} is given {array.dtype}")
+            else:
+                np.copyto(target, array)
+        self.run()
+        outputs = [self._arrays[index] for index in self.preparation.outputs]
+        if any(output is None for output in outputs):
+            raise ModelError(f"subgraph {self._subgraph_index}: an output was never computed")
+        return tuple(np.array(output) for output in outputs)
 
     def run(self) -> None:
         """Run every step on what the input tensors hold.
@@ -272,3 +308,20 @@ def _prepare_late(
     if len(known) < len(set(inputs)):
         raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
     return prepare_node(place, operator.kernel, build_node(operator.operator, tensors, shapes, known), profile)
+
+
+def _run_structural(
+    place: str, operator: Operator, arrays: list[np.ndarray | None], environment: Environment | None
+) -> None:
+    """Run an operator that works on subgraphs or resources; its outputs are known by now only."""
+    if environment is None:
+        raise ModelError(f"{place}: {operator.name} needs the other subgraphs of its model")
+    inputs = [arrays[index] for index in operator.inputs if index >= 0]
+    if any(array is None for array in inputs):
+        raise ModelError(f"{place}: {operator.name}: an input was never computed")
+    try:
+        results = run_structural(operator, tuple(array for array in inputs if array is not None), environment)
+    except ModelError as error:
+        raise type(error)(f"{place}: {error}") from None
+    for index, value in zip(operator.outputs, results, strict=True):
+        arrays[index] = value

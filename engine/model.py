@@ -15,6 +15,7 @@ from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
 from .program import Program
 from .session import Session, open_model, sha256
+from .structure import STATEFUL
 
 # Batches run in chunks of about this much memory, so that a data set does not need memory for all of it at once.
 _BATCH_MEMORY = 32 << 20
@@ -298,7 +299,7 @@ class Model:
         if size not in self._batched:
             shapes = {port.index: (size, *self._shape(port)[1:]) for port in self.inputs}
             program: Program | None = None
-            if not any(tensor.is_variable for tensor in self.graph.subgraphs[0].tensors):
+            if not self._keeps_state():
                 try:
                     program = self._session.program(input_shapes=shapes)
                 except Error:
@@ -307,6 +308,12 @@ class Model:
                 program = None
             self._batched[size] = program
         return self._batched[size]
+
+    def _keeps_state(self) -> bool:
+        subgraph = self.graph.subgraphs[0]
+        return any(tensor.is_variable for tensor in subgraph.tensors) or any(
+            operator.name in STATEFUL for operator in subgraph.operators
+        )
 
     def _is_batched(self, program: Program, port: Port, size: int) -> bool:
         one, many = self._program.preparation.shapes[port.index], program.preparation.shapes[port.index]

@@ -16,7 +16,7 @@ import numpy as np
 from ..kernels.operator import Kernel, Node, Prepared, Shape, TensorSpec
 from ..kernels.profiles import Profile
 from ..kernels.registry import find
-from ..schema import Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
+from ..schema import Error, Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
 from .structure import STRUCTURAL
@@ -90,11 +90,24 @@ _FOLDED_BYTES = 1 << 26
 
 
 def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Prepared:
-    """Prepare a node; errors are raised again with the operator's place in the model before them."""
+    """Prepare a node; errors are raised again with the operator's place in the model before them.
+
+    Raises
+    ------
+    ModelError, UnsupportedOperatorError
+        Where the operator's ``prepare`` refuses the node.
+    Error
+        The base class itself: a check is missing, and ``prepare`` failed otherwise. This is a defect of q31.
+    """
     try:
         prepared: Prepared = kernel.prepare(node, profile)
     except (ModelError, UnsupportedOperatorError) as error:
         raise type(error)(f"{place}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = f"{node.name} cannot be prepared for {node.describe()}"
+        raise Error(f"{place}: {what} ({type(error).__name__}: {error}); this is a defect of q31") from error
     if len(prepared.output_shapes) != len(node.outputs):
         raise ModelError(
             f"{place}: {node.name} has {len(prepared.output_shapes)} outputs, the file {len(node.outputs)}"

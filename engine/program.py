@@ -13,10 +13,12 @@ import numpy as np
 
 from ..kernels.operator import Instruction, Prepared, Shape
 from ..kernels.profiles import Profile
-from ..schema import Graph, ModelError, Tensor, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema import Graph, ModelError, Operator, Tensor, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
 from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
+from .structure import STRUCTURAL, Environment
+from .structure import run as run_structural
 
 Step = Callable[[], None]
 
@@ -231,7 +233,8 @@ class Program:
 
     def _structural(self, operator: PreparedOperator) -> Step:
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
-        return partial(_run_structural, place, operator.operator, self._arrays, self._environment)
+        tensors = self.preparation.tensors
+        return partial(_run_structural, place, operator.operator, tensors, self._arrays, self._environment)
 
     # Running
 
@@ -311,7 +314,11 @@ def _prepare_late(
 
 
 def _run_structural(
-    place: str, operator: Operator, arrays: list[np.ndarray | None], environment: Environment | None
+    place: str,
+    operator: Operator,
+    tensors: Sequence[Tensor],
+    arrays: list[np.ndarray | None],
+    environment: Environment | None,
 ) -> None:
     """Run an operator that works on subgraphs or resources; its outputs are known by now only."""
     if environment is None:
@@ -324,4 +331,6 @@ def _run_structural(
     except ModelError as error:
         raise type(error)(f"{place}: {error}") from None
     for index, value in zip(operator.outputs, results, strict=True):
+        if tensors[index].type not in _WITHOUT_FIXED_SIZE and value.dtype != numpy_dtype(tensors[index].type):
+            raise ModelError(f"{place}: {operator.name}: tensor {index} is given {value.dtype}")
         arrays[index] = value

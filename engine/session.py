@@ -11,6 +11,7 @@ from ..kernels.operator import Shape
 from ..kernels.profiles import PROFILES, Profile
 from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
 from .program import Program
+from .structure import Environment
 
 BACKENDS = ("numba", "numpy")
 
@@ -82,6 +83,7 @@ class Session:
         self.profile = find_profile(profile)
         self.backend = choose_backend(backend)
         self.preserve_all = preserve_all
+        self._environment = Environment(graph, self.program)
 
     def program(self, subgraph_index: int = 0, input_shapes: Mapping[int, Shape] | None = None) -> Program:
         """Prepare a subgraph for the given input shapes."""
@@ -92,4 +94,5 @@ class Session:
             compiled=self.backend == "numba",
             input_shapes=input_shapes,
             preserve_all=self.preserve_all,
+            environment=self._environment,
         )

@@ -16,16 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def support() -> list[dict[str, Any]]:
     """Return name, versions (lowest, highest), data types and whether it is compiled, per operator by name."""
+    from ..engine.structure import STRUCTURAL
     from ..kernels.registry import REGISTRY
 
+    kernels = {**REGISTRY, **STRUCTURAL}
     return [
         {
-            "operator": kernel.name,
-            "versions": list(kernel.versions),
-            "types": [one.name.lower() for one in kernel.types],
-            "compiled": kernel.lower is not None,
+            "operator": name,
+            "versions": list(kernels[name].versions),
+            "types": ["any"] if name in STRUCTURAL else [one.name.lower() for one in kernels[name].types],
+            "compiled": kernels[name].lower is not None,
         }
-        for kernel in sorted(REGISTRY.values(), key=lambda kernel: kernel.name)
+        for name in sorted(kernels)
     ]
 
 

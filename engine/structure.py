@@ -1,0 +1,177 @@
+"""Operators that run other subgraphs or keep values between runs: control flow, composites, resource variables.
+
+They are no kernels, for they know the graph; everything about them is decided when the program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from ..kernels.operator import Kernel, Shape
+from ..schema import Graph, ModelError, Operator, TensorType
+from ..schema.options import (
+    CallOnceOptions,
+    IfOptions,
+    StableHLOCompositeOptions,
+    VarHandleOptions,
+    WhileOptions,
+)
+
+Arrays: TypeAlias = tuple[np.ndarray, ...]
+
+
+class Runnable(Protocol):
+    """What the environment needs of a program."""
+
+    def call(self, arrays: Sequence[np.ndarray]) -> Arrays:
+        """Run on these inputs and return copies of the outputs."""
+
+
+class Environment:
+    """What the subgraphs of one model share while they run.
+
+    Parameters
+    ----------
+    graph : the model.
+    build : prepares a subgraph for given shapes of its inputs.
+    """
+
+    def __init__(self, graph: Graph, build: Callable[[int, Mapping[int, Shape]], Runnable]) -> None:
+        self._graph = graph
+        self._build = build
+        self._programs: dict[tuple[int, tuple[Shape, ...]], Runnable] = {}
+        self._running: list[int] = []
+        self._ran_once: set[int] = set()
+        self.variables: dict[str, np.ndarray] = {}
+
+    def call(self, subgraph_index: int, arrays: Sequence[np.ndarray]) -> Arrays:
+        """Run a subgraph on these inputs.
+
+        Raises
+        ------
+        ModelError
+            Where the subgraph takes another number of inputs, or calls itself.
+        """
+        subgraph = self._graph.subgraphs[subgraph_index]
+        if len(arrays) != len(subgraph.inputs):
+            raise ModelError(f"subgraph {subgraph_index} has {len(subgraph.inputs)} inputs; it is given {len(arrays)}")
+        if subgraph_index in self._running:
+            raise ModelError(f"subgraph {subgraph_index} calls itself")
+        shapes = tuple(array.shape for array in arrays)
+        self._running.append(subgraph_index)
+        try:
+            program = self._programs.get((subgraph_index, shapes))
+            if program is None:
+                program = self._build(subgraph_index, dict(zip(subgraph.inputs, shapes, strict=True)))
+                self._programs[subgraph_index, shapes] = program
+            return program.call(arrays)
+        finally:
+            self._running.pop()
+
+    def call_once(self, subgraph_index: int) -> None:
+        """Run a subgraph without inputs, unless it ran before."""
+        if subgraph_index not in self._ran_once:
+            self.call(subgraph_index, ())
+            self._ran_once.add(subgraph_index)
+
+
+def _options(operator: Operator, expected: type) -> Any:
+    if not isinstance(operator.options, expected):
+        raise ModelError(f"{operator.name}: expected {expected.__name__}, got {type(operator.options).__name__}")
+    return operator.options
+
+
+def _condition(name: str, array: np.ndarray) -> bool:
+    if array.dtype != np.bool_ or array.size != 1:
+        raise ModelError(f"{name}: expected a condition of one bool, got {array.dtype}{list(array.shape)}")
+    return bool(array.reshape(()))
+
+
+def _key(name: str, arrays: Arrays) -> str:
+    if not arrays or arrays[0].dtype != object or arrays[0].size != 1:
+        raise ModelError(f"{name}: expected a resource as input 0")
+    return str(arrays[0].reshape(())[()])
+
+
+def _if(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    options = _options(operator, IfOptions)
+    if not arrays:
+        raise ModelError("IF: the condition is missing")
+    taken = options.then_subgraph_index if _condition("IF", arrays[0]) else options.else_subgraph_index
+    return environment.call(taken, arrays[1:])
+
+
+def _while(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    options = _options(operator, WhileOptions)
+    while True:
+        condition = environment.call(options.cond_subgraph_index, arrays)
+        if len(condition) != 1:
+            raise ModelError(f"WHILE: the condition's subgraph has {len(condition)} outputs; expected 1")
+        if not _condition("WHILE", condition[0]):
+            return arrays
+        arrays = environment.call(options.body_subgraph_index, arrays)
+
+
+def _call_once(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    environment.call_once(_options(operator, CallOnceOptions).init_subgraph_index)
+    return ()
+
+
+def _composite(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    return environment.call(_options(operator, StableHLOCompositeOptions).decomposition_subgraph_index, arrays)
+
+
+def _var_handle(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    options = _options(operator, VarHandleOptions)
+    return (np.array(f"{options.container}/{options.shared_name}", object),)
+
+
+def _read_variable(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    key = _key(operator.name, arrays)
+    if key not in environment.variables:
+        raise ModelError(f"READ_VARIABLE: variable {key!r} has no value yet")
+    return (environment.variables[key],)
+
+
+def _assign_variable(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    key = _key(operator.name, arrays)
+    if len(arrays) != 2:
+        raise ModelError(f"ASSIGN_VARIABLE: expected 2 inputs, got {len(arrays)}")
+    environment.variables[key] = np.array(arrays[1])
+    return ()
+
+
+_RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment], Arrays]]] = {
+    "ASSIGN_VARIABLE": ((1, 1), _assign_variable),
+    "CALL_ONCE": ((1, 1), _call_once),
+    "IF": ((1, 1), _if),
+    "READ_VARIABLE": ((1, 1), _read_variable),
+    "STABLEHLO_COMPOSITE": ((1, 1), _composite),
+    "VAR_HANDLE": ((1, 1), _var_handle),
+    "WHILE": ((1, 1), _while),
+}
+
+STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE"})
+"""Operators after which the next run may give something else."""
+
+
+def _not_a_kernel(*arguments: Any) -> Any:
+    raise AssertionError("structural operators are run by the program")
+
+
+STRUCTURAL: Mapping[str, Kernel] = {
+    name: Kernel(name, versions, tuple(TensorType), _not_a_kernel, _not_a_kernel)
+    for name, (versions, _) in _RUN.items()
+}
+"""The operators of this module, described as the registry's are."""
+
+
+def run(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    """Run a structural operator on its inputs and return its outputs."""
+    results = _RUN[operator.name][1](operator, arrays, environment)
+    if len(results) < len(operator.outputs):
+        raise ModelError(f"{operator.name}: gives {len(results)} outputs; the file has {len(operator.outputs)}")
+    return results[: len(operator.outputs)]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import q31
+from q31.engine.structure import STRUCTURAL
 from q31.kernels.registry import REGISTRY
 from q31.tools.cli import main
 from q31.tools.digits.bundle import FORMS, model_path, read_digits
@@ -299,21 +300,24 @@ def test_profiles_differ_in_fully_connected(capsys: pytest.CaptureFixture[str]) 
     assert rounding == {"litert": "FLOAT64", "tflm": "DOUBLE", "single": "SINGLE"}
 
 
-def test_ops_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
+KERNELS = {**REGISTRY, **STRUCTURAL}
+
+
+def test_ops_lists_every_operator(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)
-    assert [entry["operator"] for entry in entries] == sorted(REGISTRY)
+    assert [entry["operator"] for entry in entries] == sorted(KERNELS)
     for entry in entries:
-        kernel = REGISTRY[entry["operator"]]
+        kernel = KERNELS[entry["operator"]]
         assert entry["versions"] == list(kernel.versions)
         assert entry["compiled"] == (kernel.lower is not None)
     for form in ((), ("--markdown",)):
         assert main(["ops", *form]) == 0
         printed = capsys.readouterr().out
-        assert all(name in printed for name in REGISTRY)
+        assert all(name in printed for name in KERNELS)
     assert main(["ops", "--markdown"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(REGISTRY) + 2 and all(line.count("|") == 5 for line in lines)
+    assert len(lines) == len(KERNELS) + 2 and all(line.count("|") == 5 for line in lines)
 
 
 def test_warmup_compiles_into_the_cache(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ Even the reference's resolver runs SIMD code here, with defects of its own. Prof
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..activation_range import clamp_float
@@ -89,7 +91,7 @@ def quantize_asymmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.nda
 
 def _quantize_images(x: np.ndarray, asymmetric: bool, quirks: bool) -> tuple[np.ndarray, np.ndarray]:
     """Quantize each image of (N, H, W, C) as a whole; return int32 codes less their zero point, and the scales."""
-    rows = x.reshape(len(x), -1)
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
     if asymmetric:
         codes, scale, zero_point = quantize_asymmetric(rows, quirks)
         centred = codes.astype(np.int32) - zero_point[:, None]

@@ -11,7 +11,7 @@ from .elementwise import add_sub, mul
 from .operator import Kernel, Node
 from .pooling import pool_2d
 from .quantize import cast, dequantize, quantize
-from .reduce import arg_max, mean
+from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import concatenation, pad, reshape, shape, split, strided_slice, transpose
 
@@ -33,12 +33,14 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     pad.KERNELS,
     pool_2d.KERNELS,
     quantize.KERNELS,
+    reductions.KERNELS,
     relu.KERNELS,
     reshape.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,
     strided_slice.KERNELS,
+    sum_prod.KERNELS,
     transpose.KERNELS,
     transpose_conv.KERNELS,
 )

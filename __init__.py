@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .engine.interpreter import Interpreter
     from .engine.model import Model, load
+    from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "UnsupportedOperatorError",
     "__version__",
     "load",
+    "register_custom",
 ]
 
 _HOMES = {
@@ -36,6 +38,7 @@ _HOMES = {
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
     "load": "engine.model",
+    "register_custom": "kernels.custom.registration",
 }
 
 

@@ -71,7 +71,10 @@ def build_node(
 
     inputs = tuple(None if index < 0 else spec(index, ()) for index in operator.inputs)
     outputs = tuple(tensor_spec(tensors[index], tensors[index].shape, None) for index in operator.outputs)
-    return Node(operator.name, operator.version, operator.options, inputs, outputs)
+    custom_code = operator.custom_code if operator.name == "CUSTOM" else None
+    return Node(
+        operator.name, operator.version, operator.options, inputs, outputs, custom_code, operator.custom_options
+    )
 
 
 def needs_values(operator: Operator, kernel: Kernel, known: Mapping[int, Any]) -> bool:
@@ -106,6 +109,8 @@ def prepare_node(place: str, kernel: Kernel, node: Node, profile: Profile) -> Pr
     except MemoryError:
         raise
     except Exception as error:
+        if kernel.foreign:
+            raise
         what = f"{node.name} cannot be prepared for {node.describe()}"
         raise Error(f"{place}: {what} ({type(error).__name__}: {error}); this is a defect of q31") from error
     if len(prepared.output_shapes) != len(node.outputs):
@@ -213,7 +218,7 @@ def _folded_size(
 ) -> int | None:
     """Return how many bytes the outputs take, where the operator can be evaluated beforehand; otherwise None."""
     operator, kernel, prepared = prepared_operator.operator, prepared_operator.kernel, prepared_operator.prepared
-    if prepared is None or any(tensors[index].is_variable for index in operator.outputs):
+    if prepared is None or kernel.foreign or any(tensors[index].is_variable for index in operator.outputs):
         return None
     if not kernel.shape_only and any(index >= 0 and index not in constants for index in operator.inputs):
         return None

@@ -65,19 +65,29 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Node:
-    """One operator with its tensors, as ``prepare`` and ``lower`` see it."""
+    """One operator with its tensors, as ``prepare`` and ``lower`` see it.
+
+    A custom operator is named ``"CUSTOM"`` and has a ``custom_code``; its ``custom_options`` are the bytes in the file.
+    """
 
     name: str
     version: int
     options: Any
     inputs: tuple[TensorSpec | None, ...]
     outputs: tuple[TensorSpec, ...]
+    custom_code: str | None = None
+    custom_options: bytes | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, for messages; a custom operator's code is there, too."""
+        return self.name if self.custom_code is None else f"{self.name} {self.custom_code!r:.60}"
 
     def input(self, index: int) -> TensorSpec:
         """Return a required input, or raise ModelError where the file leaves it out."""
         spec = self.optional_input(index)
         if spec is None:
-            raise ModelError(f"{self.name}: input {index} is missing; it is required")
+            raise ModelError(f"{self.title}: input {index} is missing; it is required")
         return spec
 
     def optional_input(self, index: int) -> TensorSpec | None:
@@ -87,25 +97,25 @@ class Node:
     def output(self, index: int = 0) -> TensorSpec:
         """Return an output, or raise ModelError where the file has fewer."""
         if index >= len(self.outputs):
-            raise ModelError(f"{self.name}: has {len(self.outputs)} outputs; output {index} is required")
+            raise ModelError(f"{self.title}: has {len(self.outputs)} outputs; output {index} is required")
         return self.outputs[index]
 
     def value(self, index: int) -> np.ndarray:
         """Return the value of an input that ``prepare`` needs (listed in ``Kernel.values``)."""
         spec = self.input(index)
         if spec.value is None:
-            raise ModelError(f"{self.name}: the value of input {index} ({spec.name!r}) must be known beforehand")
+            raise ModelError(f"{self.title}: the value of input {index} ({spec.name!r}) must be known beforehand")
         return spec.value
 
     def require(self, condition: bool, expectation: str) -> None:
         """Raise ModelError saying what was expected, unless ``condition`` holds."""
         if not condition:
-            raise ModelError(f"{self.name}: expected {expectation}; got {self.describe()}")
+            raise ModelError(f"{self.title}: expected {expectation}; got {self.describe()}")
 
     def unsupported(self, supported: str) -> UnsupportedOperatorError:
         """Return the error for a combination of types or options without a kernel, saying what is supported."""
         return UnsupportedOperatorError(
-            f"{self.name} version {self.version} is not supported for {self.describe()}; supported: {supported}"
+            f"{self.title} version {self.version} is not supported for {self.describe()}; supported: {supported}"
         )
 
     def describe(self) -> str:
@@ -190,6 +200,8 @@ class Kernel:
         not constant, the engine prepares the operator at run time.
     shape_only : True where the result follows from the input shapes alone (SHAPE), so that it can be folded.
     aliases : True where the output is the bytes of input 0 under another shape, so that no copy is needed.
+    foreign : True where the program that uses q31 registered it: its exceptions are the program's own, and what it
+        computes may depend on more than its inputs.
     selector : the input (or, negative, the output) whose type is held against ``types``.
     """
 
@@ -203,3 +215,4 @@ class Kernel:
     shape_only: bool = False
     aliases: bool = False
     selector: int = 0
+    foreign: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from ..schema import UnsupportedOperatorError
 from .activations import hard_swish, lookup, relu, softmax
 from .convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
+from .custom.registration import registered
 from .elementwise import add_sub, mul
 from .operator import Kernel, Node
 from .pooling import pool_2d
@@ -47,6 +48,11 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
 
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}
 
+_CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = ()
+
+CUSTOM: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _CUSTOM_MODULES for kernel in kernels}
+"""Custom operators that q31 has kernels of its own for, by custom code."""
+
 
 def find(node: Node) -> Kernel:
     """Return the kernel for an operator.
@@ -56,13 +62,32 @@ def find(node: Node) -> Kernel:
     UnsupportedOperatorError
         Where the operator, its version or its selecting data type has no kernel; says what is supported.
     """
+    if node.name == "CUSTOM":
+        return _find_custom(node)
     kernel = REGISTRY.get(node.name)
     if kernel is None:
         raise UnsupportedOperatorError(f"{node.name} version {node.version} is not supported; see 'q31 ops'")
+    return _checked(kernel, node)
+
+
+def _find_custom(node: Node) -> Kernel:
+    """Return the kernel registered under the node's custom code, or else q31's own."""
+    code = node.custom_code or ""
+    if code in registered():
+        return registered()[code]
+    if code not in CUSTOM:
+        raise UnsupportedOperatorError(
+            f"{node.title} is not supported; q31.register_custom adds a kernel for a custom operator"
+        )
+    return _checked(CUSTOM[code], node)
+
+
+def _checked(kernel: Kernel, node: Node) -> Kernel:
+    """Return the kernel, where it has the node's version and selecting data type."""
     lowest, highest = kernel.versions
     if not lowest <= node.version <= highest:
         raise UnsupportedOperatorError(
-            f"{node.name} version {node.version} is not supported; supported: {lowest} to {highest}"
+            f"{node.title} version {node.version} is not supported; supported: {lowest} to {highest}"
         )
     selecting = node.output(-kernel.selector - 1) if kernel.selector < 0 else node.input(kernel.selector)
     if selecting.type not in kernel.types:

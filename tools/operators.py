@@ -17,9 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def support() -> list[dict[str, Any]]:
     """Return name, versions (lowest, highest), data types and whether it is compiled, per operator by name."""
     from ..engine.structure import STRUCTURAL
-    from ..kernels.registry import REGISTRY
+    from ..kernels.registry import CUSTOM, REGISTRY
 
-    kernels = {**REGISTRY, **STRUCTURAL}
+    kernels = {**REGISTRY, **CUSTOM, **STRUCTURAL}
     return [
         {
             "operator": name,

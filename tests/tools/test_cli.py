@@ -15,7 +15,7 @@ import pytest
 
 import q31
 from q31.engine.structure import STRUCTURAL
-from q31.kernels.registry import REGISTRY
+from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.tools.cli import main
 from q31.tools.digits.bundle import FORMS, model_path, read_digits
 
@@ -300,7 +300,7 @@ def test_profiles_differ_in_fully_connected(capsys: pytest.CaptureFixture[str]) 
     assert rounding == {"litert": "FLOAT64", "tflm": "DOUBLE", "single": "SINGLE"}
 
 
-KERNELS = {**REGISTRY, **STRUCTURAL}
+KERNELS = {**REGISTRY, **CUSTOM, **STRUCTURAL}
 
 
 def test_ops_lists_every_operator(capsys: pytest.CaptureFixture[str]) -> None:

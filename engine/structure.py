@@ -22,6 +22,9 @@ from ..schema.options import (
 
 Arrays: TypeAlias = tuple[np.ndarray, ...]
 
+_DEEPEST = 64
+_MOST_PROGRAMS = 256
+
 
 class Runnable(Protocol):
     """What the environment needs of a program."""
@@ -60,12 +63,16 @@ class Environment:
             raise ModelError(f"subgraph {subgraph_index} has {len(subgraph.inputs)} inputs; it is given {len(arrays)}")
         if subgraph_index in self._running:
             raise ModelError(f"subgraph {subgraph_index} calls itself")
+        if len(self._running) >= _DEEPEST:
+            raise ModelError(f"subgraph {subgraph_index}: more than {_DEEPEST} subgraphs call each other")
         shapes = tuple(array.shape for array in arrays)
         self._running.append(subgraph_index)
         try:
             program = self._programs.get((subgraph_index, shapes))
             if program is None:
                 program = self._build(subgraph_index, dict(zip(subgraph.inputs, shapes, strict=True)))
+                if len(self._programs) >= _MOST_PROGRAMS:  # a loop whose shapes grow would keep the memory of each
+                    self._programs.pop(next(iter(self._programs)))
                 self._programs[subgraph_index, shapes] = program
             return program.call(arrays)
         finally:
@@ -111,7 +118,7 @@ def _while(operator: Operator, arrays: Arrays, environment: Environment) -> Arra
         if len(condition) != 1:
             raise ModelError(f"WHILE: the condition's subgraph has {len(condition)} outputs; expected 1")
         if not _condition("WHILE", condition[0]):
-            return arrays
+            return tuple(np.array(array) for array in arrays)  # not the memory of the inputs, which others will use
         arrays = environment.call(options.body_subgraph_index, arrays)
 
 

@@ -4,112 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from flatbuffers import flexbuffers
 
 import q31
 from conformance.oracle import Answer
-from q31.schema import Graph, Signature, TensorType, write
+from control_flow_graphs import FLOAT32, arithmetic, branching, composite, counting, joined, looping
+from q31.schema import Signature, TensorType, write
 from q31.schema.builder import GraphBuilder
-from q31.schema.options import (
-    AddOptions,
-    AssignVariableOptions,
-    CallOnceOptions,
-    IfOptions,
-    MulOptions,
-    ReadVariableOptions,
-    StableHLOCompositeOptions,
-    VarHandleOptions,
-    WhileOptions,
-)
+from q31.schema.options import AddOptions, IfOptions, MulOptions, StableHLOCompositeOptions, WhileOptions
 
-FLOAT32, BOOL, RESOURCE = TensorType.FLOAT32, TensorType.BOOL, TensorType.RESOURCE
 BACKENDS = ["numba", "numpy"]
-
-
-def joined(*graphs: Graph) -> Graph:
-    """Put graphs of one subgraph each into one model; buffers are renumbered."""
-    buffers, subgraphs = list(graphs[0].buffers[:1]), []
-    for graph in graphs:
-        offset = len(buffers) - 1
-        buffers += graph.buffers[1:]
-        (subgraph,) = graph.subgraphs
-        tensors = tuple(replace(t, buffer=t.buffer + offset if t.buffer else 0) for t in subgraph.tensors)
-        subgraphs.append(replace(subgraph, tensors=tensors))
-    return replace(graphs[0], subgraphs=tuple(subgraphs), buffers=tuple(buffers))
-
-
-def arithmetic(name: str, options, constant: float, operator: str) -> Graph:
-    """One input, ``operator`` with a constant, one output."""
-    builder = GraphBuilder()
-    x = builder.tensor(f"{name}_x", FLOAT32, (1, 3))
-    c = builder.tensor(f"{name}_c", FLOAT32, (1,), value=[constant])
-    y = builder.tensor(f"{name}_y", FLOAT32, (1, 3))
-    builder.operator(operator, [x, c], [y], options)
-    return builder.build([x], [y], name=name)
-
-
-def branching() -> Graph:
-    builder = GraphBuilder()
-    condition = builder.tensor("condition", BOOL, (1,))
-    x = builder.tensor("x", FLOAT32, (1, 3))
-    y = builder.tensor("y", FLOAT32, (1, 3))
-    z = builder.tensor("z", FLOAT32, (1, 3))
-    builder.operator("IF", [condition, x], [y], IfOptions(1, 2))
-    builder.operator("ADD", [y, x], [z], AddOptions())
-    main = builder.build([condition, x], [z])
-    return joined(main, arithmetic("then", MulOptions(), 3.0, "MUL"), arithmetic("else", AddOptions(), 7.0, "ADD"))
-
-
-def composite() -> Graph:
-    builder = GraphBuilder()
-    x = builder.tensor("x", FLOAT32, (1, 3))
-    y = builder.tensor("y", FLOAT32, (1, 3))
-    options = StableHLOCompositeOptions("some.op", 1, composite_attributes=flexbuffers.Dumps({}))
-    builder.operator("STABLEHLO_COMPOSITE", [x], [y], options)
-    return joined(builder.build([x], [y]), arithmetic("inner", MulOptions(), 0.5, "MUL"))
-
-
-def counting() -> Graph:
-    """A variable set to 10 once, and increased by the input at every run."""
-    builder = GraphBuilder()
-    x = builder.tensor("x", FLOAT32, (1, 3))
-    handle = builder.tensor("handle", RESOURCE, ())
-    before = builder.tensor("before", FLOAT32, (1, 3))
-    after = builder.tensor("after", FLOAT32, (1, 3))
-    builder.operator("CALL_ONCE", [], [], CallOnceOptions(1))
-    builder.operator("VAR_HANDLE", [], [handle], VarHandleOptions("", "count"))
-    builder.operator("READ_VARIABLE", [handle], [before], ReadVariableOptions())
-    builder.operator("ADD", [before, x], [after], AddOptions())
-    builder.operator("ASSIGN_VARIABLE", [handle, after], [], AssignVariableOptions())
-    main = builder.build([x], [after])
-    first = GraphBuilder()
-    handle = first.tensor("handle", RESOURCE, ())
-    ten = first.tensor("ten", FLOAT32, (1, 3), value=[[10.0]])
-    first.operator("VAR_HANDLE", [], [handle], VarHandleOptions("", "count"))
-    first.operator("ASSIGN_VARIABLE", [handle, ten], [], AssignVariableOptions())
-    return joined(main, first.build([], [], name="first"))
-
-
-def looping() -> Graph:
-    """While ``x[0] < 100``: x *= 1.5."""
-    builder = GraphBuilder()
-    x = builder.tensor("x", FLOAT32, (1, 3))
-    y = builder.tensor("y", FLOAT32, (1, 3))
-    builder.operator("WHILE", [x], [y], WhileOptions(1, 2))
-    condition = GraphBuilder()
-    value = condition.tensor("value", FLOAT32, (1, 3))
-    begin = condition.tensor("begin", TensorType.INT32, (2,), value=[0, 0])
-    size = condition.tensor("size", TensorType.INT32, (2,), value=[1, 1])
-    limit = condition.tensor("limit", FLOAT32, (1, 1), value=[[100.0]])
-    first = condition.tensor("first", FLOAT32, (1, 1))
-    less = condition.tensor("less", BOOL, (1, 1))
-    condition.operator("SLICE", [value, begin, size], [first])
-    condition.operator("LESS", [first, limit], [less])
-    return joined(
-        builder.build([x], [y]),
-        condition.build([value], [less], name="condition"),
-        arithmetic("body", MulOptions(), 1.5, "MUL"),
-    )
 
 
 def hold(graph, runs, backend, oracle):
@@ -188,3 +91,33 @@ def test_signatures_of_several_subgraphs_run_their_own():
     x = floats()
     np.testing.assert_array_equal(interpreter.get_signature_runner("double")(x=x)["y"], x * 2)
     np.testing.assert_array_equal(interpreter.get_signature_runner("more")(x=x)["y"], x + 1)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_loop_that_never_runs_gives_its_inputs_memory_of_their_own(backend):
+    builder = GraphBuilder()
+    x, a, y, b, d = (builder.tensor(name, FLOAT32, (1, 3)) for name in "xaybd")
+    one = builder.tensor("one", FLOAT32, (1,), value=[1.0])
+    builder.operator("ADD", [x, one], [a], AddOptions())
+    builder.operator("WHILE", [a], [y], WhileOptions(1, 2))
+    builder.operator("ADD", [x, x], [b], AddOptions())
+    builder.operator("ADD", [b, b], [d], AddOptions())
+    never = GraphBuilder()
+    value = never.tensor("value", FLOAT32, (1, 3))
+    false = never.tensor("false", TensorType.BOOL, (1,), value=[False])
+    main, condition = builder.build([x], [y, d]), never.build([value], [false])
+    model = q31.load(write(joined(main, condition, arithmetic("body", MulOptions(), 2.0, "MUL"))), backend=backend)
+    x = floats()
+    np.testing.assert_array_equal(model(x)["y"], x + np.float32(1))
+
+
+def test_subgraphs_that_call_each_other_too_deeply_are_refused():
+    links = []
+    for number in range(1, 300):
+        builder = GraphBuilder()
+        x, y = builder.tensor("x", FLOAT32, (1, 3)), builder.tensor("y", FLOAT32, (1, 3))
+        builder.operator("STABLEHLO_COMPOSITE", [x], [y], StableHLOCompositeOptions("link", number))
+        links.append(builder.build([x], [y]))
+    content = write(joined(*links, arithmetic("last", MulOptions(), 2.0, "MUL")))
+    with pytest.raises(q31.ModelError, match="call each other"):
+        q31.load(content)(floats())

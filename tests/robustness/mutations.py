@@ -12,6 +12,7 @@ from enum import IntEnum
 from random import Random
 from typing import Any, TypeVar
 
+from q31.engine.structure import STRUCTURAL
 from q31.kernels.registry import REGISTRY
 from q31.schema import Buffer, Graph, Operator, Quantization, Signature, Subgraph, Tensor, TensorType
 from q31.schema import options as option_tables
@@ -308,7 +309,7 @@ def add_output(graph: Graph, random: Random) -> Graph:
 
 def change_name(graph: Graph, random: Random) -> Graph:
     number, _ = pick_operator(graph, random)
-    name = random.choice(sorted(REGISTRY)) if random.random() < 0.9 else "LSTM"
+    name = random.choice([*sorted(REGISTRY), *STRUCTURAL]) if random.random() < 0.9 else "LSTM"
     return replace_operator(graph, number, name=name)
 
 
@@ -396,9 +397,19 @@ def mutate(graph: Graph, random: Random) -> tuple[Graph, list[str]]:
     pool = [name for name in MUTATIONS for _ in range(_WEIGHTS.get(name, 1))]
     names = [random.choice(pool) for _ in range(random.choice((1, 1, 1, 2, 2, 3)))]
     for name in names:
+        number = random.randrange(len(graph.subgraphs)) if len(graph.subgraphs) > 1 else 0
+        graph = exchanged(graph, number)
         if graph.subgraphs[0].operators and graph.subgraphs[0].tensors:
             graph = MUTATIONS[name](graph, random)
+        graph = exchanged(graph, number)
     return graph, names
+
+
+def exchanged(graph: Graph, number: int) -> Graph:
+    """Return the graph with another subgraph in the first one's place, so that it is the one to be broken."""
+    subgraphs = list(graph.subgraphs)
+    subgraphs[0], subgraphs[number] = subgraphs[number], subgraphs[0]
+    return dataclasses.replace(graph, subgraphs=tuple(subgraphs))
 
 
 def odd_input_shapes(graph: Graph, random: Random) -> dict[int, tuple[int, ...]]:

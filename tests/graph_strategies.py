@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
+
 from q31.schema import (
     BlockwiseQuantization,
     Buffer,

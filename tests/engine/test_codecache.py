@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from q31.engine import codecache
 from q31.engine.codecache import Announcement, CodeCache, cache_key, read_object, source_files
 

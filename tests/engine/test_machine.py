@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from q31.engine import machine
 from q31.kernels.jit import layouts
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_strategies import TABLES, graphs, options_of
 from hypothesis import given, settings
+
+from graph_strategies import TABLES, graphs, options_of
 from q31.schema import Graph, GraphBuilder, TensorType, write
 from q31.schema.operators import OPERATOR_NAMES
 from q31.schema.options import BUILTIN_OPTIONS, BUILTIN_OPTIONS_2, Options, layout, options_class

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graph_strategies import sparse
 from hypothesis import given
 from hypothesis import strategies as st
+
+from graph_strategies import sparse
 from q31.schema import (
     Buffer,
     DimensionMetadata,

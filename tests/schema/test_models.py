@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from conformance.oracle import Answer, Oracle
 from conformance.shared import SHARED, needs_shared, random_inputs
 from q31.schema import (

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from q31.schema import (
     BlockwiseQuantization,
     Buffer,

@@ -6,9 +6,10 @@ import mmap
 from dataclasses import replace
 
 import pytest
-from graph_strategies import TABLES, graphs, options_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from graph_strategies import TABLES, graphs, options_of
 from q31.schema import Buffer, Graph, GraphBuilder, ModelError, Operator, TensorType, read, read_file, write
 from q31.schema.operators import OPERATOR_NAMES, options_table
 from q31.schema.options import Options, layout, options_class

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from q31.schema import (
     BlockwiseQuantization,
     Buffer,

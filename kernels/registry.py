@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from ..schema import UnsupportedOperatorError
 from .activations import hard_swish, lookup, relu, softmax
-from .convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
+from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom.registration import registered
 from .elementwise import add_sub, mul
+from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
-from .pooling import pool_2d
+from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, quantize
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
@@ -19,6 +20,7 @@ from .shape import concatenation, pad, reshape, shape, split, strided_slice, tra
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
     add_sub.KERNELS,
     arg_max.KERNELS,
+    batch_matmul.KERNELS,
     bilinear.KERNELS,
     cast.KERNELS,
     concatenation.KERNELS,
@@ -27,6 +29,9 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     dequantize.KERNELS,
     fully_connected.KERNELS,
     hard_swish.KERNELS,
+    l2_normalization.KERNELS,
+    l2_pool_2d.KERNELS,
+    local_response.KERNELS,
     lookup.KERNELS,
     mean.KERNELS,
     mul.KERNELS,

@@ -30,7 +30,7 @@ FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UI
 
 
 @st.composite
-def pool(draw: Any, name: str, tensor_type: TensorType) -> Case:
+def pool(draw: Any, name: str, tensor_type: TensorType, version: int = 2) -> Case:
     """A pooling with any window, stride, padding and activation; input and output have the same quantization."""
     shape = draw(images())
     padding = draw(paddings())
@@ -51,7 +51,7 @@ def pool(draw: Any, name: str, tensor_type: TensorType) -> Case:
     else:
         x = draw(arrays(tensor_type, shape, quantization.zero_point[0]))
     inputs = [tensor(tensor_type, shape, quantization)]
-    return single_operator(name, options, inputs, [result(tensor_type, quantization)], [x], version=2)
+    return single_operator(name, options, inputs, [result(tensor_type, quantization)], [x], version=version)
 
 
 @st.composite

@@ -1,0 +1,1 @@
+"""Normalizations of float32 and 8-bit vectors."""

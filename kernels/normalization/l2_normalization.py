@@ -1,0 +1,110 @@
+"""L2_NORMALIZATION: each vector along the last axis divided by its length. float32, int8 and uint8."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import ActivationFunctionType, TensorType
+from ...schema.options import L2NormOptions
+from ..checks import options_of, require_arity, require_quantized, require_same_type
+from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, rounding_divide_by_pot
+from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
+from ..gemmlowp import constant, saturating_left_shift
+from ..operator import Kernel, Node, Prepared
+from ..profiles import Profile, Rounding
+
+_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8)
+_SHORTEST = np.float32(1e-6)
+_NEWTON_STEPS = 5
+_OUTPUT_BITS = 7  # the output's scale is 1/128
+
+
+@dataclass(frozen=True)
+class L2Normalization(Prepared):
+    """A normalization; the zero points and the rounding are those of codes."""
+
+    input_zero_point: int
+    output_zero_point: int
+    rounding: Rounding
+
+
+def prepare(node: Node, profile: Profile) -> L2Normalization:
+    """Prepare L2_NORMALIZATION.
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/l2norm.cc``.
+    """
+    require_arity(node, 1)
+    source, target = node.input(0), node.output()
+    require_same_type(node, source, target)
+    node.require(len(source.shape) >= 1, "an input of rank 1 at least")
+    activation = options_of(node, L2NormOptions).fused_activation_function
+    node.require(activation is ActivationFunctionType.NONE, "no fused activation")
+    if source.type is not TensorType.FLOAT32:
+        require_quantized(node, source)
+        zero_point = 128 if source.type is TensorType.UINT8 else 0
+        fits = target.scale == np.float32(1 / 128) and target.zero_point == zero_point
+        node.require(fits, f"an output of scale 1/128 and zero point {zero_point}")
+    return L2Normalization((source.shape,), source.zero_point, target.zero_point, profile.rounding_of(node.name))
+
+
+def inverse_square_root(x: int) -> tuple[int, int]:
+    """Return ``1 / sqrt(x)`` of an int32 as a Q0.31 multiplier and a shift, not positive; 0 counts as 1.
+
+    Notes
+    -----
+    Source: ``GetInvSqrtQuantizedMultiplierExp`` in ``kernels/internal/quantization_util.h``: Newton-Raphson steps in
+    Q3.28 from 1.
+    """
+    if x <= 1:
+        return INT32_MAX, 0
+    shift = 11
+    while x >= 1 << 29:
+        x, shift = x >> 2, shift + 1
+    pairs = (31 - x.bit_length()) // 2 - 1
+    x, shift = x << (2 * pairs), shift - pairs
+    half = rounding_divide_by_pot(x >> 1, 1)
+    root = np.int32(1 << 28)
+    for _ in range(_NEWTON_STEPS):
+        cube = saturating_left_shift(multiply(multiply(root, root), root), 6)
+        root = np.int32(saturating_left_shift(multiply(constant(1.5, 3), root) - multiply(half, cube), 3))
+    multiplier = multiply(root, constant(math.sqrt(0.5), 0))
+    if shift < 0:
+        return int(saturating_left_shift(multiplier, -shift)), 0
+    return int(multiplier), -shift
+
+
+def evaluate(prepared: L2Normalization, x: np.ndarray) -> np.ndarray:
+    """Divide each vector by its length; shape and type of ``x``.
+
+    Notes
+    -----
+    Source: ``L2Normalization`` in ``kernels/internal/reference/l2normalization.h`` (float32, uint8) and
+    ``reference/integer_ops/l2normalization.h`` (int8). float32 lengths are at least 1e-6.
+    """
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    if x.size == 0:
+        return x.copy()
+    if x.dtype == np.float32:
+        with np.errstate(all="ignore"):
+            length = np.sqrt(np.add.accumulate(rows * rows, axis=1)[:, -1:])
+            at_least = np.where(length < _SHORTEST, _SHORTEST, length)
+            return (rows / at_least).reshape(x.shape)
+    centred = rows.astype(np.int64) - prepared.input_zero_point
+    lengths = (centred * centred).sum(axis=1).astype(np.int32)
+    inverses = [inverse_square_root(int(length)) for length in lengths]
+    multiplier, shift = (np.array(column, np.int64)[:, None] for column in zip(*inverses, strict=True))
+    if x.dtype == np.uint8:
+        scaled = multiply_by_quantized_multiplier(128 * centred, multiplier, shift, prepared.rounding)
+    else:
+        scaled = multiply_by_quantized_multiplier(centred, multiplier, shift + _OUTPUT_BITS, prepared.rounding)
+    limits = np.iinfo(x.dtype)
+    codes = scaled.astype(np.int64) + prepared.output_zero_point
+    return np.clip(codes, limits.min, limits.max).astype(x.dtype).reshape(x.shape)
+
+
+KERNELS = (Kernel("L2_NORMALIZATION", (1, 2), _TYPES, prepare, evaluate),)

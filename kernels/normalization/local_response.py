@@ -9,7 +9,6 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import LocalResponseNormalizationOptions
 from ..checks import options_of, require_arity, require_same_type
-from ..libm import powf
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
 
@@ -19,9 +18,9 @@ class LocalResponse(Prepared):
     """``y = x * (bias + alpha * sum of squares)**-beta`` over ``radius`` channels before and ``radius - 1`` after."""
 
     radius: int
-    bias: np.float32
-    alpha: np.float32
-    beta: np.float32
+    bias: float
+    alpha: float
+    beta: float
 
 
 def prepare(node: Node, profile: Profile) -> LocalResponse:
@@ -36,13 +35,11 @@ def prepare(node: Node, profile: Profile) -> LocalResponse:
     require_same_type(node, source, target)
     node.require(len(source.shape) == 4, "an input of rank 4 (N, H, W, C)")
     options = options_of(node, LocalResponseNormalizationOptions)
-    with np.errstate(all="ignore"):
-        factors = [np.float32(value) for value in (options.bias, options.alpha, options.beta)]
-    return LocalResponse((source.shape,), options.radius, *factors)
+    return LocalResponse((source.shape,), options.radius, options.bias, options.alpha, options.beta)
 
 
 def evaluate(prepared: LocalResponse, x: np.ndarray) -> np.ndarray:
-    """Normalize; the squares are added from the first channel on.
+    """Normalize; the squares are added from the first channel on, in float32, the factor is formed in float64.
 
     Notes
     -----
@@ -56,7 +53,8 @@ def evaluate(prepared: LocalResponse, x: np.ndarray) -> np.ndarray:
             first, last = max(0, -offset), min(channels, channels - offset)
             near = x[..., first + offset : last + offset]
             sums[..., first:last] += near * near
-        return x * powf(prepared.bias + prepared.alpha * sums, -prepared.beta)
+        factors = np.power(prepared.bias + prepared.alpha * sums.astype(np.float64), -prepared.beta)
+        return x * factors.astype(np.float32)
 
 
 KERNELS = (Kernel("LOCAL_RESPONSE_NORMALIZATION", (1, 1), (TensorType.FLOAT32,), prepare, evaluate),)

@@ -9,6 +9,7 @@ which differs for less than one value in a thousand.
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -23,15 +24,15 @@ _LIBRARIES = {
 
 
 @cache
-def _function(name: str) -> Callable[..., Any] | None:
+def _function(name: str, arguments: int = 1) -> Callable[..., Any] | None:
     """Return ``name`` of the C library as a ufunc over Python objects, or None."""
     for library in _LIBRARIES.get(sys.platform, ("libm.so.6", None)):
         try:
             function = getattr(ctypes.CDLL(library), name)
         except (OSError, AttributeError, TypeError):
             continue
-        function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float]
-        return np.frompyfunc(function, 1, 1)
+        function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float] * arguments
+        return np.frompyfunc(function, arguments, 1)
     return None
 
 
@@ -57,3 +58,37 @@ def tanhf(x: Any) -> np.ndarray:
 def logf(x: Any) -> np.ndarray:
     """Return ``log(x)``, float32 to float32, as the C library computes it."""
     return _apply("logf", x, np.log)
+
+
+def sinf(x: Any) -> np.ndarray:
+    """Return ``sin(x)``, float32 to float32, as the C library computes it."""
+    return _apply("sinf", x, np.sin)
+
+
+def cosf(x: Any) -> np.ndarray:
+    """Return ``cos(x)``, float32 to float32, as the C library computes it."""
+    return _apply("cosf", x, np.cos)
+
+
+def erfcf(x: Any) -> np.ndarray:
+    """Return ``1 - erf(x)``, float32 to float32, as the C library computes it."""
+    return _apply("erfcf", x, lambda y: np.vectorize(math.erfc, otypes=[np.float64])(y))
+
+
+def _apply_to_two(name: str, x: Any, y: Any, substitute: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
+    function = _function(name, 2)
+    with np.errstate(all="ignore"):
+        if function is not None:
+            return np.asarray(function(x, y), np.float32)
+        return np.asarray(substitute(x.astype(np.float64), y.astype(np.float64)), np.float32)
+
+
+def powf(x: Any, y: Any) -> np.ndarray:
+    """Return ``x**y``, float32 to float32, broadcast, as the C library computes it."""
+    return _apply_to_two("powf", x, y, np.power)
+
+
+def atan2f(y: Any, x: Any) -> np.ndarray:
+    """Return the angle of the point (x, y), float32 to float32, broadcast, as the C library computes it."""
+    return _apply_to_two("atan2f", y, x, np.arctan2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..schema import UnsupportedOperatorError
-from .activations import hard_swish, lookup, relu, softmax
+from .activations import exp_log, hard_swish, lookup, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
+from .custom import detection_postprocess
 from .custom.registration import registered
-from .elementwise import add_sub, mul
+from .elementwise import absolute, add_sub, mul, roots, unary
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -18,6 +19,7 @@ from .resize import bilinear, nearest_neighbor
 from .shape import concatenation, pad, reshape, shape, split, strided_slice, transpose
 
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
+    absolute.KERNELS,
     add_sub.KERNELS,
     arg_max.KERNELS,
     batch_matmul.KERNELS,
@@ -27,6 +29,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     conv_2d.KERNELS,
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
+    exp_log.KERNELS,
     fully_connected.KERNELS,
     hard_swish.KERNELS,
     l2_normalization.KERNELS,
@@ -42,6 +45,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     reductions.KERNELS,
     relu.KERNELS,
     reshape.KERNELS,
+    roots.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,
@@ -49,11 +53,12 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     sum_prod.KERNELS,
     transpose.KERNELS,
     transpose_conv.KERNELS,
+    unary.KERNELS,
 )
 
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}
 
-_CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = ()
+_CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (detection_postprocess.KERNELS,)
 
 CUSTOM: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _CUSTOM_MODULES for kernel in kernels}
 """Custom operators that q31 has kernels of its own for, by custom code."""

@@ -156,8 +156,8 @@ def look_up_int16(table: np.ndarray, x: np.ndarray) -> np.ndarray:
     """
     x = np.asarray(x, np.int32)
     index = 256 + (x >> 7)
-    base = table[index].astype(np.int32)
-    slope = table[index + 1].astype(np.int32) - base
+    base = table[index]
+    slope = (table[index + 1] - base).astype(np.int32)  # an int16, so a jump over more than half the range wraps
     return (base + ((slope * (x & 127) + 64) >> 7)).astype(np.int16).astype(np.int32)
 
 

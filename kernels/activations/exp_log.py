@@ -1,0 +1,128 @@
+"""EXP, LOG and GELU: float32 by the C library, int8, uint8 (GELU) and int16 by tables filled in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ...schema.options import GeluOptions
+from ..activation_range import type_range
+from ..checks import options_of, require_arity, require_quantized, require_same_type, require_symmetric
+from ..libm import erfcf, expf, logf, tanhf
+from ..operator import Instruction, Kernel, Node, Prepared
+from ..profiles import Profile
+from .interpolation import Interpolated, build_interpolated, evaluate_interpolated
+from .lookup import Lookup, build_table, lower_table
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class FloatFunction(Prepared):
+    """A float32 function applied to each element: ``"exp"``, ``"log"``, ``"gelu"`` or ``"gelu approximate"``."""
+
+    function: str
+
+
+Tabulated = FloatFunction | Lookup | Interpolated
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """Return ``x / 2 * erfc(-x / sqrt(2))`` in float32.
+
+    Notes
+    -----
+    Source: ``GeluTransform`` in ``kernels/internal/reference/gelu.h``.
+    """
+    with np.errstate(all="ignore"):
+        return np.asarray((np.float32(0.5) * x) * erfcf(x * np.float32(-np.sqrt(0.5))))
+
+
+def gelu_approximate(x: np.ndarray) -> np.ndarray:
+    """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))`` in float32, left to right.
+
+    Notes
+    -----
+    Source: ``GeluTransformApproximate`` in ``kernels/internal/reference/gelu.h``.
+    """
+    with np.errstate(all="ignore"):
+        inner = np.float32(np.sqrt(2 / np.pi)) * (x + ((np.float32(0.044715) * x) * x) * x)
+        return np.asarray((np.float32(0.5) * x) * (np.float32(1) + tanhf(inner)))
+
+
+_FUNCTIONS: dict[str, Function] = {"exp": expf, "log": logf, "gelu": gelu, "gelu approximate": gelu_approximate}
+
+
+def _prepare(node: Node, name: str, quantized_function: Function | None = None) -> Tabulated:
+    require_arity(node, 1)
+    source, target = node.input(0), node.output()
+    require_same_type(node, source, target)
+    if source.type is TensorType.FLOAT32:
+        return FloatFunction((source.shape,), name)
+    require_quantized(node, source, target)
+    function = quantized_function or _FUNCTIONS[name]
+    if source.type is TensorType.INT16:
+        require_symmetric(node, source, target)
+        return Interpolated((source.shape,), build_interpolated(function, source, target))
+    return Lookup((source.shape,), build_table(function, source, target))
+
+
+def prepare_exp(node: Node, profile: Profile) -> Tabulated:
+    """Prepare EXP.
+
+    Notes
+    -----
+    Source: ``ExpPrepare`` in ``kernels/exp.cc``.
+    """
+    return _prepare(node, "exp")
+
+
+def prepare_log(node: Node, profile: Profile) -> Tabulated:
+    """Prepare LOG; in codes, what is not positive gives the least code.
+
+    Notes
+    -----
+    Source: ``LogLUTPrepare`` in ``kernels/elementwise.cc``.
+    """
+    if node.outputs and node.output().type in (TensorType.INT8, TensorType.INT16):
+        least = type_range(node.output().type)[0] - node.output().zero_point
+        with np.errstate(all="ignore"):
+            lowest = np.float32(least) * node.output().scale
+        return _prepare(node, "log", lambda x: np.where(x <= 0, lowest, logf(x)))
+    return _prepare(node, "log")
+
+
+def prepare_gelu(node: Node, profile: Profile) -> Tabulated:
+    """Prepare GELU, exact or approximate.
+
+    Notes
+    -----
+    Source: ``GeluPrepare`` in ``kernels/activations.cc``.
+    """
+    return _prepare(node, "gelu approximate" if options_of(node, GeluOptions).approximate else "gelu")
+
+
+def evaluate(prepared: Tabulated, x: np.ndarray) -> np.ndarray:
+    """Look each code up, or apply the function in float32. Shape and type of the result are those of ``x``."""
+    if isinstance(prepared, Lookup):
+        return np.asarray(prepared.table[x.view(np.uint8)])
+    if isinstance(prepared, Interpolated):
+        return evaluate_interpolated(prepared, x)
+    return _FUNCTIONS[prepared.function](x)
+
+
+def lower(prepared: Tabulated, node: Node) -> Instruction | None:
+    """Lower the 8-bit forms to ``lookup8``."""
+    return lower_table(prepared.table, node) if isinstance(prepared, Lookup) else None
+
+
+_TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16)
+
+KERNELS = (
+    Kernel("EXP", (1, 2), _TYPES, prepare_exp, evaluate, lower),
+    Kernel("LOG", (1, 2), _TYPES, prepare_log, evaluate, lower),
+    Kernel("GELU", (1, 2), (TensorType.INT8, TensorType.UINT8, TensorType.INT16), prepare_gelu, evaluate, lower),
+)

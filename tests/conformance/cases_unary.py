@@ -1,0 +1,114 @@
+"""Cases of the operators of one input that work element by element: ABS, NEG, the roots, EXP, LOG, GELU and others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from q31.schema import TensorType
+from q31.schema.options import GeluOptions
+
+from .case import Case, result, single_operator, tensor
+from .strategies import (
+    arrays,
+    code_range,
+    extreme_scales,
+    float32,
+    float_arrays,
+    log_uniform,
+    mostly,
+    per_tensor,
+    scales,
+    shapes,
+)
+
+FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
+INT32, INT64, BOOL, FLOAT64 = TensorType.INT32, TensorType.INT64, TensorType.BOOL, TensorType.FLOAT64
+
+
+@st.composite
+def plain(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None) -> Case:
+    """Numbers that are not quantized; float32 with zeros of both signs, infinities and NaN."""
+    shape = draw(st.one_of(shapes(0, 5), st.just((2, 0, 3))))
+    x = draw(float_arrays(shape, special=True) if tensor_type is FLOAT32 else arrays(tensor_type, shape))
+    chosen = None if options is None else draw(options)
+    return single_operator(name, chosen, [tensor(tensor_type, shape)], [result(tensor_type)], [x], version=version)
+
+
+def spread(tensor_type: TensorType, draw: Any, least: int) -> np.ndarray:
+    """All codes of an 8-bit type, or codes over the whole range of int16, from ``least`` on."""
+    low, high = code_range(tensor_type)
+    if tensor_type is not INT16:
+        return np.arange(max(low, least), high + 1).astype(tensor_type.name.lower())
+    kind = draw(st.sampled_from(["ramp", "random", "near"]))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    if kind == "ramp":
+        start = draw(st.integers(0, 127))
+        return np.arange(max(low, least) + start, high, 128).astype(np.int16)
+    reach = high if kind == "random" else min(high, least + 300)
+    return random.integers(max(low, least), reach, 100, np.int16, endpoint=True)
+
+
+@st.composite
+def codes(
+    draw: Any, name: str, tensor_type: TensorType, version: int, source: Any, ratio: Any, signed: bool = True,
+    options: Any = None, image: Any = None,
+) -> Case:  # fmt: skip
+    """Quantized codes. ``ratio`` relates the output scale to ``image`` of the input's, which is the input's itself
+    where it is not given; without ``signed`` no code is below the zero point.
+    """
+    quantization = draw(per_tensor(tensor_type, source))
+    base = quantization.scale[0] if image is None else image(quantization.scale[0])
+    output = draw(per_tensor(tensor_type, float32(base * draw(ratio))))
+    x = spread(tensor_type, draw, quantization.zero_point[0] if not signed else code_range(tensor_type)[0])
+    chosen = None if options is None else draw(options)
+    inputs = [tensor(tensor_type, x.shape, quantization)]
+    return single_operator(name, chosen, inputs, [result(tensor_type, output)], [x], version=version)
+
+
+@st.composite
+def unlooked(draw: Any, name: str, tensor_type: TensorType) -> Case:
+    """Quantized codes whose quantization the operator ignores."""
+    source, target = draw(per_tensor(tensor_type)), draw(per_tensor(tensor_type))
+    x = spread(tensor_type, draw, code_range(tensor_type)[0])
+    return single_operator(name, None, [tensor(tensor_type, x.shape, source)], [result(tensor_type, target)], [x])
+
+
+_approximate = st.builds(GeluOptions, approximate=st.booleans())
+_any_scale = st.one_of(scales(), scales(), extreme_scales())
+_ratio = mostly(log_uniform(2.0**-4, 2.0**4), log_uniform(2.0**-16, 2.0**16))
+
+CASES: dict[str, st.SearchStrategy[Case]] = {
+    "ABS float32": plain("ABS", FLOAT32, 1),
+    "ABS int32": plain("ABS", INT32, 3),
+    "ABS int16 unquantized": plain("ABS", INT16, 3),
+    "LOGICAL_NOT bool": plain("LOGICAL_NOT", BOOL, 1),
+}
+for _name in ("SQRT", "RSQRT", "SQUARE", "EXP", "LOG", "SIN", "COS", "FLOOR"):
+    CASES[f"{_name} float32"] = plain(_name, FLOAT32, 1)
+for _type in (FLOAT32, INT32, INT64, INT8, INT16):
+    CASES[f"NEG {_type.name.lower()}"] = plain("NEG", _type, 1)
+for _type in (INT8, INT16):
+    _label = _type.name.lower()
+    CASES[f"NEG {_label} quantized"] = unlooked("NEG", _type)
+    CASES[f"ABS {_label}"] = codes("ABS", _type, 3, _any_scale, st.one_of(_ratio, st.just(1.0)))
+for _type in (FLOAT32, INT32, INT64):
+    CASES[f"ZEROS_LIKE {_type.name.lower()}"] = plain("ZEROS_LIKE", _type, 1)
+for _type, _version in ((FLOAT32, 1), (FLOAT64, 1), (INT32, 2)):
+    CASES[f"SIGN {_type.name.lower()}"] = plain("SIGN", _type, _version)
+
+_widths = {INT8: 2.0**-7, UINT8: 2.0**-7, INT16: 2.0**-15}
+for _type in (INT8, INT16):
+    _label, _width = _type.name.lower(), _widths[_type]
+    _usual = mostly(log_uniform(_width / 4, 16 * _width), extreme_scales())
+    _root = lambda scale, width=_width: (scale / width) ** 0.5 * width  # noqa: E731
+    CASES[f"SQRT {_label}"] = codes("SQRT", _type, 2, _any_scale, _ratio, signed=False, image=_root)
+    CASES[f"RSQRT {_label}"] = codes(
+        "RSQRT", _type, 3, _any_scale, _ratio, signed=False, image=lambda s, w=_width: s**-0.5 * 16 * w
+    )
+    CASES[f"EXP {_label}"] = codes("EXP", _type, 2, _usual, log_uniform(_width, 8 * _width), image=lambda _: 1.0)
+    CASES[f"LOG {_label}"] = codes("LOG", _type, 2, _any_scale, log_uniform(_width, 16 * _width), image=lambda _: 1.0)
+for _type in (INT8, UINT8, INT16):
+    CASES[f"GELU {_type.name.lower()}"] = codes("GELU", _type, 2, _any_scale, _ratio, options=_approximate)

@@ -14,6 +14,7 @@ from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, quantize
+from .recurrent import svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import concatenation, pad, reshape, shape, split, strided_slice, transpose
@@ -51,6 +52,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     split.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,
+    svdf.KERNELS,
     transpose.KERNELS,
     transpose_conv.KERNELS,
     unary.KERNELS,

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -66,17 +66,27 @@ def result(tensor_type: TensorType, quantization: Quantization | None = None, sh
 
 
 @dataclass(frozen=True)
+class CustomOptions:
+    """Stands as options of ``"CUSTOM"``: custom code and custom options."""
+
+    code: str
+    data: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """A model and the arrays for its inputs (in the subgraph's order).
 
     ``inputs`` of another shape than the graph's make both sides resize before they allocate. ``more`` holds the inputs
-    of further invokes of the same interpreter, of the same shapes.
+    of further invokes of the same interpreter, of the same shapes. ``defined`` gives what is compared of an invoke's
+    outputs, for operators that leave part of them unwritten.
     """
 
     graph: Graph
     inputs: tuple[np.ndarray, ...]
     note: str = ""
     more: tuple[tuple[np.ndarray, ...], ...] = ()
+    defined: Callable[[list[np.ndarray]], list[np.ndarray]] = field(default=list, compare=False)
 
     @property
     def runs(self) -> tuple[tuple[np.ndarray, ...], ...]:
@@ -190,6 +200,9 @@ def network(
 
     given = [add(operand) for operand in inputs]
     for name, version, options, sources, targets in operators:
-        builder.operator(name, [add(o) for o in sources], [add(o) for o in targets], options, version)
+        custom: dict[str, Any] = {}
+        if isinstance(options, CustomOptions):
+            custom, options = {"custom_code": options.code, "custom_options": options.data}, None
+        builder.operator(name, [add(o) for o in sources], [add(o) for o in targets], options, version, **custom)
     first, *more = (tuple(arrays) for arrays in runs)
     return Case(builder.build(given, [add(operand) for operand in outputs]), first, note, tuple(more))

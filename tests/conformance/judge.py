@@ -71,7 +71,8 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
             for detail, array in zip(details, arrays, strict=True):
                 interpreter.set_tensor(detail["index"], array)
             interpreter.invoke()
-            outputs += [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+            details_of_outputs = interpreter.get_output_details()
+            outputs += case.defined([interpreter.get_tensor(detail["index"]) for detail in details_of_outputs])
         return outputs
     except q31.Error as error:
         return error
@@ -80,7 +81,11 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
 def ask(oracle: Oracle, case: Case) -> Result:
     """Run a case in the oracle; an answer has the outputs of every invoke, one after the other."""
     answer = oracle.run_many(case.model, case.runs)
-    return Answer([[output for outputs in answer.runs for output in outputs]]) if isinstance(answer, Answer) else answer
+    return (
+        Answer([[output for outputs in answer.runs for output in case.defined(outputs)]])
+        if isinstance(answer, Answer)
+        else answer
+    )
 
 
 @dataclass

@@ -1,0 +1,263 @@
+"""TFLite_Detection_PostProcess: from box encodings and scores to detections, by non-maximum suppression.
+
+Inputs are box encodings ``[1, boxes, 4 or more]``, scores ``[1, boxes, classes]`` (one more for a background class,
+which comes first) and anchors ``[boxes, 4]``. Outputs are boxes (ymin, xmin, ymax, xmax), classes, scores and the
+number of detections.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import ModelError, TensorType
+from ...schema.flexbuffer import flexbuffer_map
+from ..checks import require_arity
+from ..operator import Kernel, Node, Prepared, TensorSpec
+from ..profiles import Profile
+from .options import flag, integer, real
+from .partial_sort import best
+
+NAME = "TFLite_Detection_PostProcess"
+
+_TYPES = (TensorType.FLOAT32, TensorType.UINT8)
+_COORDINATES = 4
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Codes:
+    """``real = scale * (code - zero_point)`` of a uint8 input."""
+
+    scale: np.float32
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class DetectionPostprocess(Prepared):
+    """The options, and the parameters of quantized inputs (None where they are float32).
+
+    ``scales`` are the divisors of y, x, h and w; ``background`` is 1 where class 0 of the scores is the background.
+    """
+
+    max_detections: int
+    max_classes_per_detection: int
+    detections_per_class: int
+    regular: bool
+    score_threshold: np.float32
+    overlap_threshold: np.float32
+    classes: int
+    background: int
+    scales: tuple[np.float32, np.float32, np.float32, np.float32]
+    box_codes: Codes | None
+    anchor_codes: Codes | None
+    score_codes: Codes | None
+    whole_lanes_in_float32: bool
+
+
+def prepare(node: Node, profile: Profile) -> DetectionPostprocess:
+    """Prepare TFLite_Detection_PostProcess.
+
+    Notes
+    -----
+    Source: ``Init`` and ``Prepare`` in ``kernels/detection_postprocess.cc``. What that file checks only when it runs,
+    and what would make it read or write outside its tensors, is refused here.
+    """
+    require_arity(node, 3, 4)
+    boxes, scores, anchors = (node.input(i) for i in range(3))
+    if scores.type not in _TYPES:
+        raise node.unsupported("boxes and scores of float32 or uint8")
+    node.require(all(one.type is TensorType.FLOAT32 for one in node.outputs), "four float32 outputs")
+    node.require(anchors.type is boxes.type, "anchors of the boxes' data type")
+    node.require((len(boxes.shape), len(scores.shape), len(anchors.shape)) == (3, 3, 2), "inputs of rank 3, 3 and 2")
+    node.require(boxes.shape[0] == scores.shape[0] == 1, "a batch of 1")
+    count = boxes.shape[1]
+    node.require(boxes.shape[2] >= _COORDINATES, "4 numbers or more for each box")
+    node.require(scores.shape[1] == count, "scores for each box")
+    node.require(math.prod(anchors.shape) >= _COORDINATES * count, "an anchor for each box")
+
+    options = flexbuffer_map(node.custom_options)
+    most = integer(node, options, "max_detections")
+    each = integer(node, options, "max_classes_per_detection")
+    per_class = integer(node, options, "detections_per_class", 100)
+    regular = flag(node, options, "use_regular_nms")
+    classes = integer(node, options, "num_classes")
+    overlap = real(node, options, "nms_iou_threshold")
+    node.require(most >= 0 and 2 * most <= _INT32_MAX, f"max_detections that can be doubled, not {most}")
+    node.require(each > 0 and most * each <= _INT32_MAX, f"a positive max_classes_per_detection, not {each}")
+    node.require(classes > 0, f"a positive num_classes, not {classes}")
+    node.require(0 <= scores.shape[2] - classes <= 1, f"scores of {classes} classes, and one more for the background")
+    node.require(bool(0 < overlap <= 1), f"nms_iou_threshold in (0, 1], not {overlap}")
+    node.require(per_class >= 0 and (not regular or min(per_class, most) > 0), "detections_per_class above 0")
+
+    return DetectionPostprocess(
+        ((1, most * each, _COORDINATES), (1, most * each), (1, most * each), (1,)),
+        max_detections=most,
+        max_classes_per_detection=each,
+        detections_per_class=min(per_class, most),
+        regular=regular,
+        score_threshold=real(node, options, "nms_score_threshold"),
+        overlap_threshold=overlap,
+        classes=classes,
+        background=scores.shape[2] - classes,
+        scales=(
+            real(node, options, "y_scale"),
+            real(node, options, "x_scale"),
+            real(node, options, "h_scale"),
+            real(node, options, "w_scale"),
+        ),
+        box_codes=_codes(node, boxes),
+        anchor_codes=_codes(node, anchors),
+        score_codes=_codes(node, scores),
+        whole_lanes_in_float32=profile.reproduces_quirks,
+    )
+
+
+def _codes(node: Node, spec: TensorSpec) -> Codes | None:
+    if spec.type is TensorType.FLOAT32:
+        return None
+    node.require(0 <= spec.zero_point <= 255, f"a zero point of {spec.name!r} in [0, 255], not {spec.zero_point}")
+    return Codes(spec.scale, spec.zero_point)
+
+
+def evaluate(
+    prepared: DetectionPostprocess, boxes: np.ndarray, scores: np.ndarray, anchors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return boxes, classes, scores and their number.
+
+    Entries beyond what was detected are 0. The reference leaves some of them as they were in memory.
+
+    Raises
+    ------
+    ModelError
+        A box's lower edge decodes to less than its upper one, or its right to less than its left.
+
+    Notes
+    -----
+    Source: ``Eval`` in ``kernels/detection_postprocess.cc``.
+    """
+    with np.errstate(all="ignore"):
+        corners = _decode(prepared, boxes[0, :, :_COORDINATES], anchors)
+        if np.any((corners[:, 0] > corners[:, 2]) | (corners[:, 1] > corners[:, 3])):
+            raise ModelError(f"CUSTOM {NAME!r}: a box decodes to less than no height or width")
+        of_classes = _real_scores(prepared, scores[0])[:, prepared.background :]
+        detect = _regular if prepared.regular else _fast
+        found, number = detect(prepared, corners, of_classes)
+    size = prepared.max_detections * prepared.max_classes_per_detection
+    all_boxes, classes, best_scores = (
+        np.zeros((size, 4), np.float32),
+        np.zeros(size, np.float32),
+        np.zeros(size, np.float32),
+    )
+    for slot, box, label in found:
+        all_boxes[slot], classes[slot], best_scores[slot] = corners[box], label, of_classes[box, label]
+    return all_boxes[None], classes[None], best_scores[None], np.array([number], np.float32)
+
+
+def _decode(prepared: DetectionPostprocess, boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Return the corners (ymin, xmin, ymax, xmax) of the boxes; centers and sizes are float64, rounded to float32."""
+    near = _dequantize(boxes, prepared.box_codes).astype(np.float64)
+    anchors = anchors.reshape(-1)[: boxes.shape[0] * _COORDINATES].reshape(-1, _COORDINATES)
+    anchor = _dequantize(anchors, prepared.anchor_codes).astype(np.float64)
+    scales = np.array(prepared.scales, np.float64)
+    centers = (near[:, :2] / scales[:2] * anchor[:, 2:] + anchor[:, :2]).astype(np.float32)
+    halves = (0.5 * _exp(near[:, 2:] / scales[2:]) * anchor[:, 2:]).astype(np.float32)
+    return np.concatenate([centers - halves, centers + halves], axis=1)
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """Return ``exp(x)`` of float64, as the C library computes it."""
+
+    def one(value: float) -> float:
+        try:
+            return math.exp(value)
+        except OverflowError:
+            return math.inf
+
+    return np.array([one(value) for value in x.reshape(-1).tolist()], np.float64).reshape(x.shape)
+
+
+def _dequantize(x: np.ndarray, codes: Codes | None) -> np.ndarray:
+    if codes is None:
+        return x
+    return (x.astype(np.float32) - np.float32(codes.zero_point)) * codes.scale
+
+
+def _real_scores(prepared: DetectionPostprocess, scores: np.ndarray) -> np.ndarray:
+    codes = prepared.score_codes
+    if codes is None or not prepared.whole_lanes_in_float32:
+        return _dequantize(scores, codes)
+    return _dequantize_by_lanes(scores.reshape(-1), codes).reshape(scores.shape)
+
+
+def _dequantize_by_lanes(x: np.ndarray, codes: Codes) -> np.ndarray:
+    """Dequantize as vector code does: eight at a time in float32, the zero point multiplied out; the rest rounded once.
+
+    Notes
+    -----
+    Source: ``Dequantize`` of uint8 in ``kernels/internal/optimized/optimized_ops.h``.
+    """
+    whole = len(x) // 8 * 8
+    offset = np.float32(-codes.zero_point) * codes.scale
+    lanes = x[:whole].astype(np.float32) * codes.scale + offset
+    rest = ((x[whole:].astype(np.float64) - codes.zero_point) * np.float64(codes.scale)).astype(np.float32)
+    return np.concatenate([lanes, rest])
+
+
+def _fast(
+    prepared: DetectionPostprocess, corners: np.ndarray, scores: np.ndarray
+) -> tuple[list[tuple[int, int, int]], int]:
+    """Suppress boxes by their best class only; each that is left counts once, with its best few classes."""
+    count = min(prepared.max_classes_per_detection, prepared.classes)
+    if count == 1:
+        labels = [[int(one)] for one in scores.argmax(axis=1)]
+    else:
+        labels = [best(row, count) for row in scores.tolist()]
+    greatest = np.array([row[label[0]] for row, label in zip(scores, labels, strict=True)], np.float32)
+    selected = _suppress(prepared, corners, greatest, prepared.max_detections)
+    step = prepared.max_classes_per_detection
+    found = [
+        (place * step + k, box, label) for place, box in enumerate(selected) for k, label in enumerate(labels[box])
+    ]
+    return found, len(selected)
+
+
+def _regular(
+    prepared: DetectionPostprocess, corners: np.ndarray, scores: np.ndarray
+) -> tuple[list[tuple[int, int, int]], int]:
+    """Suppress boxes class by class, and keep the best of all; of equal scores, the lower class comes first."""
+    kept: list[tuple[int, int]] = []
+    for label in range(prepared.classes):
+        selected = _suppress(prepared, corners, scores[:, label], prepared.detections_per_class)
+        kept = sorted(kept + [(box, label) for box in selected], key=lambda one: -scores[one])
+        kept = kept[: prepared.max_detections]
+    return [(place, box, label) for place, (box, label) in enumerate(kept)], len(kept)
+
+
+def _suppress(prepared: DetectionPostprocess, corners: np.ndarray, scores: np.ndarray, most: int) -> list[int]:
+    """Return the boxes left by non-maximum suppression, best first; of equal scores, the lower index comes first."""
+    (above,) = np.nonzero(scores >= prepared.score_threshold)
+    candidates = above[np.argsort(-scores[above], kind="stable")]
+    selected: list[int] = []
+    while len(candidates) and len(selected) < most:
+        first, candidates = candidates[0], candidates[1:]
+        selected.append(int(first))
+        candidates = candidates[~(_overlap(corners[first], corners[candidates]) > prepared.overlap_threshold)]
+    return selected
+
+
+def _overlap(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return intersection over union of a box with others, in float32; 0 where a box has no area."""
+    area = (one[2] - one[0]) * (one[3] - one[1])
+    areas = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
+    # Comparisons as std::max and std::min make them, which decide what becomes of a NaN.
+    low = np.where(one[:2] < others[:, :2], others[:, :2], one[:2])
+    high = np.where(others[:, 2:] < one[2:], others[:, 2:], one[2:])
+    sides = np.where(high - low < 0, np.float32(0), high - low)
+    shared = sides[:, 0] * sides[:, 1]
+    return np.where((area <= 0) | (areas <= 0), np.float32(0), shared / (area + areas - shared))
+
+
+KERNELS = (Kernel(NAME, (1, 1), _TYPES, prepare, evaluate),)

@@ -84,7 +84,7 @@ def _subgraph(graph: Graph, index: int, profile: Profile) -> dict[str, Any]:
         "inputs": list(subgraph.inputs),
         "outputs": list(subgraph.outputs),
         "problem": problem,
-        "operators": [_operator(i, operator, preparation) for i, operator in enumerate(subgraph.operators)],
+        "operators": [_operator(i, operator, preparation, profile) for i, operator in enumerate(subgraph.operators)],
         "tensors": _tensors(graph, subgraph, preparation),
     }
 
@@ -115,10 +115,15 @@ def _tensor(tensor: Tensor, shape: tuple[int, ...] | None, constant: bool) -> di
     }
 
 
-def _operator(index: int, operator: Operator, preparation: Preparation | None) -> dict[str, Any]:
+def _operator(index: int, operator: Operator, preparation: Preparation | None, profile: Profile) -> dict[str, Any]:
+    from ..kernels.quirks import quirks_of
+
     prepared = None if preparation is None else preparation.operators[index]
     execution = "unknown"
+    quirks: list[str] = []
     if prepared is not None:
+        if prepared.node is not None and prepared.prepared is not None:
+            quirks = [quirk.name for quirk in quirks_of(prepared.node, prepared.prepared, profile)]
         execution = "folded" if prepared.folded else "at run time" if prepared.late else "evaluated"
         if execution == "evaluated" and prepared.node is not None and prepared.kernel.lower is not None:
             execution = "compiled" if prepared.kernel.lower(prepared.prepared, prepared.node) is not None else execution
@@ -128,6 +133,7 @@ def _operator(index: int, operator: Operator, preparation: Preparation | None) -
         "inputs": list(operator.inputs),
         "outputs": list(operator.outputs),
         "execution": execution,
+        "quirks": quirks,
         "options": plain(operator.options),
         "prepared": None if prepared is None else plain(prepared.prepared),
     }
@@ -143,7 +149,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        exact = value.dtype.kind in "biu" or (value.dtype.kind == "f" and bool(np.isfinite(value).all()))
+        return value.tolist() if exact else plain(value.tolist())
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, Mapping):
@@ -177,6 +184,8 @@ def text(result: Mapping[str, Any]) -> Iterator[str]:
                 for tensor in operator[kind]:
                     yield f"      {arrow} {_describe(tensors, tensor)}"
             yield from _parameters(operator["prepared"], "      ")
+            if operator["quirks"]:
+                yield f"      quirks of the reference: {', '.join(operator['quirks'])} (see 'q31 ops --quirks')"
 
 
 def _describe(tensors: list[dict[str, Any]], index: int) -> str:

@@ -311,13 +311,9 @@ def test_ops_lists_every_operator(capsys: pytest.CaptureFixture[str]) -> None:
         kernel = KERNELS[entry["operator"]]
         assert entry["versions"] == list(kernel.versions)
         assert entry["compiled"] == (kernel.lower is not None)
-    for form in ((), ("--markdown",)):
-        assert main(["ops", *form]) == 0
-        printed = capsys.readouterr().out
-        assert all(name in printed for name in KERNELS)
-    assert main(["ops", "--markdown"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(KERNELS) + 2 and all(line.count("|") == 5 for line in lines)
+    assert main(["ops"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in KERNELS)
 
 
 def test_warmup_compiles_into_the_cache(tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""Whether an operator meets a quirk of the reference: the conditions of the table in :mod:`q31.kernels.quirks`.
+
+Each takes the node and what its ``prepare`` made of it. Where values decide that are not known beforehand, the
+answer is that the operator may meet it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..schema import ActivationFunctionType, TensorType
+from .activations.interpolation import Interpolated
+from .convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from .custom.detection_postprocess import DetectionPostprocess
+from .elementwise.add_sub import QuantizedSum
+from .elementwise.roots import QuantizedRsqrt
+from .operator import Node, Prepared
+from .quantize.quantize import Quantize
+from .reduce.mean import QuantizedMean
+from .reduce.sum_prod import QuantizedReduction
+
+_SIMD_BLOCK = 8
+_GEMV_BLOCK = 16
+_LARGEST_INT32 = 2**31 - 1
+_RSQRT_SPARE_BITS = 20
+
+
+def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, with at least eight activations quantized together."""
+    if isinstance(prepared, HybridFullyConnected):
+        return prepared.quirks and prepared.depth >= _SIMD_BLOCK
+    if isinstance(prepared, (HybridConv2D, HybridDepthwiseConv2D)):
+        return prepared.quirks and math.prod(node.input(0).shape[1:]) >= _SIMD_BLOCK
+    return False
+
+
+def _in_whole_blocks(node: Node) -> np.ndarray | None:
+    """Return the weights (units, columns) in whole blocks of 16 columns; None where they are not constant."""
+    weights = node.input(1).value
+    if weights is None:
+        return None
+    rows = weights.reshape(len(weights), math.prod(weights.shape[1:]))
+    return rows[:, : rows.shape[1] // _GEMV_BLOCK * _GEMV_BLOCK]
+
+
+def negates_minus_128(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, with a weight of -128 in a whole block of 16 columns; some of CONV_2D take another product."""
+    if isinstance(prepared, HybridConv2D):
+        if not prepared.quirks or prepared.asymmetric or node.input(1).shape[0] % 4 == 0:
+            return False
+    elif not isinstance(prepared, HybridFullyConnected) or not prepared.quirks:
+        return False
+    weights = _in_whole_blocks(node)
+    return weights is None or bool(np.any(weights == -128))
+
+
+def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
+    """Hybrid with zero points, with weights whose sums in eight lanes leave int16."""
+    if not isinstance(prepared, HybridFullyConnected) or not prepared.quirks or not prepared.asymmetric:
+        return False
+    weights = _in_whole_blocks(node)
+    if weights is None:
+        return True
+    lanes = weights.reshape(len(weights), -1, _GEMV_BLOCK // 2, 2).sum(axis=(1, 3), dtype=np.int64)
+    return bool(np.any(lanes != lanes.astype(np.int16)))
+
+
+def drops_left_shift(node: Node, prepared: Prepared) -> bool:
+    """SUB of codes with an output multiplier above 1."""
+    return isinstance(prepared, QuantizedSum) and prepared.ignores_left_shift
+
+
+def needs_left_shift(node: Node, prepared: Prepared) -> bool:
+    """ADD of codes with an output multiplier of 1 or more, or SUB with exactly 1."""
+    return isinstance(prepared, QuantizedSum) and prepared.output_shift > 0 and not prepared.ignores_left_shift
+
+
+def sums_as_uint8(node: Node, prepared: Prepared) -> bool:
+    """SUM of int8."""
+    return isinstance(prepared, QuantizedReduction) and prepared.as_uint8
+
+
+def sums_int16(node: Node, prepared: Prepared) -> bool:
+    """SUM of int16 codes."""
+    return isinstance(prepared, QuantizedReduction) and node.input(0).type is TensorType.INT16
+
+
+def wraps_mean(node: Node, prepared: Prepared) -> bool:
+    """MEAN of so many codes that their sum may leave int32."""
+    if not isinstance(prepared, QuantizedMean):
+        return False
+    largest = {TensorType.INT8: 128, TensorType.UINT8: 255}.get(node.input(0).type, 32768)
+    return prepared.count * largest > _LARGEST_INT32
+
+
+def quantizes_float(node: Node, prepared: Prepared) -> bool:
+    """QUANTIZE of float32: whether values are so large is known at run time only."""
+    return isinstance(prepared, Quantize)
+
+
+def concatenates_beyond_int32(node: Node, prepared: Prepared) -> bool:
+    """CONCATENATION of uint8 codes that are more than 2**31 steps of the output's scale."""
+    target = node.output()
+    if target.type is not TensorType.UINT8 or not target.scale > 0:
+        return False
+    sources = (node.input(index) for index in range(len(node.inputs)))
+    return any(float(one.scale) * (255 - one.zero_point) / float(target.scale) > _LARGEST_INT32 for one in sources)
+
+
+def tabulates_beyond_int32(node: Node, prepared: Prepared) -> bool:
+    """Tabulated uint8 codes whose greatest value is more than 2**31 steps of the output's scale."""
+    source, target = node.input(0), node.output()
+    if target.type is not TensorType.UINT8 or not target.scale > 0:
+        return False
+    greatest = float(source.scale) * (255 - source.zero_point) if node.name == "GELU" else 1.0
+    return greatest / float(target.scale) > _LARGEST_INT32
+
+
+def clamps_unsigned_at_minus_one(node: Node, prepared: Prepared) -> bool:
+    """uint32 with the fused activation RELU_N1_TO_1."""
+    activation = getattr(node.options, "fused_activation_function", None)
+    return node.input(0).type is TensorType.UINT32 and activation is ActivationFunctionType.RELU_N1_TO_1
+
+
+def negates_codes(node: Node, prepared: Prepared) -> bool:
+    """NEG of a quantized tensor whose codes are not their values' own negatives: zero points, or unequal scales."""
+    source, target = node.input(0), node.output()
+    if not source.quantized:
+        return False
+    symmetric = source.zero_point == target.zero_point == 0
+    return not symmetric or source.scale != target.scale
+
+
+def jumps_in_int16(node: Node, prepared: Prepared) -> bool:
+    """Tabulate int16 codes with a jump between two samples that leaves int16."""
+    if not isinstance(prepared, Interpolated):
+        return False
+    return bool(np.any(np.abs(np.diff(prepared.table.astype(np.int32))) > 2**15 - 1))
+
+
+def shifts_rsqrt_beyond_31(node: Node, prepared: Prepared) -> bool:
+    """RSQRT of int8 whose output scale is so large."""
+    return isinstance(prepared, QuantizedRsqrt) and prepared.wraps_shifts and prepared.shift - _RSQRT_SPARE_BITS < -31
+
+
+def dequantizes_by_lanes(node: Node, prepared: Prepared) -> bool:
+    """Read at least eight scores in uint8."""
+    if not isinstance(prepared, DetectionPostprocess) or prepared.score_codes is None:
+        return False
+    return prepared.whole_lanes_in_float32 and math.prod(node.input(1).shape) >= _SIMD_BLOCK
+
+
+def has_nan_to_compare(node: Node, prepared: Prepared) -> bool:
+    """ARG_MAX or ARG_MIN of float32: whether there are NaN is known at run time only."""
+    return node.input(0).type is TensorType.FLOAT32
+
+
+def always(node: Node, prepared: Prepared) -> bool:
+    """Wherever the operator runs."""
+    return True
+
+
+def never(node: Node, prepared: Prepared) -> bool:
+    """Nowhere: ``prepare`` refuses such a node."""
+    return False

@@ -1,0 +1,73 @@
+"""The support table: what q31 has, from the registry, beside what the reference accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .reference_types import COLUMNS, accepted
+
+EXACT, NOT_YET, NOT_TAKEN = "exact", "not yet", ""
+
+FORMS: Mapping[str, tuple[str, ...]] = {
+    "CONV_2D": ("hybrid", "int4-weights"),
+    "DEPTHWISE_CONV_2D": ("hybrid", "int4-weights"),
+    "FULLY_CONNECTED": ("hybrid", "int4-weights"),
+}
+"""Operator -> the columns it has besides the data types that select its kernel."""
+
+BOUNDS: Mapping[tuple[str, str], str] = {}
+"""(operator, column) -> how far an output may be from the reference's, where it is not exact."""
+
+
+def support() -> list[dict[str, Any]]:
+    """Return name, versions (lowest, highest), data types and whether it is compiled, per operator by name."""
+    from ..engine.structure import STRUCTURAL
+    from ..kernels.registry import CUSTOM, REGISTRY
+
+    kernels = {**REGISTRY, **CUSTOM, **STRUCTURAL}
+    return [
+        {
+            "operator": name,
+            "versions": list(kernels[name].versions),
+            "types": ["any"] if name in STRUCTURAL else [one.name.lower() for one in kernels[name].types],
+            "compiled": kernels[name].lower is not None,
+        }
+        for name in sorted(kernels)
+    ]
+
+
+def cells() -> dict[str, dict[str, str]]:
+    """Return, by operator and column: ``exact``, a bound, ``not yet``, or nothing where the reference takes no such.
+
+    Every operator of the reference is there, and every one that q31 has beyond it.
+    """
+    present: dict[str, set[str]] = {
+        entry["operator"]: {"graph"} if entry["types"] == ["any"] else set(entry["types"]) for entry in support()
+    }
+    for name, forms in FORMS.items():
+        present[name].update(forms)
+    expected = {name: columns for name, (_, columns) in accepted().items()}
+
+    def cell(name: str, column: str) -> str:
+        if column in present.get(name, ()):
+            return BOUNDS.get((name, column), EXACT)
+        return NOT_YET if column in expected.get(name, ()) else NOT_TAKEN
+
+    return {
+        name: {column: cell(name, column) for column in COLUMNS} for name in sorted(present.keys() | expected.keys())
+    }
+
+
+def versions() -> dict[str, tuple[int, int]]:
+    """Return the lowest and highest version by operator: q31's, or the reference's where q31 has none."""
+    result = {name: limits for name, (limits, _) in accepted().items()}
+    result.update((entry["operator"], tuple(entry["versions"])) for entry in support())
+    return result
+
+
+def tally() -> tuple[int, int]:
+    """Return how many cells q31 has, and how many it has not yet."""
+    every = [cell for row in cells().values() for cell in row.values() if cell != NOT_TAKEN]
+    missing = every.count(NOT_YET)
+    return len(every) - missing, missing

@@ -91,7 +91,10 @@ def softmax(draw: Any, source_type: TensorType, target_type: TensorType, wide: b
 
 
 def _leaky() -> st.SearchStrategy[LeakyReluOptions]:
-    alphas = st.one_of(st.sampled_from([0.0, 0.1, 0.2, 1.0, 1.5, -0.5, -1.0]), st.floats(-2, 2, width=32).map(lambda alpha: alpha + 0.0))
+    alphas = st.one_of(
+        st.sampled_from([0.0, 0.1, 0.2, 1.0, 1.5, -0.5, -1.0]),
+        st.floats(-2, 2, width=32).map(lambda alpha: alpha + 0.0),
+    )
     return st.builds(LeakyReluOptions, alpha=alphas)
 
 

@@ -72,8 +72,19 @@ def build_node(
     inputs = tuple(None if index < 0 else spec(index, ()) for index in operator.inputs)
     outputs = tuple(tensor_spec(tensors[index], tensors[index].shape, None) for index in operator.outputs)
     custom_code = operator.custom_code if operator.name == "CUSTOM" else None
+    intermediates = tuple(
+        None if index < 0 else tensor_spec(tensors[index], tensors[index].shape, None)
+        for index in operator.intermediates
+    )
     return Node(
-        operator.name, operator.version, operator.options, inputs, outputs, custom_code, operator.custom_options
+        operator.name,
+        operator.version,
+        operator.options,
+        inputs,
+        outputs,
+        custom_code,
+        operator.custom_options,
+        intermediates,
     )
 
 
@@ -207,6 +218,10 @@ def _prepare_operator(
         kernel = find(node)
     except (ModelError, UnsupportedOperatorError) as error:
         raise type(error)(f"{place}: {error}") from None
+    for state in kernel.states:
+        tensor = operator.inputs[state] if state < len(operator.inputs) else -1
+        if tensor < 0 or not tensors[tensor].is_variable:
+            raise ModelError(f"{place}: {operator.name}: input {state} is state; it must be a variable tensor")
     present = [i for i in operator.inputs if i >= 0]
     if any(shapes[i] is None for i in present) or needs_values(operator, kernel, constants):
         return PreparedOperator(index, operator, kernel, None, None)

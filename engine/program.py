@@ -214,6 +214,7 @@ class Program:
         # The step must not hold the program, which holds the step: its memory would stay until a garbage collection.
         arrays, inputs, outputs = self._arrays, operator.operator.inputs, operator.operator.outputs
         evaluate, shapes = operator.kernel.evaluate, self.preparation.shapes
+        targets = (*outputs, *(inputs[state] for state in operator.kernel.states))
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
         prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
 
@@ -222,7 +223,7 @@ class Program:
             if prepared is None:
                 prepared = prepare_late()
             values = [None if i < 0 else arrays[i] for i in inputs]
-            for index, value in zip(outputs, as_tuple(evaluate(prepared, *values)), strict=True):
+            for index, value in zip(targets, as_tuple(evaluate(prepared, *values)), strict=True):
                 target = arrays[index]
                 if shapes[index] is None:
                     arrays[index] = np.asarray(value, order="C")

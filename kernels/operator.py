@@ -68,6 +68,7 @@ class Node:
     """One operator with its tensors, as ``prepare`` and ``lower`` see it.
 
     A custom operator is named ``"CUSTOM"`` and has a ``custom_code``; its ``custom_options`` are the bytes in the file.
+    ``intermediates`` are tensors without values, whose quantization is that of an operator's inner results.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Node:
     outputs: tuple[TensorSpec, ...]
     custom_code: str | None = None
     custom_options: bytes | None = None
+    intermediates: tuple[TensorSpec | None, ...] = ()
 
     @property
     def title(self) -> str:
@@ -202,6 +204,8 @@ class Kernel:
     aliases : True where the output is the bytes of input 0 under another shape, so that no copy is needed.
     foreign : True where the program that uses q31 registered it: its exceptions are the program's own, and what it
         computes may depend on more than its inputs.
+    states : indices of the inputs that are state: variable tensors, which must be given. ``evaluate`` returns their
+        new values after the outputs, in this order, and never writes to them.
     selector : the input (or, negative, the output) whose type is held against ``types``.
     """
 
@@ -216,3 +220,4 @@ class Kernel:
     aliases: bool = False
     selector: int = 0
     foreign: bool = False
+    states: tuple[int, ...] = ()

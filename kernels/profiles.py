@@ -100,7 +100,7 @@ _TFLM_MULTIPLIERS = {
     "SUB": Precision.FLOAT32,
     "LEAKY_RELU": Precision.FLOAT32,
 }
-_TFLM_ALGORITHMS = {"LOGISTIC": "gemmlowp", "TANH": "gemmlowp", "RELU6": "no rescaling"}
+_TFLM_ALGORITHMS = {"LOGISTIC": "gemmlowp", "TANH": "gemmlowp", "RELU6": "no rescaling", "SVDF": "int8 state"}
 _TFLM_SOURCES = {
     "FULLY_CONNECTED": "tensorflow/lite/micro/kernels/fully_connected_common.cc: float32 product of scales, MBQM",
     "SUB": "tensorflow/lite/micro/kernels/sub_common.cc: ratios in float32",
@@ -108,6 +108,7 @@ _TFLM_SOURCES = {
     "RELU": "tensorflow/lite/micro/kernels/activations_common.cc: ratio in float64",
     "RELU6": "tensorflow/lite/micro/kernels/activations_common.cc: a clamp of the input codes",
     "LOGISTIC": "tensorflow/lite/micro/kernels/logistic_common.cc: int8 in gemmlowp's fixed point",
+    "SVDF": "tensorflow/lite/micro/kernels/svdf.cc: states of int8 too",
     "TANH": "tensorflow/lite/micro/kernels/tanh.cc: int8 in gemmlowp's fixed point",
 }
 

@@ -1,0 +1,1 @@
+"""Recurrent operators, whose state lives in variable tensors between invokes."""

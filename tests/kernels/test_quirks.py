@@ -1,0 +1,296 @@
+"""The table of quirks: each is met by a node and does what it says; every use of the profile's field is named."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flatbuffers import flexbuffers
+
+import q31
+from q31.kernels.operator import Node, Prepared, TensorSpec
+from q31.kernels.profiles import LITERT, SINGLE, TFLM, Profile
+from q31.kernels.quirk_conditions import never
+from q31.kernels.quirks import QUIRKS, Quirk, Treatment, quirks_of
+from q31.kernels.registry import CUSTOM, REGISTRY, find
+from q31.schema import ActivationFunctionType, ModelError, Quantization, TensorType
+from q31.schema import options as schema_options
+
+KERNELS = Path(q31.__file__).parent / "kernels"
+BY_NAME = {quirk.name: quirk for quirk in QUIRKS}
+Example = tuple[Node, Any]
+
+INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
+FLOAT32, UINT32 = TensorType.FLOAT32, TensorType.UINT32
+
+
+def spec(array: Any, tensor_type: TensorType, scale: float | None = None, zero_point: int = 0) -> TensorSpec:
+    array = np.asarray(array, None if tensor_type is None else TensorSpec("", tensor_type, ()).dtype)
+    quantization = Quantization() if scale is None else Quantization((float(np.float32(scale)),), (zero_point,))
+    return TensorSpec("t", tensor_type, array.shape, quantization, array)
+
+
+def result(tensor_type: TensorType, scale: float | None = None, zero_point: int = 0) -> TensorSpec:
+    quantization = Quantization() if scale is None else Quantization((float(np.float32(scale)),), (zero_point,))
+    return TensorSpec("y", tensor_type, (), quantization)
+
+
+def node(name: str, inputs: Sequence[TensorSpec], output: TensorSpec, options: Any = None, version: int = 2) -> Node:
+    return Node(name, version, options, tuple(inputs), (output,))
+
+
+def run(the_node: Node, profile: Profile) -> tuple[Prepared, Any]:
+    kernel = find(the_node)
+    prepared = kernel.prepare(the_node, profile)
+    return prepared, kernel.evaluate(prepared, *(None if one is None else one.value for one in the_node.inputs))
+
+
+def hybrid(weights: Any, x: Any, asymmetric: bool = False) -> Node:
+    options = schema_options.FullyConnectedOptions(asymmetric_quantize_inputs=asymmetric)
+    return node("FULLY_CONNECTED", [spec(x, FLOAT32), spec(weights, INT8, 1.0)], result(FLOAT32), options, 9)
+
+
+def below_a_half() -> Example:
+    x = np.full((1, 8), np.nextafter(np.float32(0.5), np.float32(0)))
+    x[0, 0] = 127
+    return hybrid(np.ones((1, 8)), x), 134
+
+
+def minus_128() -> Example:
+    x = np.zeros((1, 16))
+    x[0, 3] = -127
+    return hybrid(np.full((1, 16), -128), x), -127 * 128
+
+
+def row_sums() -> Example:
+    x = np.zeros((1, 4096))
+    x[0, 0] = 255
+    return hybrid(np.full((1, 4096), 127), x, asymmetric=True), np.float32(255 * 127 - 128 * 8 * 65536)
+
+
+def sub_above_one() -> Example:
+    a, b = spec(np.full(5, 127), INT8, 0.01), spec(np.full(5, -128), INT8, 0.01)
+    return node("SUB", [a, b], result(INT8, 0.02 / 2**20 / 60), schema_options.SubOptions()), [1, 1, 1, 1, 2]
+
+
+def add_above_one() -> Example:
+    a, b = spec([1, -1], INT8, 1.0), spec([0, 0], INT8, 1.0)
+    return node("ADD", [a, b], result(INT8, 2.0**-22), schema_options.AddOptions()), [127, -128]
+
+
+def reduced(values: Any, tensor_type: TensorType) -> Node:
+    options = schema_options.ReducerOptions()
+    return node("SUM", [spec(values, tensor_type, 1.0), spec([0], INT32)], result(tensor_type, 1.0), options)
+
+
+def mean_of_many() -> Example:
+    x = spec(np.full(65540, 32767), INT16, 1.0)
+    options = schema_options.ReducerOptions()
+    return node("MEAN", [x, spec([0], INT32)], result(INT16, 1.0), options), -32765
+
+
+def arg_max_of_nan() -> Example:
+    options = schema_options.ArgMaxOptions(output_type=INT32)
+    return node("ARG_MAX", [spec([np.nan, 1, 2], FLOAT32), spec(0, INT32)], result(INT32), options), 2
+
+
+def int32_bias() -> Example:
+    inputs = [spec(np.ones((1, 4)), INT16, 1.0), spec(np.ones((1, 4)), INT8, 1.0), spec([7], INT32, 1.0)]
+    return node("FULLY_CONNECTED", inputs, result(INT16, 1.0), schema_options.FullyConnectedOptions(), 4), None
+
+
+def concatenation() -> Example:
+    inputs = [spec([1, 255], UINT8, 1e9), spec([3], UINT8, 1.0)]
+    return node("CONCATENATION", inputs, result(UINT8, 1.0), schema_options.ConcatenationOptions()), [255, 0, 3]
+
+
+def quantize() -> Example:
+    x = spec([-1e30, 1e30, np.nan, 3], FLOAT32)
+    return node("QUANTIZE", [x], result(INT8, 1.0, -1), schema_options.QuantizeOptions()), [127, 127, 127, 2]
+
+
+def unsigned_activation() -> Example:
+    options = schema_options.MulOptions(fused_activation_function=ActivationFunctionType.RELU_N1_TO_1)
+    return node("MUL", [spec([0], UINT32), spec([3], UINT32)], result(UINT32), options, 5), [1]
+
+
+def index_out_of_bounds() -> Example:
+    inputs = [spec([1, 2], INT8), spec([5], INT32), spec([6], INT32), spec([1], INT32)]
+    return node("STRIDED_SLICE", inputs, result(INT8), schema_options.StridedSliceOptions(shrink_axis_mask=1)), None
+
+
+def tiny_softmax() -> Example:
+    x = spec([[-128, 127]], INT8, 2.0**-30)
+    return node("SOFTMAX", [x], result(INT8, 1 / 256, -128), schema_options.SoftmaxOptions(beta=1.0)), [[0, 0]]
+
+
+def uint8_table() -> Example:
+    return node("TANH", [spec([0, 1, 255], UINT8, 1.0)], result(UINT8, 2.0**-33)), [0, 0, 0]
+
+
+def steep_table() -> Example:
+    x = spec([0, 1, 64, 127], INT16, 1.0)
+    return node("EXP", [x], result(INT16, 1.0)), [-32768, 32512, 16384, 256]
+
+
+def negated_codes() -> Example:
+    x = spec([-128, 5], INT8, 1.0, 3)
+    return node("NEG", [x], result(INT8, 0.5, 1), version=1), [-128, -5]
+
+
+def rsqrt_of_large_scale() -> Example:
+    return node("RSQRT", [spec([1, 2, 127], INT8, 1.0)], result(INT8, 2.0**20)), [127, 127, 127]
+
+
+def detection(scores: TensorSpec) -> Example:
+    """Boxes far apart, with eight scores."""
+    options = {
+        **{"max_detections": 4, "max_classes_per_detection": 2, "num_classes": 2},
+        **{"nms_score_threshold": 0.0, "nms_iou_threshold": 0.5},
+        **{"y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0},
+    }
+    anchors = spec([[10 * i, 10 * i, 1, 1] for i in range(4)], FLOAT32)
+    inputs = (spec(np.zeros((1, 4, 4)), FLOAT32), scores, anchors)
+    data = bytes(flexbuffers.Dumps(options))
+    name = "TFLite_Detection_PostProcess"
+    return Node("CUSTOM", 1, None, inputs, (result(FLOAT32),) * 4, name, data), None
+
+
+EXAMPLES: dict[str, Callable[[], Example]] = {
+    "add-multiplier-of-one": add_above_one,
+    "arg-max-of-nan": arg_max_of_nan,
+    "bias-int32-read-as-int64": int32_bias,
+    "concatenation-beyond-int32": concatenation,
+    "detection-entries-unwritten": lambda: detection(spec(np.full((1, 4, 2), 0.5), FLOAT32)),
+    "detection-scores-by-lanes": lambda: detection(spec(np.arange(101, 109).reshape(1, 4, 2), UINT8, 0.1, 100)),
+    "hybrid-minus-128": minus_128,
+    "hybrid-rounds-up-below-a-half": below_a_half,
+    "hybrid-row-sums-wrap": row_sums,
+    "mean-wraps": mean_of_many,
+    "neg-ignores-quantization": negated_codes,
+    "quantize-beyond-int32": quantize,
+    "relu-n1-to-1-of-unsigned": unsigned_activation,
+    "rsqrt-shift-beyond-31": rsqrt_of_large_scale,
+    "slice-index-out-of-bounds": index_out_of_bounds,
+    "softmax-aborts": tiny_softmax,
+    "sub-drops-left-shift": sub_above_one,
+    "sum-int16-unwritten": lambda: (reduced([1, -2], INT16), -1),
+    "sum-int8-as-uint8": lambda: (reduced([5, -2], INT8), -1),
+    "table-beyond-int32": uint8_table,
+    "table-int16-step-wraps": steep_table,
+}
+"""Quirk -> a node that meets it, whose inputs are constants, and what it gives in ``litert`` (None: not said)."""
+
+
+def arrays(evaluated: Any) -> list[Any]:
+    several = evaluated if isinstance(evaluated, tuple) else (evaluated,)
+    return [one.tolist() for one in several]
+
+
+def test_every_quirk_has_an_example() -> None:
+    assert list(BY_NAME) == sorted(BY_NAME) and len(BY_NAME) == len(QUIRKS)
+    assert set(EXAMPLES) == set(BY_NAME)
+    assert all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", name) for name in BY_NAME)
+
+
+@pytest.mark.parametrize("name", [quirk.name for quirk in QUIRKS])
+def test_a_quirk_is_what_its_treatment_says(name: str) -> None:
+    quirk = BY_NAME[name]
+    the_node, expected = EXAMPLES[name]()
+    if quirk.treatment is Treatment.REFUSED:
+        for profile in (LITERT, TFLM, SINGLE):
+            with pytest.raises(ModelError):
+                run(the_node, profile)
+        return
+    prepared, litert = run(the_node, LITERT)
+    assert quirk.condition is never or quirk in quirks_of(the_node, prepared, LITERT)
+    if expected is not None:
+        assert np.asarray(litert).reshape(-1).tolist() == np.asarray(expected).reshape(-1).tolist()
+    for profile in (TFLM, SINGLE):
+        of_profile, other = run(the_node, profile)
+        assert (arrays(other) == arrays(litert)) == (quirk.treatment is not Treatment.REPRODUCED)
+        met = quirk in quirks_of(the_node, of_profile, profile)
+        assert met == (quirk.treatment is Treatment.EVERYWHERE)
+
+
+def harmless() -> Iterator[tuple[str, Node]]:
+    """Nodes of the same operators that do not meet the quirk."""
+    yield (
+        "add-multiplier-of-one",
+        node("ADD", [spec([1], INT8, 1.0)] * 2, result(INT8, 2.0), schema_options.AddOptions()),
+    )
+    yield (
+        "sub-drops-left-shift",
+        node("SUB", [spec([1], INT8, 1.0)] * 2, result(INT8, 2.0), schema_options.SubOptions()),
+    )
+    yield (
+        "arg-max-of-nan",
+        node(
+            *("ARG_MAX", [spec([3, 1], INT8), spec(0, INT32)]),
+            *(result(INT32), schema_options.ArgMaxOptions(output_type=INT32)),
+        ),
+    )
+    yield (
+        "concatenation-beyond-int32",
+        node("CONCATENATION", [spec([1], UINT8, 2.0)], result(UINT8, 1.0), schema_options.ConcatenationOptions()),
+    )
+    yield "hybrid-minus-128", hybrid(np.full((1, 16), -127), np.ones((1, 16)))
+    yield "hybrid-minus-128", hybrid(np.full((1, 15), -128), np.ones((1, 15)))
+    yield "hybrid-rounds-up-below-a-half", hybrid(np.ones((1, 7)), np.ones((1, 7)))
+    yield "hybrid-row-sums-wrap", hybrid(np.full((1, 1024), 127), np.ones((1, 1024)), asymmetric=True)
+    yield "hybrid-row-sums-wrap", hybrid(np.full((1, 4096), 127), np.ones((1, 4096)))
+    yield "neg-ignores-quantization", node("NEG", [spec([1], INT8, 0.5)], result(INT8, 0.5), version=1)
+    yield "rsqrt-shift-beyond-31", node("RSQRT", [spec([1], INT8, 0.5)], result(INT8, 0.5))
+    yield "sum-int8-as-uint8", reduced([1], UINT8)
+    yield "table-beyond-int32", node("TANH", [spec([1], UINT8, 0.5)], result(UINT8, 1 / 128, 128))
+    yield "table-int16-step-wraps", node("EXP", [spec([1], INT16, 2.0**-15)], result(INT16, 2.0**-13))
+
+
+@pytest.mark.parametrize(("name", "the_node"), [pytest.param(*pair, id=pair[0]) for pair in harmless()])
+def test_a_node_that_does_not_meet_a_quirk(name: str, the_node: Node) -> None:
+    prepared, _ = run(the_node, LITERT)
+    assert BY_NAME[name] not in quirks_of(the_node, prepared, LITERT)
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield the functions of the kernels, as the table names them."""
+    for path in sorted(KERNELS.rglob("*.py")):
+        module = ".".join(path.relative_to(KERNELS).with_suffix("").parts)
+        if module not in ("profiles", "quirks"):
+            for one in ast.parse(path.read_text(encoding="utf-8")).body:
+                if isinstance(one, ast.FunctionDef):
+                    yield f"{module}:{one.name}", one
+
+
+def test_every_use_of_the_profiles_field_is_in_the_table() -> None:
+    named = {one for quirk in QUIRKS if quirk.treatment is Treatment.REPRODUCED for one in quirk.code}
+    for name, function in functions():
+        inside = {one.attr for one in ast.walk(function) if isinstance(one, ast.Attribute)}
+        if "reproduces_quirks" in inside:
+            assert name in named, f"{name} reproduces a defect that kernels/quirks.py does not name"
+
+
+def test_every_quirk_told_in_a_docstring_is_in_the_table() -> None:
+    named = {one for quirk in QUIRKS for one in quirk.code}
+    for name, function in functions():
+        told = re.search(r"\bquirk\b", ast.get_docstring(function) or "", re.IGNORECASE)
+        if told and not name.startswith("quirk_conditions:"):
+            assert name in named, name
+
+
+@pytest.mark.parametrize("quirk", QUIRKS, ids=lambda quirk: quirk.name)
+def test_a_quirks_code_and_operators_exist(quirk: Quirk) -> None:
+    for name in quirk.code:
+        module, function = name.split(":")
+        assert callable(getattr(importlib.import_module(f"q31.kernels.{module}"), function)), name
+    assert set(quirk.operators) <= {*REGISTRY, *CUSTOM}
+    cases = pytest.importorskip("conformance.test_operators").CASES
+    for operator in quirk.operators:
+        assert any(operator in case.split() for case in cases), f"no conformance case is named {operator}"
+    assert not quirk.reference.endswith(".") and not quirk.definition.endswith(".")

@@ -10,6 +10,7 @@ from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connect
 from .custom import detection_postprocess
 from .custom.registration import registered
 from .elementwise import absolute, add_sub, mul, roots, unary
+from .indexing import gather
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -17,7 +18,20 @@ from .quantize import cast, dequantize, quantize
 from .recurrent import svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
-from .shape import concatenation, pad, reshape, shape, split, strided_slice, transpose
+from .shape import (
+    blocks,
+    concatenation,
+    mirror_pad,
+    pad,
+    repeat,
+    reshape,
+    reverse,
+    shape,
+    split,
+    split_v,
+    strided_slice,
+    transpose,
+)
 
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
     absolute.KERNELS,
@@ -25,6 +39,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     arg_max.KERNELS,
     batch_matmul.KERNELS,
     bilinear.KERNELS,
+    blocks.KERNELS,
     cast.KERNELS,
     concatenation.KERNELS,
     conv_2d.KERNELS,
@@ -32,12 +47,14 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     dequantize.KERNELS,
     exp_log.KERNELS,
     fully_connected.KERNELS,
+    gather.KERNELS,
     hard_swish.KERNELS,
     l2_normalization.KERNELS,
     l2_pool_2d.KERNELS,
     local_response.KERNELS,
     lookup.KERNELS,
     mean.KERNELS,
+    mirror_pad.KERNELS,
     mul.KERNELS,
     nearest_neighbor.KERNELS,
     pad.KERNELS,
@@ -45,11 +62,14 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     quantize.KERNELS,
     reductions.KERNELS,
     relu.KERNELS,
+    repeat.KERNELS,
     reshape.KERNELS,
+    reverse.KERNELS,
     roots.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,
+    split_v.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,
     svdf.KERNELS,

@@ -1,0 +1,1 @@
+"""Operators that select by index, scatter to indices, and find indices."""

@@ -139,6 +139,12 @@ def multiply_by_quantized_multiplier(
     return rounding_divide_by_pot(high, np.maximum(-shift, 0))
 
 
+def reduce_multiplier(multiplier: Any) -> np.ndarray:
+    """Round a Q0.31 multiplier to the 15 bits that int64 accumulators are multiplied with."""
+    multiplier = np.asarray(multiplier, np.int64)
+    return np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
+
+
 def multiply_int64_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) -> np.ndarray:
     """Requantize an int64 accumulator (the int16x8 kernels) with the multiplier cut to 15 bits.
 
@@ -156,10 +162,10 @@ def multiply_int64_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) 
     Source: the ``int64_t`` overload of ``MultiplyByQuantizedMultiplier``. It rounds once, and its bits differ
     from the int32 form's because 16 bits of the multiplier are rounded away first.
     """
-    multiplier = np.asarray(multiplier, np.int64)
-    reduced = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, 0x7FFF)
     total_shift = 15 - np.asarray(shift, np.int64)
-    return ((np.asarray(x, np.int64) * reduced + (np.int64(1) << (total_shift - 1))) >> total_shift).astype(np.int32)
+    return (
+        (np.asarray(x, np.int64) * reduce_multiplier(multiplier) + (np.int64(1) << (total_shift - 1))) >> total_shift
+    ).astype(np.int32)
 
 
 def multiply_in_float64(x: Any, real_multiplier: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Lowering of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: packed filters and constants for the compiled kernels.
 
-Lowered are the 8-bit and the float32 forms with a constant filter and bias. The rest stays with ``evaluate``.
+Lowered are the forms with a constant filter and bias whose activations have one type. The rest stays with
+``evaluate``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
 from ..profiles import Rounding
 from .float_lowering import lower_float_conv_2d, lower_float_depthwise_conv_2d, lower_float_fully_connected
+from .int16_lowering import is_int16, lower_int16_depthwise_conv_2d, lower_int16_product
 from .packing import (
     LANES,
     LARGEST_SCRATCH,
@@ -27,6 +29,7 @@ from .packing import (
     pad_channels,
     panel_fields,
     round_up,
+    rounding_constants,
     window_fields,
 )
 from .prepared import (
@@ -43,9 +46,13 @@ _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 
 def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
-    """Lower CONV_2D to ``conv_2d`` or ``float_conv_2d``."""
+    """Lower CONV_2D to ``conv_2d``, ``float_conv_2d`` or ``conv_2d_int16``."""
     if isinstance(prepared, FloatConv2D):
         return lower_float_conv_2d(prepared, node)
+    if isinstance(prepared, QuantizedConv2D) and is_int16(node):
+        weights = _centered_weights(node, prepared.filter_zero_point)
+        image, window = node.input(0).shape, prepared.window
+        return lower_int16_product(prepared.requantization, node, image, window, prepared.groups, weights)
     if not (isinstance(prepared, QuantizedConv2D) and _is_lowerable(node)):
         return None
     weights, bias = _constants(node, prepared.filter_zero_point)
@@ -56,6 +63,10 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
     if isinstance(prepared, FloatFullyConnected):
         return lower_float_fully_connected(prepared, node)
+    if isinstance(prepared, QuantizedFullyConnected) and is_int16(node):
+        weights = _centered_weights(node, prepared.filter_zero_point).reshape(prepared.units, 1, 1, prepared.depth)
+        image = (prepared.batch, 1, 1, prepared.depth)
+        return lower_int16_product(prepared.requantization, node, image, PIXEL, 1, weights)
     if not (isinstance(prepared, QuantizedFullyConnected) and _is_lowerable(node)):
         return None
     weights, bias = _constants(node, prepared.filter_zero_point)
@@ -64,9 +75,11 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
 
 
 def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
-    """Lower DEPTHWISE_CONV_2D to ``depthwise_conv_2d``, or to ``conv_2d`` with a group for each input channel."""
+    """Lower DEPTHWISE_CONV_2D to a depthwise kernel, or to a convolution with a group for each input channel."""
     if isinstance(prepared, FloatDepthwiseConv2D):
         return lower_float_depthwise_conv_2d(prepared, node)
+    if isinstance(prepared, QuantizedDepthwiseConv2D) and is_int16(node):
+        return lower_int16_depthwise_conv_2d(prepared, node)
     if not (isinstance(prepared, QuantizedDepthwiseConv2D) and _is_lowerable(node)):
         return None
     weights, bias = _constants(node, prepared.filter_zero_point)
@@ -134,7 +147,12 @@ def _is_lowerable(node: Node) -> bool:
 
 def _constants(node: Node, filter_zero_point: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the filter less its zero point, int16, and the bias, int32 (channels,)."""
-    return node.value(1).astype(np.int16) - np.int16(filter_zero_point), bias_or_zeros(node, np.dtype(np.int32))
+    return _centered_weights(node, filter_zero_point), bias_or_zeros(node, np.dtype(np.int32))
+
+
+def _centered_weights(node: Node, filter_zero_point: int) -> np.ndarray:
+    """Return the filter less its zero point, int16."""
+    return node.value(1).astype(np.int16) - np.int16(filter_zero_point)
 
 
 def _input_fields(node: Node, zero_point: int) -> dict[str, Field]:
@@ -161,15 +179,7 @@ def _requantization_fields(
         sums = np.sum(np.abs(weights.astype(np.float64)), axis=axes) * 255 + np.abs(bias.astype(np.float64))
         if np.any(np.minimum(sums, 2.0**31) * requantization.real_multiplier >= 2.0**31 - 1):
             return None
-    shift = requantization.shift.astype(np.int64)
-    if requantization.rounding is Rounding.SINGLE:
-        left_shift, right_shift = np.zeros_like(shift), 31 - shift
-        rounding, sign_mask = np.int64(1) << (right_shift - 1), np.zeros_like(shift)
-    else:
-        left_shift, right = np.maximum(shift, 0), np.maximum(-shift, 0)
-        right_shift = 31 + right
-        rounding = np.int64(1 << 30) + np.where(right > 0, np.int64(1) << (30 + right), 0)
-        sign_mask = np.where(right > 0, np.int64(-(2**31)), 0)
+    left_shift, right_shift, rounding, sign_mask = rounding_constants(requantization)
     return {
         "multiplier": pad_channels(requantization.multiplier.astype(np.int32), groups),
         "left_shift": pad_channels(left_shift.astype(np.int32), groups),

@@ -9,9 +9,14 @@ import numpy as np
 
 from ..operator import Field, Node, Scratch
 from ..padding import Window
+from ..profiles import Rounding
+from .prepared import Requantization
 
 LANES = 16
 """Channels of a vector (``kernels/jit/vectors.py``)."""
+
+TILE = 6
+"""Rows of a panel that the kernels compute at a time."""
 
 LARGEST_SCRATCH = 1 << 26
 """Bytes; what would need more stays with ``evaluate``."""
@@ -19,7 +24,6 @@ LARGEST_SCRATCH = 1 << 26
 PIXEL = Window(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)
 """The window of a fully-connected layer, seen as a convolution of images of one pixel."""
 
-_TILE = 6  # rows that the kernels compute at a time
 _PANEL_BYTES = 1 << 17  # stays in the L2 cache beside a block of the filter
 _LARGEST_PANEL = 96  # rows
 
@@ -51,7 +55,7 @@ def panel_fields(
     ``depth`` is the length of a row in the panel, whose elements have ``itemsize`` bytes.
     """
     positions = image[0] * window.output_height * window.output_width
-    rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), _TILE)
+    rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), TILE)
     size = itemsize * (rows * depth + LANES)  # whole vectors are written, the last beyond the end
     if size > LARGEST_SCRATCH:
         return None
@@ -101,3 +105,14 @@ def pad_channels(values: np.ndarray, groups: int = 1) -> np.ndarray:
 def round_up(size: int, step: int) -> int:
     """Return the least multiple of ``step`` that is not below ``size``."""
     return -(-size // step) * step
+
+
+def rounding_constants(requantization: Requantization) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return left shift, right shift, rounding and sign mask, int64 (channels,), of ``kernels/jit/requantize.py``."""
+    shift = requantization.shift.astype(np.int64)
+    if requantization.rounding is Rounding.SINGLE:
+        right_shift = 31 - shift
+        return np.zeros_like(shift), right_shift, np.int64(1) << (right_shift - 1), np.zeros_like(shift)
+    right = np.maximum(-shift, 0)
+    rounding = np.int64(1 << 30) + np.where(right > 0, np.int64(1) << (30 + right), 0)
+    return np.maximum(shift, 0), 31 + right, rounding, np.where(right > 0, np.int64(-(2**31)), 0)

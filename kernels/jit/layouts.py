@@ -28,6 +28,10 @@ REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_mu
     output_zero_point activation_min activation_max"""
 """Fields of kernels that turn int32 accumulators into 8-bit codes (:mod:`.requantize`)."""
 
+WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64 in_int64
+    activation_min activation_max"""
+"""Fields of kernels that turn int64 accumulators into int16 codes (:mod:`.int16_convolution`)."""
+
 WINDOW = """input_height input_width output_height output_width filter_height filter_width stride_height stride_width
     dilation_height dilation_width padding_top padding_left"""
 """Fields of kernels with a sliding window (:mod:`q31.kernels.padding`)."""
@@ -70,6 +74,16 @@ LAYOUTS: dict[str, Layout] = {
         "float_convolution",
         f"""input input_size output filter filter_step bias batches output_channels {WINDOW}
         activation_min activation_max""",
+    ),
+    "conv_2d_int16": _layout(
+        "int16_convolution",
+        f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
+        {WIDE_REQUANTIZATION} depth panel panel_rows contiguous chunk sums""",
+    ),
+    "depthwise_conv_2d_int16": _layout(
+        "int16_convolution",
+        f"""input input_size output filter filter_step bias batches output_channels pairs {WINDOW}
+        {WIDE_REQUANTIZATION}""",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

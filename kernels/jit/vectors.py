@@ -121,7 +121,9 @@ def _define_store(element: Any, vector: Vector) -> Any:
 
 
 load_uint8 = _define_load(types.uint8, INT16, _load_bytes)
+load_int16 = _define_load(types.int16, INT16)
 load_pairs = _define_load(types.int16, PAIRS)
+load_int64 = _define_load(types.int64, INT64)
 load_float32 = _define_load(types.float32, FLOAT32)
 
 # Of memory that no kernel writes: LLVM need not load it again after a store, which might have changed it.
@@ -134,6 +136,7 @@ constant_float64 = _define_load(types.float64, FLOAT64, _load_constant)
 store_int8 = _define_store(types.int8, INT8)
 store_int16 = _define_store(types.int16, INT16)
 store_pairs = _define_store(types.int16, PAIRS)
+store_int64 = _define_store(types.int64, INT64)
 store_float32 = _define_store(types.float32, FLOAT32)
 
 
@@ -183,8 +186,10 @@ def _define_store_first(element: Any, vector: Vector) -> Any:
 
 
 load_first_uint8 = _define_load_first(types.uint8, INT16, np.int16, _load_first_bytes)
+load_first_int16 = _define_load_first(types.int16, INT16, np.int16)
 load_first_float32 = _define_load_first(types.float32, FLOAT32, np.float32)
 store_first_int8 = _define_store_first(types.int8, INT8)
+store_first_int16 = _define_store_first(types.int16, INT16)
 store_first_float32 = _define_store_first(types.float32, FLOAT32)
 
 
@@ -268,6 +273,7 @@ interleave = _define(
 
 widen = _define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
 narrow_to_int32 = _define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
+narrow_to_int16 = _define(INT16(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int16))
 narrow_to_int8 = _define(INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8))
 
 
@@ -287,6 +293,9 @@ _BELOW_HALF = float(np.nextafter(0.5, 0))  # with 0.5 itself, the number below 0
 
 multiply_and_round = _define(INT32(INT32, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
 """``multiply_and_round(a, b)``: the product in float64, halves away from zero; it must be within +-2**31."""
+
+multiply_wide_and_round = _define(INT32(INT64, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
+"""The same of int64."""
 
 
 def _define_clamp(vector: Vector, compare: str, python: Callable[..., Any]) -> Any:

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -13,66 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from llvmlite.binding import get_host_cpu_features
 
-from q31.engine.binding import Binder, aligned_empty
+from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
 from q31.engine.codecache import create_target
-from q31.engine.machine import Stretch, kernel_address
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
-from q31.kernels.operator import Kernel, Node, Scratch, TensorSpec
-from q31.kernels.profiles import LITERT, PROFILES, Profile, Rounding
-from q31.schema import ActivationFunctionType, Padding, Quantization, TensorType
+from q31.kernels.operator import Node, TensorSpec
+from q31.kernels.profiles import LITERT, Rounding
+from q31.schema import Quantization, TensorType
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
-
-INNER = "Q31_TEST_INNER_RUN"
-EXAMPLES = 25 if INNER in os.environ else 100
-GUARD = 64
-SENTINEL = 0xA5
-
-
-class Guarded:
-    """Memory between two guards."""
-
-    def __init__(self, size: int) -> None:
-        self.all = aligned_empty(size + 2 * GUARD)
-        self.all[...] = SENTINEL
-        self.memory = self.all[GUARD : GUARD + size]
-
-    def intact(self) -> bool:
-        size = self.memory.nbytes
-        return bool((self.all[:GUARD] == SENTINEL).all() and (self.all[GUARD + size :] == SENTINEL).all())
-
-
-def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray) -> np.ndarray | None:
-    """Run what ``lower`` returns on one machine row; None where it is not lowered."""
-    assert kernel.lower is not None
-    instruction = kernel.lower(prepared, node)
-    if instruction is None:
-        return None
-    shape, dtype = prepared.output_shapes[0], node.output().dtype
-    output = Guarded(int(np.prod(shape)) * dtype.itemsize)
-    scratches = {name: Guarded(f.size) for name, f in instruction.fields.items() if isinstance(f, Scratch)}
-    instruction = replace(
-        instruction,
-        fields={n: scratches[n].memory.ctypes.data if n in scratches else f for n, f in instruction.fields.items()},
-    )
-    arrays = [x, *(spec.value for spec in node.inputs[1:] if spec is not None), output.memory.view(dtype)]
-    binder = Binder(arrays.__getitem__, aligned_empty(0))
-    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0], [len(arrays) - 1]))])()
-    assert output.intact(), "written beyond the output"
-    for name, scratch in scratches.items():
-        assert scratch.intact(), f"written beyond scratch {name}"
-    return output.memory.view(dtype).reshape(shape).copy()
-
-
-def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True) -> None:
-    prepared = kernel.prepare(node, profile)
-    compiled = run_compiled(kernel, node, prepared, x)
-    if compiled is None:
-        assert not must_lower
-        return
-    expected = kernel.evaluate(prepared, x, *(None if spec is None else spec.value for spec in node.inputs[1:]))
-    np.testing.assert_array_equal(compiled, expected)  # NaN equals NaN
-    np.testing.assert_array_equal(np.signbit(compiled) | np.isnan(compiled), np.signbit(expected) | np.isnan(expected))
-
 
 EIGHT_BIT = st.sampled_from([TensorType.INT8, TensorType.UINT8])
 
@@ -122,40 +67,6 @@ def make_node(
     node = Node(name, 1, options, tuple(specs), (TensorSpec("y", tensor_type, (), drawn["output"]),))
     info = np.iinfo(specs[0].dtype)
     return node, drawn["random"].integers(info.min, info.max + 1, shape).astype(specs[0].dtype)
-
-
-ACTIVATIONS = st.sampled_from(
-    [
-        ActivationFunctionType.NONE,
-        ActivationFunctionType.RELU,
-        ActivationFunctionType.RELU6,
-        ActivationFunctionType.RELU_N1_TO_1,
-    ]
-)
-PADDINGS = st.sampled_from([Padding.SAME, Padding.VALID])
-CHANNELS = st.one_of(st.integers(1, 6), st.sampled_from([15, 16, 17, 32, 33, 40]))
-
-
-@st.composite
-def windows(draw: Any) -> tuple[tuple[int, int], tuple[int, int], dict[str, Any]]:
-    """Draw a filter size, an image that it fits and the options of a window, dilated rarely."""
-    filter_size = draw(st.sampled_from([(1, 1), (3, 3), (1, 3), (2, 2), (3, 2), (5, 3), (4, 3), (7, 5)]))
-    dilation = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 2), (1, 3), (3, 1)]))
-    padding = draw(PADDINGS)
-    least = [(f - 1) * d + 1 if padding is Padding.VALID else 1 for f, d in zip(filter_size, dilation, strict=True)]
-    image = tuple(draw(st.integers(n, n + 9)) for n in least)
-    options = {
-        "padding": padding,
-        "stride_h": draw(st.integers(1, 3)),
-        "stride_w": draw(st.integers(1, 3)),
-        "dilation_h_factor": dilation[0],
-        "dilation_w_factor": dilation[1],
-        "fused_activation_function": draw(ACTIVATIONS),
-    }
-    return (image[0], image[1]), filter_size, options
-
-
-PROFILE = st.sampled_from(list(PROFILES.values()))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -292,23 +203,15 @@ def test_a_filter_that_is_no_constant_is_not_lowered():
     assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
 
 
-def run_cases_in_a_process(cases: str = "conv_2d or fully_connected", **environment: str) -> None:
-    """Run this file's random cases again under other environment variables."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", cases]
-    env = {**os.environ, INNER: "1", **environment}
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:]
-
-
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 def test_uncompiled_kernels_stay_within_their_memory():
     """As plain Python the kernels run over arrays of exactly the declared sizes, so that reading beyond raises."""
-    run_cases_in_a_process(Q31_JIT="0")
+    run_cases_in_a_process(__file__, Q31_JIT="0")
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 def test_the_generic_form_computes_the_same_bits():
-    run_cases_in_a_process("not float", Q31_ISA="generic")
+    run_cases_in_a_process(__file__, "not float", Q31_ISA="generic")
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
@@ -317,7 +220,7 @@ def test_the_generic_form_computes_the_same_bits():
 def test_older_processors_compute_the_same_bits(processor, features):
     if not get_host_cpu_features().get(features[1:]):
         pytest.skip(f"this processor has no {features[1:]}")
-    run_cases_in_a_process(NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
+    run_cases_in_a_process(__file__, NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="looks at compiled code")

@@ -1,0 +1,233 @@
+"""CONV_2D, FULLY_CONNECTED and DEPTHWISE_CONV_2D on int16 codes with int8 weights, and the product of int16 panels.
+
+Products of pairs are summed in int32, over so many taps at a time (``chunk``) as fit; these sums are added up in
+int64. Where the accumulator is int32, which wraps, the upper half of that is dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .addressing import float64_view, fragment, helper, int16_view, int32_view, int64_view, read_block
+from .codes import zero_run
+from .layouts import fields
+from .panels import fill_panel
+from .vectors import (
+    LANES,
+    PAIRED,
+    at_least,
+    at_most,
+    constant_float64,
+    constant_int32,
+    constant_int64,
+    constant_pairs,
+    dot_pairs,
+    interleave,
+    load_first_int16,
+    load_int16,
+    load_int64,
+    multiply_wide_and_round,
+    narrow_to_int16,
+    narrow_to_int32,
+    splat_int16,
+    splat_int32,
+    splat_pair,
+    store_first_int16,
+    store_int16,
+    store_int64,
+    widen,
+)
+
+CONV_2D_INT16 = fields("conv_2d_int16")
+DEPTHWISE_CONV_2D_INT16 = fields("depthwise_conv_2d_int16")
+
+TILE = 6
+"""Rows computed at a time."""
+
+
+def conv_2d_int16(block: Any) -> None:
+    """Convolve: input (N, H, W, C), filter packed as that of ``conv_2d``, output (N, OH, OW, O)."""
+    p = read_block(block, CONV_2D_INT16)
+    source = int16_view(p.input, p.input_size)
+    multiply_image(p, source, finish_product)
+
+
+@fragment
+def multiply_image(p: Any, source: Any, finish: Any) -> None:
+    """Convolve int16 codes. ``finish(p, sums, row, channel, position, channels)`` stores a vector of int64 sums."""
+    group_channels = p.output_channels // p.groups
+    blocks = -(-group_channels // LANES)
+    rows = p.batches * p.output_height * p.output_width
+    matrix = int16_view(p.panel, p.panel_rows * p.depth + LANES)
+    for group in range(p.groups):
+        for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+            first = panel * p.panel_rows
+            count = min(p.panel_rows, rows - first)
+            fill_panel(p, group, first, count, source, matrix, copy_run, zero_run)
+            for index in range(blocks):
+                channels = min(LANES, group_channels - index * LANES)
+                output = group * group_channels + index * LANES
+                for row in range(0, count, TILE):
+                    multiply_rows(p, matrix, group * blocks + index, row, min(TILE, count - row))
+                    for i in range(min(TILE, count - row)):
+                        sums = load_int64(int64_view(p.sums, TILE * LANES), i * LANES)
+                        position = (first + row + i) * p.output_channels + output
+                        finish(p, sums, first + row + i, (group * blocks + index) * LANES, position, channels)
+
+
+@fragment
+def multiply_rows(p: Any, matrix: Any, block: Any, row: Any, rows: Any) -> None:
+    """Multiply some rows of the panel with one block of 16 channels, into ``p.sums``."""
+    totals = int64_view(p.sums, TILE * LANES)
+    for i in range(rows):
+        store_int64(totals, i * LANES, widen(splat_int32(0)))
+    start = 0
+    while start < p.depth:
+        stop = min(start + p.chunk, p.depth)
+        if rows > 2:
+            add_tile(p, matrix, block, row, start, stop)
+        else:
+            for i in range(rows):
+                add_row(p, matrix, block, row + i, start, stop, i)
+        start = stop
+
+
+@fragment
+def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -> None:
+    """Add a chunk of 6 rows of products to their sums. Rows the panel lacks give sums that nobody reads."""
+    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
+    c0 = c1 = c2 = c3 = c4 = c5 = splat_int32(0)
+    r0 = row * p.depth
+    r1 = r0 + p.depth
+    r2 = r1 + p.depth
+    r3 = r2 + p.depth
+    r4 = r3 + p.depth
+    r5 = r4 + p.depth
+    f = block * p.depth * LANES
+    for k in range(start, stop, 2):
+        weights = constant_pairs(packed, f + k * LANES)
+        c0 = dot_pairs(c0, splat_pair(matrix, r0 + k), weights)
+        c1 = dot_pairs(c1, splat_pair(matrix, r1 + k), weights)
+        c2 = dot_pairs(c2, splat_pair(matrix, r2 + k), weights)
+        c3 = dot_pairs(c3, splat_pair(matrix, r3 + k), weights)
+        c4 = dot_pairs(c4, splat_pair(matrix, r4 + k), weights)
+        c5 = dot_pairs(c5, splat_pair(matrix, r5 + k), weights)
+    add_to_sums(p, 0, c0)
+    add_to_sums(p, 1, c1)
+    add_to_sums(p, 2, c2)
+    add_to_sums(p, 3, c3)
+    add_to_sums(p, 4, c4)
+    add_to_sums(p, 5, c5)
+
+
+@fragment
+def add_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any, index: Any) -> None:
+    """Add a chunk of one row: four sums, so that they need not wait for each other."""
+    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
+    c0 = c1 = c2 = c3 = splat_int32(0)
+    r = row * p.depth
+    f = block * p.depth * LANES
+    k = start
+    while k + 8 <= stop:
+        c0 = dot_pairs(c0, splat_pair(matrix, r + k), constant_pairs(packed, f + k * LANES))
+        c1 = dot_pairs(c1, splat_pair(matrix, r + k + 2), constant_pairs(packed, f + k * LANES + PAIRED))
+        c2 = dot_pairs(c2, splat_pair(matrix, r + k + 4), constant_pairs(packed, f + k * LANES + 2 * PAIRED))
+        c3 = dot_pairs(c3, splat_pair(matrix, r + k + 6), constant_pairs(packed, f + k * LANES + 3 * PAIRED))
+        k += 8
+    while k < stop:
+        c0 = dot_pairs(c0, splat_pair(matrix, r + k), constant_pairs(packed, f + k * LANES))
+        k += 2
+    add_to_sums(p, index, (c0 + c1) + (c2 + c3))
+
+
+@helper
+def add_to_sums(p: Any, index: Any, chunk: Any) -> None:
+    """Add int32 sums to the int64 sums of a row."""
+    totals = int64_view(p.sums, TILE * LANES)
+    store_int64(totals, index * LANES, load_int64(totals, index * LANES) + widen(chunk))
+
+
+@helper
+def load_codes(p: Any, source: Any, position: Any) -> Any:
+    """Load 16 codes. Lanes that would lie beyond the source mean nothing."""
+    if position + LANES <= p.input_size:
+        codes = load_int16(source, position)
+    else:
+        codes = load_first_int16(source, position, p.input_size - position)
+    return codes
+
+
+@helper
+def copy_run(p: Any, source: Any, start: Any, target: Any, position: Any, count: Any) -> None:
+    """Copy a run of codes. Up to 15 elements beyond it are written too."""
+    for done in range(0, count, LANES):
+        store_int16(target, position + done, load_codes(p, source, start + done))
+
+
+@helper
+def finish_product(p: Any, sums: Any, row: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Store a product's codes."""
+    finish_codes(p, sums, channel, position, channels)
+
+
+@helper
+def finish_codes(p: Any, sums: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Add the bias, requantize, clamp, and store the first ``channels`` of 16 codes."""
+    output = int16_view(p.output, position + channels)
+    total = sums + constant_int64(int64_view(p.bias, channel + LANES), channel)
+    if p.in_float64:
+        if not p.in_int64:
+            total = widen(narrow_to_int32(total))
+        factors = constant_float64(float64_view(p.real_multiplier, channel + LANES), channel)
+        scaled = multiply_wide_and_round(total, factors)
+    else:
+        if not p.in_int64:
+            left_shift = constant_int32(int32_view(p.left_shift, channel + LANES), channel)
+            total = widen(narrow_to_int32(total) << left_shift)
+        product = total * constant_int64(int64_view(p.multiplier, channel + LANES), channel)
+        product = product + constant_int64(int64_view(p.rounding, channel + LANES), channel)
+        product = product + (total & constant_int64(int64_view(p.sign_mask, channel + LANES), channel))
+        scaled = narrow_to_int32(product >> constant_int64(int64_view(p.right_shift, channel + LANES), channel))
+    codes = at_most(at_least(scaled, splat_int32(p.activation_min)), splat_int32(p.activation_max))
+    if channels >= LANES:
+        store_int16(output, position, narrow_to_int16(codes))
+    else:
+        store_first_int16(output, position, narrow_to_int16(codes), channels)
+
+
+def depthwise_conv_2d_int16(block: Any) -> None:
+    """Convolve each channel: input (N, H, W, C), filter packed as that of ``depthwise_conv_2d``."""
+    p = read_block(block, DEPTHWISE_CONV_2D_INT16)
+    source = int16_view(p.input, p.input_size)
+    for batch in range(p.batches):
+        for y in range(p.output_height):
+            for x in range(p.output_width):
+                output = ((batch * p.output_height + y) * p.output_width + x) * p.output_channels
+                for channel in range(0, p.output_channels, LANES):
+                    sums = widen(sum_taps(p, source, batch, y, x, channel))
+                    channels = min(LANES, p.output_channels - channel)
+                    finish_codes(p, sums, channel, output + channel, channels)
+
+
+@fragment
+def sum_taps(p: Any, source: Any, batch: Any, y: Any, x: Any, channel: Any) -> Any:
+    """Sum the products of the taps inside the image, for 16 channels of one output position, two rows at a time."""
+    packed = int16_view(p.filter, p.pairs * p.filter_width * p.filter_step)
+    total = splat_int32(0)
+    for pair in range(p.pairs):
+        first = y * p.stride_height - p.padding_top + 2 * pair * p.dilation_height
+        second = first + p.dilation_height
+        for filter_x in range(p.filter_width):
+            input_x = x * p.stride_width - p.padding_left + filter_x * p.dilation_width
+            if 0 <= input_x < p.input_width:
+                upper = lower = splat_int16(0)
+                line = batch * p.input_height
+                if 0 <= first < p.input_height:
+                    pixel = (line + first) * p.input_width + input_x
+                    upper = load_codes(p, source, pixel * p.output_channels + channel)
+                if 0 <= second < p.input_height:
+                    pixel = (line + second) * p.input_width + input_x
+                    lower = load_codes(p, source, pixel * p.output_channels + channel)
+                tap = (pair * p.filter_width + filter_x) * p.filter_step + 2 * channel
+                total = dot_pairs(total, interleave(upper, lower), constant_pairs(packed, tap))
+    return total

@@ -1,0 +1,111 @@
+"""Nodes run on the compiled machine, in guarded memory, against ``evaluate``; and what their tests draw from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from q31.engine.binding import Binder, aligned_empty
+from q31.engine.machine import Stretch, kernel_address
+from q31.kernels.operator import Kernel, Node, Scratch
+from q31.kernels.profiles import PROFILES, Profile
+from q31.schema import ActivationFunctionType, Padding
+
+INNER = "Q31_TEST_INNER_RUN"
+EXAMPLES = 25 if INNER in os.environ else 100
+GUARD = 64
+SENTINEL = 0xA5
+
+
+class Guarded:
+    """Memory between two guards."""
+
+    def __init__(self, size: int) -> None:
+        self.all = aligned_empty(size + 2 * GUARD)
+        self.all[...] = SENTINEL
+        self.memory = self.all[GUARD : GUARD + size]
+
+    def intact(self) -> bool:
+        size = self.memory.nbytes
+        return bool((self.all[:GUARD] == SENTINEL).all() and (self.all[GUARD + size :] == SENTINEL).all())
+
+
+def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray) -> np.ndarray | None:
+    """Run what ``lower`` returns on one machine row; None where it is not lowered."""
+    assert kernel.lower is not None
+    instruction = kernel.lower(prepared, node)
+    if instruction is None:
+        return None
+    shape, dtype = prepared.output_shapes[0], node.output().dtype
+    output = Guarded(int(np.prod(shape)) * dtype.itemsize)
+    scratches = {name: Guarded(f.size) for name, f in instruction.fields.items() if isinstance(f, Scratch)}
+    instruction = replace(
+        instruction,
+        fields={n: scratches[n].memory.ctypes.data if n in scratches else f for n, f in instruction.fields.items()},
+    )
+    arrays = [x, *(spec.value for spec in node.inputs[1:] if spec is not None), output.memory.view(dtype)]
+    binder = Binder(arrays.__getitem__, aligned_empty(0))
+    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0], [len(arrays) - 1]))])()
+    assert output.intact(), "written beyond the output"
+    for name, scratch in scratches.items():
+        assert scratch.intact(), f"written beyond scratch {name}"
+    return output.memory.view(dtype).reshape(shape).copy()
+
+
+def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True) -> None:
+    prepared = kernel.prepare(node, profile)
+    compiled = run_compiled(kernel, node, prepared, x)
+    if compiled is None:
+        assert not must_lower
+        return
+    expected = kernel.evaluate(prepared, x, *(None if spec is None else spec.value for spec in node.inputs[1:]))
+    np.testing.assert_array_equal(compiled, expected)  # NaN equals NaN
+    np.testing.assert_array_equal(np.signbit(compiled) | np.isnan(compiled), np.signbit(expected) | np.isnan(expected))
+
+
+ACTIVATIONS = st.sampled_from(
+    [
+        ActivationFunctionType.NONE,
+        ActivationFunctionType.RELU,
+        ActivationFunctionType.RELU6,
+        ActivationFunctionType.RELU_N1_TO_1,
+    ]
+)
+PADDINGS = st.sampled_from([Padding.SAME, Padding.VALID])
+CHANNELS = st.one_of(st.integers(1, 6), st.sampled_from([15, 16, 17, 32, 33, 40]))
+
+
+@st.composite
+def windows(draw: Any) -> tuple[tuple[int, int], tuple[int, int], dict[str, Any]]:
+    """Draw a filter size, an image that it fits and the options of a window, dilated rarely."""
+    filter_size = draw(st.sampled_from([(1, 1), (3, 3), (1, 3), (2, 2), (3, 2), (5, 3), (4, 3), (7, 5)]))
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (1, 1), (2, 2), (1, 3), (3, 1)]))
+    padding = draw(PADDINGS)
+    least = [(f - 1) * d + 1 if padding is Padding.VALID else 1 for f, d in zip(filter_size, dilation, strict=True)]
+    image = tuple(draw(st.integers(n, n + 9)) for n in least)
+    options = {
+        "padding": padding,
+        "stride_h": draw(st.integers(1, 3)),
+        "stride_w": draw(st.integers(1, 3)),
+        "dilation_h_factor": dilation[0],
+        "dilation_w_factor": dilation[1],
+        "fused_activation_function": draw(ACTIVATIONS),
+    }
+    return (image[0], image[1]), filter_size, options
+
+
+PROFILE = st.sampled_from(list(PROFILES.values()))
+
+
+def run_cases_in_a_process(file: str, cases: str = "conv_2d or fully_connected", **environment: str) -> None:
+    """Run the random cases of a file of tests again under other environment variables."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file, "-k", cases]
+    env = {**os.environ, INNER: "1", **environment}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -100,7 +100,13 @@ _TFLM_MULTIPLIERS = {
     "SUB": Precision.FLOAT32,
     "LEAKY_RELU": Precision.FLOAT32,
 }
-_TFLM_ALGORITHMS = {"LOGISTIC": "gemmlowp", "TANH": "gemmlowp", "RELU6": "no rescaling", "SVDF": "int8 state"}
+_TFLM_ALGORITHMS = {
+    "LOGISTIC": "gemmlowp",
+    "TANH": "gemmlowp",
+    "RELU6": "no rescaling",
+    "SVDF": "int8 state",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "tables",
+}
 _TFLM_SOURCES = {
     "FULLY_CONNECTED": "tensorflow/lite/micro/kernels/fully_connected_common.cc: float32 product of scales, MBQM",
     "SUB": "tensorflow/lite/micro/kernels/sub_common.cc: ratios in float32",
@@ -109,6 +115,7 @@ _TFLM_SOURCES = {
     "RELU6": "tensorflow/lite/micro/kernels/activations_common.cc: a clamp of the input codes",
     "LOGISTIC": "tensorflow/lite/micro/kernels/logistic_common.cc: int8 in gemmlowp's fixed point",
     "SVDF": "tensorflow/lite/micro/kernels/svdf.cc: states of int8 too",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "tensorflow/lite/micro/kernels/lstm_eval.h: activations by table",
     "TANH": "tensorflow/lite/micro/kernels/tanh.cc: int8 in gemmlowp's fixed point",
 }
 

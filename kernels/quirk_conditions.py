@@ -18,6 +18,7 @@ from .elementwise.add_sub import QuantizedSum
 from .elementwise.roots import QuantizedRsqrt
 from .operator import Node, Prepared
 from .quantize.quantize import Quantize
+from .recurrent.svdf import SVDF
 from .reduce.mean import QuantizedMean
 from .reduce.sum_prod import QuantizedReduction
 
@@ -143,6 +144,11 @@ def jumps_in_int16(node: Node, prepared: Prepared) -> bool:
 def shifts_rsqrt_beyond_31(node: Node, prepared: Prepared) -> bool:
     """RSQRT of int8 whose output scale is so large."""
     return isinstance(prepared, QuantizedRsqrt) and prepared.wraps_shifts and prepared.shift - _RSQRT_SPARE_BITS < -31
+
+
+def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
+    """SVDF of int8."""
+    return isinstance(prepared, SVDF)
 
 
 def dequantizes_by_lanes(node: Node, prepared: Prepared) -> bool:

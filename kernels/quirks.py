@@ -259,6 +259,16 @@ QUIRKS: tuple[Quirk, ...] = (
         conditions.sums_as_uint8,
     ),
     Quirk(
+        "svdf-ignores-relu",
+        ("SVDF",),
+        "int8: takes no fused activation but RELU, and does not apply it",
+        "negative sums become 0",
+        "kernels/internal/reference/svdf.h, EvalIntegerSVDF",
+        Treatment.EVERYWHERE,
+        ("recurrent.svdf:prepare",),
+        conditions.is_integer_svdf,
+    ),
+    Quirk(
         "table-beyond-int32",
         ("LOGISTIC", "TANH", "GELU"),
         "uint8: a value of 2**31 steps of the output or more becomes the least code",

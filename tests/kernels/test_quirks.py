@@ -148,6 +148,16 @@ def rsqrt_of_large_scale() -> Example:
     return node("RSQRT", [spec([1, 2, 127], INT8, 1.0)], result(INT8, 2.0**20)), [127, 127, 127]
 
 
+def layer() -> Example:
+    """One filter with a memory of one step, whose sum is negative."""
+    inputs = [
+        *(spec([[-3]], INT8, 1.0), spec([[1]], INT8, 1.0), spec([[1]], INT16, 1.0), spec([0], INT32, 1.0)),
+        spec([[0]], INT16, 1.0),
+    ]
+    options = schema_options.SVDFOptions(rank=1, fused_activation_function=ActivationFunctionType.RELU)
+    return node("SVDF", inputs, result(INT8, 1.0), options), [-3, -3]
+
+
 def detection(scores: TensorSpec) -> Example:
     """Boxes far apart, with eight scores."""
     options = {
@@ -182,6 +192,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "sub-drops-left-shift": sub_above_one,
     "sum-int16-unwritten": lambda: (reduced([1, -2], INT16), -1),
     "sum-int8-as-uint8": lambda: (reduced([5, -2], INT8), -1),
+    "svdf-ignores-relu": layer,
     "table-beyond-int32": uint8_table,
     "table-int16-step-wraps": steep_table,
 }

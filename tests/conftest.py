@@ -18,7 +18,7 @@ EXAMPLES = int(os.environ.get("Q31_CONFORMANCE_EXAMPLES", "0"))
 
 settings.register_profile(
     "q31",
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 25,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -15,7 +15,7 @@ from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, quantize
-from .recurrent import svdf
+from .recurrent import lstm, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import (
@@ -53,6 +53,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     l2_pool_2d.KERNELS,
     local_response.KERNELS,
     lookup.KERNELS,
+    lstm.KERNELS,
     mean.KERNELS,
     mirror_pad.KERNELS,
     mul.KERNELS,

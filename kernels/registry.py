@@ -9,6 +9,7 @@ from .activations import exp_log, hard_swish, lookup, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import detection_postprocess
 from .custom.registration import registered
+from .custom.signal import filter_bank, rfft, spectrum
 from .elementwise import absolute, add_sub, mul, roots, unary
 from .indexing import gather
 from .normalization import l2_normalization, local_response
@@ -81,7 +82,12 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
 
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}
 
-_CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (detection_postprocess.KERNELS,)
+_CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (
+    detection_postprocess.KERNELS,
+    filter_bank.KERNELS,
+    rfft.KERNELS,
+    spectrum.KERNELS,
+)
 
 CUSTOM: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _CUSTOM_MODULES for kernel in kernels}
 """Custom operators that q31 has kernels of its own for, by custom code."""

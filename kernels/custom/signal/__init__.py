@@ -1,0 +1,5 @@
+"""The audio front end of TensorFlow Lite Micro: custom operators named ``Signal...``, those without a state.
+
+LiteRT does not have them. Under every profile they compute what tflite-micro computes, which recorded answers of its
+interpreter hold them to (``tests/kernels/test_signal.py``).
+"""

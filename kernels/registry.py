@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..schema import UnsupportedOperatorError
 from .activations import exp_log, hard_swish, lookup, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
-from .custom import detection_postprocess
+from .custom import detection_postprocess, numeric_verify
 from .custom.registration import registered
 from .custom.signal import filter_bank, rfft, spectrum
 from .elementwise import absolute, add_sub, mul, roots, unary
@@ -85,6 +85,7 @@ REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES fo
 _CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (
     detection_postprocess.KERNELS,
     filter_bank.KERNELS,
+    numeric_verify.KERNELS,
     rfft.KERNELS,
     spectrum.KERNELS,
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, CustomOptions, result, single_operator, tensor
-from conformance.strategies import arrays, float_arrays, log_uniform, per_tensor, scales
+from conformance.strategies import arrays, float_arrays, log_uniform, per_channel, per_tensor, scales, shapes
 from q31.schema import Quantization, TensorType
 
 FLOAT32, UINT8 = TensorType.FLOAT32, TensorType.UINT8
@@ -100,6 +100,33 @@ def detection(draw: DrawFn, box_type: TensorType, score_type: TensorType, regula
     return replace(case, defined=first_detections(options))
 
 
+@st.composite
+def numeric_verify(draw: DrawFn, tensor_type: TensorType, channels: bool = False) -> Case:
+    shape = draw(shapes())
+    quantization = Quantization()
+    if tensor_type is TensorType.FLOAT16:
+        with np.errstate(over="ignore"):
+            x = draw(float_arrays(shape, special=True)).astype(np.float16)
+    else:
+        axis = draw(st.integers(0, len(shape) - 1))
+        quantization = draw(per_channel(shape[axis], axis)) if channels else draw(per_tensor(tensor_type))
+        x = draw(arrays(tensor_type, shape, quantization.zero_point[0]))
+    scale = quantization.scale[0] if quantization.scale else 1.0
+    zero_point = quantization.zero_point[0] if quantization.zero_point else 0
+    noise = draw(float_arrays(shape, scale * draw(st.sampled_from([0.01, 1.0, 100.0]))))
+    with np.errstate(over="ignore", invalid="ignore"):
+        reference = ((x.astype(np.float32) - zero_point) * np.float32(scale) + noise).astype(np.float32)
+    options = {"tolerance": draw(st.sampled_from([0.0, 0.05, 0.1, 5.0])), "log_if_failed": draw(st.integers(0, 3)) == 0}
+    return single_operator(
+        "CUSTOM",
+        CustomOptions("NumericVerify", bytes(flexbuffers.Dumps(options))),
+        [tensor(tensor_type, shape, quantization), tensor(FLOAT32, shape)],
+        [result(FLOAT32)],
+        [x, reference],
+        note=f"{options}",
+    )
+
+
 CASES: dict[str, SearchStrategy[Case]] = {
     f"TFLite_Detection_PostProcess {boxes.name.lower()} boxes, {scores.name.lower()} scores, {kind}": detection(
         boxes, scores, kind == "regular"
@@ -107,4 +134,10 @@ CASES: dict[str, SearchStrategy[Case]] = {
     for boxes in (FLOAT32, UINT8)
     for scores in (FLOAT32, UINT8)
     for kind in ("fast", "regular")
+} | {
+    **{
+        f"NumericVerify {one.name.lower()}": numeric_verify(one)
+        for one in (UINT8, TensorType.INT8, TensorType.INT16, TensorType.FLOAT16)
+    },
+    **{f"NumericVerify {one.name.lower()} per-channel": numeric_verify(one, True) for one in (UINT8, TensorType.INT8)},
 }

@@ -17,9 +17,9 @@ from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
 from .quantization import filter_scales
 from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias
 
-_SIMD_BLOCK = 8
+SIMD_BLOCK = 8
 _GEMV_BLOCK = 16
-_GEMM_ROWS = 4  # CONV_2D with a multiple of so many filters goes through a matrix product without the defect
+GEMM_ROWS = 4  # CONV_2D with a multiple of so many filters goes through a matrix product without the defect
 
 
 def prepare_hybrid_scales(node: Node, weights: TensorSpec, channels: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def _round(scaled: np.ndarray, quirks: bool) -> np.ndarray:
     """
     rounded = round_half_away(scaled)
     if quirks:
-        whole = scaled.shape[-1] // _SIMD_BLOCK * _SIMD_BLOCK
+        whole = scaled.shape[-1] // SIMD_BLOCK * SIMD_BLOCK
         head = scaled[..., :whole]
         rounded[..., :whole] = np.trunc(head + np.copysign(np.float32(0.5), head))
     return rounded
@@ -82,7 +82,7 @@ def quantize_asymmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.nda
     from_low, from_high = -128 - low / step, 127 - high / step
     nearer_low = 128 + np.abs(low / step) < 127 + np.abs(high / step)
     zero_point = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
-    zero_point = np.where(zero, 0, zero_point).astype(np.int32)
+    zero_point = np.where(zero | np.isnan(zero_point), 0, zero_point).astype(np.int32)
     scale = step.astype(np.float32)
     inverse = np.float32(1) / scale
     codes = np.clip(_round(x * inverse[:, None], quirks) + zero_point[:, None].astype(np.float32), -128, 127)
@@ -113,6 +113,11 @@ def _mistaken_weights(weights: np.ndarray) -> np.ndarray:
     return mistaken.reshape(weights.shape)
 
 
+def has_mistaken_weights(weights: np.ndarray) -> bool:
+    """Whether the SSE product may get a sign wrong with these weights (units, ...)."""
+    return bool(np.any(_mistaken_weights(weights)))
+
+
 def evaluate_hybrid_conv_2d(
     prepared: HybridConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
@@ -128,7 +133,7 @@ def evaluate_hybrid_conv_2d(
     if prepared.asymmetric:
         real = sums.astype(np.float32) * prepared.filter_scale * scale
     else:
-        if prepared.quirks and len(weights) % _GEMM_ROWS:
+        if prepared.quirks and len(weights) % GEMM_ROWS:
             mistaken = _mistaken_weights(weights)
             sums -= 2 * accumulate_conv_2d(prepared.window, 1, np.minimum(codes, 0), mistaken)
         real = sums.astype(np.float32) * (scale * prepared.filter_scale[0])
@@ -174,6 +179,11 @@ def _row_sums(weights: np.ndarray, quirks: bool) -> np.ndarray:
     pairs = weights[:, :whole].reshape(len(weights), -1, _GEMV_BLOCK // 2, 2)
     lanes = pairs.sum(axis=(1, 3), dtype=np.int16)
     return lanes.sum(axis=1, dtype=np.int32) + weights[:, whole:].sum(axis=1, dtype=np.int32)
+
+
+def row_sums_wrap(weights: np.ndarray) -> bool:
+    """Whether the int16 lanes wrap that weights (units, depth) are summed in."""
+    return bool(np.any(_row_sums(weights, quirks=True) != _row_sums(weights, quirks=False)))
 
 
 def evaluate_hybrid_fully_connected(

@@ -1,6 +1,6 @@
 """Lowering of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: packed filters and constants for the compiled kernels.
 
-Lowered are the forms with a constant filter and bias whose activations have one type. The rest stays with
+Lowered are the forms with a constant filter and bias, where input and output have one type. The rest stays with
 ``evaluate``.
 """
 
@@ -16,6 +16,7 @@ from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
 from ..profiles import Rounding
 from .float_lowering import lower_float_conv_2d, lower_float_depthwise_conv_2d, lower_float_fully_connected
+from .hybrid_lowering import lower_hybrid_conv_2d, lower_hybrid_depthwise_conv_2d, lower_hybrid_fully_connected
 from .int16_lowering import is_int16, lower_int16_depthwise_conv_2d, lower_int16_product
 from .packing import (
     LANES,
@@ -36,6 +37,9 @@ from .prepared import (
     FloatConv2D,
     FloatDepthwiseConv2D,
     FloatFullyConnected,
+    HybridConv2D,
+    HybridDepthwiseConv2D,
+    HybridFullyConnected,
     QuantizedConv2D,
     QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
@@ -46,9 +50,11 @@ _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 
 def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
-    """Lower CONV_2D to ``conv_2d``, ``float_conv_2d`` or ``conv_2d_int16``."""
+    """Lower CONV_2D to ``conv_2d``, or to that of other types."""
     if isinstance(prepared, FloatConv2D):
         return lower_float_conv_2d(prepared, node)
+    if isinstance(prepared, HybridConv2D):
+        return lower_hybrid_conv_2d(prepared, node)
     if isinstance(prepared, QuantizedConv2D) and is_int16(node):
         weights = _centered_weights(node, prepared.filter_zero_point)
         image, window = node.input(0).shape, prepared.window
@@ -63,6 +69,8 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
     if isinstance(prepared, FloatFullyConnected):
         return lower_float_fully_connected(prepared, node)
+    if isinstance(prepared, HybridFullyConnected):
+        return lower_hybrid_fully_connected(prepared, node)
     if isinstance(prepared, QuantizedFullyConnected) and is_int16(node):
         weights = _centered_weights(node, prepared.filter_zero_point).reshape(prepared.units, 1, 1, prepared.depth)
         image = (prepared.batch, 1, 1, prepared.depth)
@@ -78,6 +86,8 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     """Lower DEPTHWISE_CONV_2D to a depthwise kernel, or to a convolution with a group for each input channel."""
     if isinstance(prepared, FloatDepthwiseConv2D):
         return lower_float_depthwise_conv_2d(prepared, node)
+    if isinstance(prepared, HybridDepthwiseConv2D):
+        return lower_hybrid_depthwise_conv_2d(prepared, node)
     if isinstance(prepared, QuantizedDepthwiseConv2D) and is_int16(node):
         return lower_int16_depthwise_conv_2d(prepared, node)
     if not (isinstance(prepared, QuantizedDepthwiseConv2D) and _is_lowerable(node)):

@@ -32,6 +32,9 @@ WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask re
     activation_min activation_max"""
 """Fields of kernels that turn int64 accumulators into int16 codes (:mod:`.int16_convolution`)."""
 
+HYBRID = """filter_scale activation_min activation_max asymmetric whole scales_first bound_first codes scales ends"""
+"""Fields of kernels that quantize float32 activations themselves (:mod:`.hybrid`)."""
+
 WINDOW = """input_height input_width output_height output_width filter_height filter_width stride_height stride_width
     dilation_height dilation_width padding_top padding_left"""
 """Fields of kernels with a sliding window (:mod:`q31.kernels.padding`)."""
@@ -84,6 +87,15 @@ LAYOUTS: dict[str, Layout] = {
         "int16_convolution",
         f"""input input_size output filter filter_step bias batches output_channels pairs {WINDOW}
         {WIDE_REQUANTIZATION}""",
+    ),
+    "hybrid_conv_2d": _layout(
+        "hybrid",
+        f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
+        depth panel panel_rows contiguous chunk sums""",
+    ),
+    "hybrid_depthwise_conv_2d": _layout(
+        "hybrid",
+        f"input input_size output filter filter_step bias batches output_channels pairs {WINDOW} {HYBRID}",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

@@ -273,6 +273,9 @@ interleave = _define(
 
 widen = _define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
 narrow_to_int32 = _define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
+float32_from_int32 = _define(
+    FLOAT32(INT32), lambda builder, kind, a: builder.sitofp(a, kind), lambda a: a.astype(np.float32)
+)
 narrow_to_int16 = _define(INT16(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int16))
 narrow_to_int8 = _define(INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8))
 

@@ -1,0 +1,174 @@
+"""Hybrid CONV_2D, FULLY_CONNECTED and DEPTHWISE_CONV_2D: float32 activations, quantized at every call, int8 weights.
+
+First every image becomes int16 codes less their zero point, with a scale of its own; then the products are those of
+:mod:`.int16_convolution`, in int32; then the sums are scaled in float32, in the order of the reference.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .addressing import float32_view, float_field, fragment, helper, int16_view, int32_view, read_block
+from .int16_convolution import multiply_image, sum_taps
+from .layouts import fields
+from .vectors import (
+    LANES,
+    at_least_float32,
+    at_most_float32,
+    constant_float32,
+    float32_from_int32,
+    narrow_to_int32,
+    splat_float32,
+    store_first_float32,
+    store_float32,
+)
+
+HYBRID_CONV_2D = fields("hybrid_conv_2d")
+HYBRID_DEPTHWISE_CONV_2D = fields("hybrid_depthwise_conv_2d")
+
+MAGNITUDE = np.int32(0x7FFFFFFF)
+BEYOND = np.float32(1000)
+"""Beyond every code, with any zero point."""
+
+
+def hybrid_conv_2d(block: Any) -> None:
+    """Convolve: input (N, H, W, C), filter packed as that of ``conv_2d``, output (N, OH, OW, O)."""
+    p = read_block(block, HYBRID_CONV_2D)
+    codes = int16_view(p.codes, p.input_size + LANES)
+    quantize_images(p, codes)
+    multiply_image(p, codes, finish_hybrid)
+
+
+def hybrid_depthwise_conv_2d(block: Any) -> None:
+    """Convolve each channel: input (N, H, W, C), filter packed as that of ``depthwise_conv_2d``."""
+    p = read_block(block, HYBRID_DEPTHWISE_CONV_2D)
+    codes = int16_view(p.codes, p.input_size + LANES)
+    quantize_images(p, codes)
+    for batch in range(p.batches):
+        for y in range(p.output_height):
+            for x in range(p.output_width):
+                row = (batch * p.output_height + y) * p.output_width + x
+                for channel in range(0, p.output_channels, LANES):
+                    sums = sum_taps(p, codes, batch, y, x, channel)
+                    channels = min(LANES, p.output_channels - channel)
+                    finish_sums(p, sums, row, channel, row * p.output_channels + channel, channels)
+
+
+@fragment
+def quantize_images(p: Any, codes: Any) -> None:
+    """Quantize each image to codes less their zero point; write their scales to ``p.scales``."""
+    source = float32_view(p.input, p.input_size)
+    size = p.input_size // p.batches
+    scales = float32_view(p.scales, p.batches)
+    ends = float32_view(p.ends, 2)
+    for image in range(p.batches):
+        find_ends(p, image * size, size)
+        low, high = ends[0], ends[1]
+        scale = inverse = np.float32(1)
+        zero_point = np.int32(0)
+        if not p.asymmetric:
+            if high != 0:
+                scale = high / np.float32(127)
+                inverse = np.float32(127) / high
+        elif low != high:
+            step = np.float64(np.float32(high - low)) / 255.0
+            zero_point = nudge_zero_point(np.float64(low) / step, np.float64(high) / step)
+            scale = np.float32(step)
+            inverse = np.float32(1) / scale
+        scales[image] = scale
+        code_min = np.int32(-128 if p.asymmetric else -127)
+        start = image * size
+        for i in range(start, start + p.whole):  # adds a half and cuts: 0.49999997 becomes 1
+            scaled = np.float32(source[i] * inverse)
+            bounded = bound(scaled)
+            half = np.float32(0.5) if bounded > 0 else np.float32(-0.5)
+            codes[i] = center(np.int32(np.float32(bounded + half)), scaled, zero_point, code_min)
+        for i in range(start + p.whole, start + size):
+            scaled = np.float32(source[i] * inverse)
+            codes[i] = center(np.int32(round_half_away(bound(scaled))), scaled, zero_point, code_min)
+
+
+@fragment
+def find_ends(p: Any, start: Any, size: Any) -> None:
+    """Write the range of an image and 0 to ``p.ends``, or 0 and the largest magnitude where codes are symmetric.
+
+    Bits are compared as int32 numbers, those of negative numbers less the sign turned over: that orders float32, and
+    puts NaN beyond infinity.
+    """
+    bits = int32_view(p.input, p.input_size)
+    low = high = np.int32(0)
+    if p.asymmetric:
+        for i in range(start, start + size):
+            low = min(low, ordered(bits[i]))
+            high = max(high, ordered(bits[i]))
+    else:
+        for i in range(start, start + size):
+            high = max(high, np.int32(bits[i] & MAGNITUDE))
+    ends = int32_view(p.ends, 2)
+    ends[0] = ordered(low)
+    ends[1] = high
+
+
+@helper
+def ordered(bits: Any) -> Any:
+    """Turn the bits of a float32 into an int32 of the same order, and back."""
+    return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & MAGNITUDE))
+
+
+@helper
+def nudge_zero_point(low: Any, high: Any) -> Any:
+    """Return the zero point, from the end of the range that gives the smaller error; ends are in steps."""
+    nearer_low = 128.0 + abs(low) < 127.0 + abs(high)
+    exact = -128.0 - low if nearer_low else 127.0 - high
+    bounded = min(max(exact, -128.0), 127.0) if exact == exact else 0.0
+    return np.int32(round_half_away(bounded))
+
+
+@helper
+def round_half_away(x: Any) -> Any:
+    """Round a number that int32 holds, halves away from zero."""
+    whole = np.int32(x)
+    rest = x - whole  # exact, in float64
+    return whole + np.int32(rest >= 0.5) - np.int32(rest <= -0.5)
+
+
+@helper
+def bound(scaled: Any) -> Any:
+    """Clamp to what int32 holds; a NaN becomes 0."""
+    bounded = scaled if scaled == scaled else np.float32(0)
+    bounded = bounded if bounded < BEYOND else BEYOND
+    return bounded if bounded > -BEYOND else -BEYOND
+
+
+@helper
+def center(rounded: Any, scaled: Any, zero_point: Any, code_min: Any) -> Any:
+    """Make a code less the zero point; the code of a NaN is 0."""
+    code = min(max(np.int32(rounded + zero_point), code_min), np.int32(127))
+    return np.int16((code if scaled == scaled else np.int32(0)) - zero_point)
+
+
+@helper
+def finish_hybrid(p: Any, sums: Any, row: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Store a product's numbers."""
+    finish_sums(p, narrow_to_int32(sums), row, channel, position, channels)
+
+
+@helper
+def finish_sums(p: Any, sums: Any, row: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Scale int32 sums, add the bias, clamp, and store the first ``channels`` of 16 numbers."""
+    output = float32_view(p.output, position + channels)
+    scale = splat_float32(float32_view(p.scales, p.batches)[row // (p.output_height * p.output_width)])
+    filter_scale = constant_float32(float32_view(p.filter_scale, channel + LANES), channel)
+    real = float32_from_int32(sums)
+    real = real * (filter_scale * scale) if p.scales_first else real * filter_scale * scale
+    real = real + constant_float32(float32_view(p.bias, channel + LANES), channel)
+    low = splat_float32(np.float32(float_field(p.activation_min)))
+    # FULLY_CONNECTED takes the bound unless the number is above it: also for a NaN and for -0.
+    real = at_least_float32(low, real) if p.bound_first else at_least_float32(real, low)
+    real = at_most_float32(real, splat_float32(np.float32(float_field(p.activation_max))))
+    if channels >= LANES:
+        store_float32(output, position, real)
+    else:
+        store_first_float32(output, position, real, channels)

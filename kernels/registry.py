@@ -11,7 +11,7 @@ from .custom import detection_postprocess, numeric_verify
 from .custom.registration import registered
 from .custom.signal import filter_bank, rfft, spectrum
 from .elementwise import absolute, add_sub, mul, roots, unary
-from .indexing import gather
+from .indexing import find, gather, scatter
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -27,6 +27,7 @@ from .shape import (
     repeat,
     reshape,
     reverse,
+    sequence,
     shape,
     split,
     split_v,
@@ -47,6 +48,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
     exp_log.KERNELS,
+    find.KERNELS,
     fully_connected.KERNELS,
     gather.KERNELS,
     hard_swish.KERNELS,
@@ -68,6 +70,8 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     reshape.KERNELS,
     reverse.KERNELS,
     roots.KERNELS,
+    scatter.KERNELS,
+    sequence.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,

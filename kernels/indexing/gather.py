@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from ..checks import options_of, require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
 from ..shape.arguments import normalized_axis
-from .bounds import require_within
+from .bounds import flat_positions, require_within
 
 _INDEX_TYPES = (TensorType.INT16, TensorType.INT32, TensorType.INT64)
 
@@ -67,7 +68,14 @@ def evaluate_gather(prepared: Gather, x: np.ndarray, positions: np.ndarray) -> n
     return output
 
 
-def prepare_gather_nd(node: Node, profile: Profile) -> Prepared:
+@dataclass(frozen=True)
+class GatherND(Prepared):
+    """Whether only the flat position has to be within input 0, as in the reference, or each index."""
+
+    flat_bounds: bool
+
+
+def prepare_gather_nd(node: Node, profile: Profile) -> GatherND:
     """Prepare GATHER_ND: the last axis of the indices names a slice of the leading axes of input 0.
 
     Notes
@@ -81,29 +89,27 @@ def prepare_gather_nd(node: Node, profile: Profile) -> Prepared:
     node.require(len(source.shape) >= 1 and len(indices.shape) >= 1, "inputs of rank 1 or more")
     depth = indices.shape[-1]
     node.require(depth <= len(source.shape), f"indices of at most {len(source.shape)} axes")
-    empty = 0 in source.shape
-    node.require(not empty or 0 in indices.shape, "values to pick from")
+    node.require(0 not in source.shape or 0 in indices.shape, "values to pick from")
     shape = (*indices.shape[:-1], *source.shape[depth:])
     node.require(len(shape) <= LARGEST_RANK, f"an output of rank at most {LARGEST_RANK}")
-    return Prepared((shape,))
+    return GatherND((shape,), profile.reproduces_quirks)
 
 
-def evaluate_gather_nd(prepared: Prepared, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def evaluate_gather_nd(prepared: GatherND, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """Pick ``x[tuple(index)]`` for each index.
 
     Raises
     ------
     ModelError
-        Where an index is negative or beyond its axis. The reference holds the flat offset to bounds only.
+        Where an index is negative or beyond its axis.
     """
     depth = indices.shape[-1]
-    rows = indices.reshape(-1, depth) if depth else np.zeros((int(np.prod(indices.shape[:-1])), 0), indices.dtype)
-    for axis in range(depth):
-        require_within("GATHER_ND", rows[:, axis], 0, x.shape[axis])
-    output = np.empty((len(rows), *x.shape[depth:]), x.dtype)
-    for number, row in enumerate(rows):
-        output[number] = x[tuple(row)]
-    return output.reshape(prepared.output_shape)
+    rows = indices.reshape(math.prod(indices.shape[:-1]), depth)
+    if rows.size:
+        require_within("GATHER_ND", rows, 0, 2**31)
+    positions = flat_positions("GATHER_ND", rows, x.shape[:depth], prepared.flat_bounds)
+    slices = x.reshape(math.prod(x.shape[:depth]), math.prod(x.shape[depth:]))
+    return slices[positions].reshape(prepared.output_shape)
 
 
 _TYPES = (

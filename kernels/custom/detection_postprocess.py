@@ -3,6 +3,9 @@
 Inputs are box encodings ``[1, boxes, 4 or more]``, scores ``[1, boxes, classes]`` (one more for a background class,
 which comes first) and anchors ``[boxes, 4]``. Outputs are boxes (ymin, xmin, ymax, xmax), classes, scores and the
 number of detections.
+
+The profiles ``tflm`` and ``single`` are not held to tflite-micro here: its fast suppression counts detections otherwise
+where a box may have several classes.
 """
 
 from __future__ import annotations

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..schema import UnsupportedOperatorError
-from .activations import exp_log, hard_swish, lookup, relu, softmax
+from .activations import exp_log, hard_swish, log_softmax, lookup, prelu, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import detection_postprocess, numeric_verify
 from .custom.registration import registered
 from .custom.signal import filter_bank, rfft, spectrum
-from .elementwise import absolute, add_sub, mul, roots, unary
+from .elementwise import (
+    absolute,
+    add_n,
+    add_sub,
+    binary,
+    comparisons,
+    div,
+    mul,
+    power,
+    roots,
+    select,
+    squared_difference,
+    unary,
+)
 from .indexing import find, gather, scatter
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
@@ -37,21 +50,26 @@ from .shape import (
 
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
     absolute.KERNELS,
+    add_n.KERNELS,
     add_sub.KERNELS,
     arg_max.KERNELS,
     batch_matmul.KERNELS,
     bilinear.KERNELS,
+    binary.KERNELS,
     blocks.KERNELS,
     cast.KERNELS,
+    comparisons.KERNELS,
     concatenation.KERNELS,
     conv_2d.KERNELS,
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
+    div.KERNELS,
     exp_log.KERNELS,
     find.KERNELS,
     fully_connected.KERNELS,
     gather.KERNELS,
     hard_swish.KERNELS,
+    log_softmax.KERNELS,
     l2_normalization.KERNELS,
     l2_pool_2d.KERNELS,
     local_response.KERNELS,
@@ -63,6 +81,8 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     nearest_neighbor.KERNELS,
     pad.KERNELS,
     pool_2d.KERNELS,
+    power.KERNELS,
+    prelu.KERNELS,
     quantize.KERNELS,
     reductions.KERNELS,
     relu.KERNELS,
@@ -70,11 +90,13 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     reshape.KERNELS,
     reverse.KERNELS,
     roots.KERNELS,
+    select.KERNELS,
     scatter.KERNELS,
     sequence.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,
+    squared_difference.KERNELS,
     split_v.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,

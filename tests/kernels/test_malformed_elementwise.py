@@ -17,7 +17,11 @@ from q31.schema.options import DivOptions, GeluOptions
 
 OPERANDS = {
     **dict.fromkeys(("ABS", "NEG", "SQRT", "RSQRT", "SQUARE", "EXP", "LOG", "SIN", "COS", "FLOOR", "SIGN"), 1),
-    **dict.fromkeys(("GELU", "LOGICAL_NOT", "ZEROS_LIKE"), 1),
+    **dict.fromkeys(("GELU", "LOGICAL_NOT", "ZEROS_LIKE", "LOG_SOFTMAX"), 1),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM", "LOGICAL_AND", "LOGICAL_OR", "BITWISE_XOR", "RIGHT_SHIFT", "FLOOR_DIV"), 2),
+    **dict.fromkeys(("FLOOR_MOD", "ATAN2", "POW", "SQUARED_DIFFERENCE", "DIV", "PRELU", "EQUAL", "NOT_EQUAL"), 2),
+    **dict.fromkeys(("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"), 2),
+    **dict.fromkeys(("SELECT", "SELECT_V2", "ADD_N"), 3),
 }
 
 _scales = st.sampled_from([0.1, 1.0, 1 / 256, 1 / 32768, 0.0, -1.0, 1e-45, 3e38, 1e-20, 1e20, np.inf, np.nan])

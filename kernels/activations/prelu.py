@@ -1,0 +1,93 @@
+"""PRELU: what is negative is multiplied by an alpha of its own, usually one per channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema import TensorType
+from ..activation_range import type_range
+from ..broadcast import broadcast_shape
+from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type
+from ..fixed_point import multiply_by_quantized_multiplier, output_codes
+from ..operator import Kernel, Node, Prepared
+from ..profiles import Profile, Rounding
+
+
+@dataclass(frozen=True)
+class FloatPrelu(Prepared):
+    """PRELU in float32."""
+
+
+@dataclass(frozen=True)
+class QuantizedPrelu(Prepared):
+    """PRELU of codes.
+
+    ``positive_multiplier`` and ``positive_shift`` rescale what is not negative, ``negative_multiplier`` and
+    ``negative_shift`` the product of what is negative with alpha.
+    """
+
+    input_zero_point: int
+    alpha_zero_point: int
+    positive_multiplier: int
+    positive_shift: int
+    negative_multiplier: int
+    negative_shift: int
+    output_zero_point: int
+    output_min: int
+    output_max: int
+    rounding: Rounding
+
+
+def prepare(node: Node, profile: Profile) -> FloatPrelu | QuantizedPrelu:
+    """Prepare PRELU; alpha broadcasts to the shape of the input.
+
+    Notes
+    -----
+    Source: ``PreluPrepare`` in ``kernels/activations.cc``; the real multipliers are float32.
+    """
+    require_arity(node, 2)
+    source, alpha, target = tensors = node.input(0), node.input(1), node.output()
+    require_same_type(node, *tensors)
+    shape = broadcast_shape(node, source.shape, alpha.shape)
+    node.require(shape == source.shape, "an alpha that broadcasts to the input's shape")
+    if source.type is TensorType.FLOAT32:
+        return FloatPrelu((shape,))
+    require_quantized(node, *tensors)
+    rounding = profile.rounding_of(node.name)
+    with np.errstate(all="ignore"):
+        positive = source.scale / target.scale
+        negative = source.scale * alpha.scale / target.scale
+    return QuantizedPrelu(
+        (shape,),
+        source.zero_point,
+        alpha.zero_point,
+        *checked_multiplier(node, positive, rounding),
+        *checked_multiplier(node, negative, rounding),
+        target.zero_point,
+        *type_range(target.type),
+        rounding,
+    )
+
+
+def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Multiply what is negative by alpha; the result has shape and type of ``x``.
+
+    Notes
+    -----
+    Source: ``ApplyPrelu`` in ``kernels/activations.cc`` and ``kernels/internal/reference/prelu.h``.
+    """
+    if isinstance(prepared, FloatPrelu):
+        with np.errstate(all="ignore"):
+            return np.where(x >= 0, x, x * alpha)
+    p = prepared
+    centered = x.astype(np.int32) - np.int32(p.input_zero_point)
+    product = centered * (alpha.astype(np.int32) - np.int32(p.alpha_zero_point))
+    positive = multiply_by_quantized_multiplier(centered, p.positive_multiplier, p.positive_shift, p.rounding)
+    negative = multiply_by_quantized_multiplier(product, p.negative_multiplier, p.negative_shift, p.rounding)
+    codes = np.where(centered >= 0, positive, negative)
+    return output_codes(codes, p.output_zero_point, p.output_min, p.output_max, x.dtype)
+
+
+KERNELS = (Kernel("PRELU", (1, 1), (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8), prepare, evaluate),)

@@ -1,0 +1,111 @@
+"""EQUAL, NOT_EQUAL, GREATER, GREATER_EQUAL, LESS, LESS_EQUAL: numbers as they are, or codes of two scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...schema import TensorType
+from ..broadcast import broadcast_shape
+from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type, require_symmetric
+from ..operator import Kernel, Node, Prepared
+from ..profiles import Profile
+from .shifts import multiply_with_any_shift
+
+_SPARE_BITS = 8
+
+
+@dataclass(frozen=True)
+class PlainComparison(Prepared):
+    """A comparison of numbers as they are."""
+
+
+@dataclass(frozen=True)
+class QuantizedComparison(Prepared):
+    """A comparison of codes, each brought to real numbers with 8 fractional bits.
+
+    So few bits make numbers equal that are not, and with scales above 1 the reference loses a left shift
+    (``wraps_shifts``): two defects, of which the second is reproduced by ``litert`` only.
+    """
+
+    input1_zero_point: int
+    input1_multiplier: int
+    input1_shift: int
+    input2_zero_point: int
+    input2_multiplier: int
+    input2_shift: int
+    wraps_shifts: bool
+
+
+def prepare(node: Node, profile: Profile) -> PlainComparison | QuantizedComparison:
+    """Prepare a comparison; int16 codes are compared by EQUAL and NOT_EQUAL only, by the others as they are.
+
+    Notes
+    -----
+    Source: ``ComparisonPrepareCommon`` and ``ComparisonQuantized`` in ``kernels/comparisons.cc``. The reference ends
+    its process where a scale is exactly 1.
+    """
+    require_arity(node, 2)
+    first, second, output = node.input(0), node.input(1), node.output()
+    require_same_type(node, first, second)
+    node.require(output.type is TensorType.BOOL, "an output of bool")
+    shape = broadcast_shape(node, first.shape, second.shape)
+    int16_codes = first.type is TensorType.INT16 and first.quantized and node.name in ("EQUAL", "NOT_EQUAL")
+    if first.type not in (TensorType.INT8, TensorType.UINT8) and not int16_codes:
+        return PlainComparison((shape,))
+    require_quantized(node, first, second)
+    if int16_codes:
+        require_symmetric(node, first, second)
+    return QuantizedComparison(
+        (shape,),
+        first.zero_point,
+        *checked_multiplier(node, first.scale),
+        second.zero_point,
+        *checked_multiplier(node, second.scale),
+        wraps_shifts=profile.reproduces_quirks,
+    )
+
+
+def _rescaled(x: np.ndarray, zero_point: int, multiplier: int, shift: int, wraps: bool) -> np.ndarray:
+    shifted = (x.astype(np.int32) - np.int32(zero_point)) << _SPARE_BITS
+    return multiply_with_any_shift(shifted, multiplier, shift, wraps and multiplier * 2.0 ** (shift - 31) > 1)
+
+
+def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray]:
+    def evaluate(prepared: PlainComparison | QuantizedComparison, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Compare, with broadcasting; the result is bool.
+
+        Notes
+        -----
+        Source: ``ComparisonWithScaling`` in ``kernels/internal/reference/comparisons.h``.
+        """
+        if isinstance(prepared, PlainComparison):
+            return np.asarray(operation(a, b))
+        p = prepared
+        first = _rescaled(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift, p.wraps_shifts)
+        second = _rescaled(b, p.input2_zero_point, p.input2_multiplier, p.input2_shift, p.wraps_shifts)
+        return np.asarray(operation(first, second))
+
+    return evaluate
+
+
+_ORDERED = (
+    TensorType.FLOAT32,
+    TensorType.INT8,
+    TensorType.UINT8,
+    TensorType.INT16,
+    TensorType.INT32,
+    TensorType.INT64,
+)
+
+KERNELS = (
+    Kernel("EQUAL", (1, 5), (TensorType.BOOL, *_ORDERED), prepare, _evaluator(np.equal)),
+    Kernel("NOT_EQUAL", (1, 4), (TensorType.BOOL, *_ORDERED), prepare, _evaluator(np.not_equal)),
+    Kernel("GREATER", (1, 2), _ORDERED, prepare, _evaluator(np.greater)),
+    Kernel("GREATER_EQUAL", (1, 3), _ORDERED, prepare, _evaluator(np.greater_equal)),
+    Kernel("LESS", (1, 3), _ORDERED, prepare, _evaluator(np.less)),
+    Kernel("LESS_EQUAL", (1, 2), _ORDERED, prepare, _evaluator(np.less_equal)),
+)

@@ -24,7 +24,7 @@ from .elementwise import (
     squared_difference,
     unary,
 )
-from .indexing import find, gather, scatter
+from .indexing import find, gather, lookup_rows, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -34,6 +34,7 @@ from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import (
     blocks,
+    broadcast_args,
     concatenation,
     mirror_pad,
     pad,
@@ -57,6 +58,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     bilinear.KERNELS,
     binary.KERNELS,
     blocks.KERNELS,
+    broadcast_args.KERNELS,
     cast.KERNELS,
     comparisons.KERNELS,
     concatenation.KERNELS,
@@ -69,11 +71,12 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     fully_connected.KERNELS,
     gather.KERNELS,
     hard_swish.KERNELS,
-    log_softmax.KERNELS,
     l2_normalization.KERNELS,
     l2_pool_2d.KERNELS,
     local_response.KERNELS,
+    log_softmax.KERNELS,
     lookup.KERNELS,
+    lookup_rows.KERNELS,
     lstm.KERNELS,
     mean.KERNELS,
     mirror_pad.KERNELS,
@@ -90,14 +93,15 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     reshape.KERNELS,
     reverse.KERNELS,
     roots.KERNELS,
-    select.KERNELS,
     scatter.KERNELS,
+    segments.KERNELS,
+    select.KERNELS,
     sequence.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
     split.KERNELS,
-    squared_difference.KERNELS,
     split_v.KERNELS,
+    squared_difference.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,
     svdf.KERNELS,

@@ -1,0 +1,97 @@
+"""Cases of the operators that run along an axis, look rows up, and reckon with shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from conformance.case import Case, constant, result, single_operator, tensor
+from conformance.cases_indexing import given, whole_numbers
+from conformance.cases_shape import FLOAT32, INT8, INT16, INT32, INT64, UINT8, index, other_types
+from conformance.strategies import arrays, broadcastable, float_arrays, per_channel, per_tensor, shapes
+from q31.schema import Quantization, TensorType, numpy_dtype
+from q31.schema.options import (
+    CumsumOptions,
+    UnsortedSegmentMaxOptions,
+    UnsortedSegmentMinOptions,
+    UnsortedSegmentProdOptions,
+    UnsortedSegmentSumOptions,
+)
+
+SEGMENTS = {
+    "UNSORTED_SEGMENT_SUM": UnsortedSegmentSumOptions,
+    "UNSORTED_SEGMENT_PROD": UnsortedSegmentProdOptions,
+    "UNSORTED_SEGMENT_MAX": UnsortedSegmentMaxOptions,
+    "UNSORTED_SEGMENT_MIN": UnsortedSegmentMinOptions,
+}
+
+
+@st.composite
+def values_of(draw: DrawFn, tensor_type: TensorType, shape: tuple[int, ...]) -> np.ndarray:
+    """Any values; of floats, zeros of both signs among them."""
+    if tensor_type is not FLOAT32:
+        return draw(arrays(tensor_type, shape))
+    x = draw(float_arrays(shape))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    zeros = random.choice(np.array([0.0, -0.0], np.float32), shape)
+    return np.where(random.random(shape) < draw(st.sampled_from([0, 0.3])), zeros, x)
+
+
+@st.composite
+def segments(draw: DrawFn, tensor_type: TensorType, name: str) -> Case:
+    shape = draw(shapes(1, 4))
+    rank = draw(st.integers(1, len(shape)))
+    count = draw(st.integers(1, 6))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    ids = random.integers(draw(st.sampled_from([0, -2])), count, shape[:rank]).astype(np.int32)
+    (id_operand, first), (number, second) = draw(given(ids)), draw(index(draw(st.sampled_from([count, [count]]))))
+    x = draw(values_of(tensor_type, shape))
+    inputs = [tensor(tensor_type, shape), id_operand, number]
+    return single_operator(name, SEGMENTS[name](), inputs, [result(tensor_type)], [x, *first, *second])
+
+
+@st.composite
+def cumsum(draw: DrawFn, tensor_type: TensorType) -> Case:
+    shape = draw(shapes(1, 4, high=8))
+    operand, more = draw(index(draw(st.integers(-len(shape), len(shape) - 1))))
+    x = draw(values_of(tensor_type, shape))
+    options = CumsumOptions(draw(st.booleans()), draw(st.booleans()))
+    inputs = [tensor(tensor_type, shape), operand]
+    return single_operator("CUMSUM", options, inputs, [result(tensor_type)], [x, *more])
+
+
+@st.composite
+def broadcast_args(draw: DrawFn, tensor_type: TensorType) -> Case:
+    shape = draw(shapes(1, 5, low=0))
+    other = draw(broadcastable(shape)) or (1,)
+    pair = draw(st.permutations([shape, other]))
+    operands, values = zip(*(draw(given(np.array(s, numpy_dtype(tensor_type)))) for s in pair), strict=True)
+    outputs = [result(tensor_type)]
+    return single_operator("BROADCAST_ARGS", None, list(operands), outputs, [*values[0], *values[1]])
+
+
+@st.composite
+def embedding_lookup(draw: DrawFn, tensor_type: TensorType, dequantized: bool = False) -> Case:
+    shape = draw(shapes(2, 4))
+    rows = draw(whole_numbers((draw(st.integers(1, 6)),), shape[0]))
+    operand, more = draw(given(rows))
+    table = draw(arrays(tensor_type, shape))
+    quantization = Quantization()
+    if dequantized:
+        one = per_tensor(tensor_type, zero_point=0)
+        quantization = draw(st.one_of(one, per_channel(shape[0])))
+    inputs = [operand, constant(table, quantization)]
+    if not more:
+        inputs[0], more = tensor(INT32, rows.shape), [rows]
+    outputs = [result(FLOAT32 if dequantized else tensor_type)]
+    return single_operator("EMBEDDING_LOOKUP", None, inputs, outputs, more, version=3)
+
+
+CASES: dict[str, SearchStrategy[Case]] = {
+    **{name: other_types(lambda t, name=name: segments(t, name), INT32, FLOAT32) for name in SEGMENTS},
+    **{f"CUMSUM {t.name.lower()}": cumsum(t) for t in (FLOAT32, INT32, INT64)},
+    "BROADCAST_ARGS": other_types(broadcast_args, INT32, INT64),
+    "EMBEDDING_LOOKUP": other_types(embedding_lookup, FLOAT32, INT8, UINT8, INT16, INT32, INT64),
+    "EMBEDDING_LOOKUP to float32": other_types(lambda t: embedding_lookup(t, True), INT8, UINT8),
+}

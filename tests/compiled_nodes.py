@@ -36,7 +36,7 @@ class Guarded:
         return bool((self.all[:GUARD] == SENTINEL).all() and (self.all[GUARD + size :] == SENTINEL).all())
 
 
-def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray) -> np.ndarray | None:
+def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray, index: int = 0) -> np.ndarray | None:
     """Run what ``lower`` returns on one machine row; None where it is not lowered."""
     assert kernel.lower is not None
     instruction = kernel.lower(prepared, node)
@@ -49,22 +49,25 @@ def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray) -> np
         instruction,
         fields={n: scratches[n].memory.ctypes.data if n in scratches else f for n, f in instruction.fields.items()},
     )
-    arrays = [x, *(spec.value for spec in node.inputs[1:] if spec is not None), output.memory.view(dtype)]
+    arrays = [x, output.memory.view(dtype)]
     binder = Binder(arrays.__getitem__, aligned_empty(0))
-    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0], [len(arrays) - 1]))])()
+    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0] * (index + 1), [1]))])()
     assert output.intact(), "written beyond the output"
     for name, scratch in scratches.items():
         assert scratch.intact(), f"written beyond scratch {name}"
     return output.memory.view(dtype).reshape(shape).copy()
 
 
-def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True) -> None:
+def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True, index: int = 0) -> None:
+    """Run a node both ways; its inputs are constants but for ``x``, that at ``index``."""
     prepared = kernel.prepare(node, profile)
-    compiled = run_compiled(kernel, node, prepared, x)
+    compiled = run_compiled(kernel, node, prepared, x, index)
     if compiled is None:
         assert not must_lower
         return
-    expected = kernel.evaluate(prepared, x, *(None if spec is None else spec.value for spec in node.inputs[1:]))
+    arrays = [None if spec is None else spec.value for spec in node.inputs]
+    arrays[index] = x
+    expected = kernel.evaluate(prepared, *arrays)
     np.testing.assert_array_equal(compiled, expected)  # NaN equals NaN
     np.testing.assert_array_equal(np.signbit(compiled) | np.isnan(compiled), np.signbit(expected) | np.isnan(expected))
 

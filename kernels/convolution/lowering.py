@@ -1,4 +1,4 @@
-"""Lowering of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: packed filters and constants for the compiled kernels.
+"""Lowering of the convolutions and FULLY_CONNECTED: packed filters and constants for the compiled kernels.
 
 Lowered are the forms with a constant filter and bias, where input and output have one type. The rest stays with
 ``evaluate``.
@@ -43,6 +43,7 @@ from .prepared import (
     QuantizedConv2D,
     QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
+    QuantizedTransposeConv,
     Requantization,
 )
 
@@ -123,6 +124,33 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     return Instruction("depthwise_conv_2d", fields)
 
 
+def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
+    """Lower the 8-bit TRANSPOSE_CONV to ``transpose_conv``."""
+    weights, source, bias = node.input(1).value, node.input(2), node.optional_input(3)
+    if not isinstance(prepared, QuantizedTransposeConv) or source.type not in _EIGHT_BIT or weights is None:
+        return None
+    if bias is not None and bias.value is None:
+        return None
+    sums = np.zeros(len(weights), np.int32) if bias is None or bias.value is None else bias.value.reshape(-1)
+    centered = weights.astype(np.int16) - np.int16(prepared.filter_zero_point)
+    requantization = _requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
+    depth = round_up(math.prod(weights.shape[1:]), 2)
+    panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=2)
+    if requantization is None or panel is None:
+        return None
+    fields: dict[str, Field] = {
+        "output": Output(0, math.prod(prepared.output_shape)),
+        "filter": pack_filter(centered, 1, depth, 2),
+        "bias": pad_channels(sums),
+        "output_channels": len(weights),
+        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
+        **_input_fields(node, prepared.input_zero_point, index=2),
+        **window_fields(prepared.window, source.shape[0]),
+        **requantization,
+    }
+    return Instruction("transpose_conv", fields)
+
+
 def _lower_product(
     prepared: QuantizedConv2D | QuantizedDepthwiseConv2D | QuantizedFullyConnected,
     node: Node,
@@ -165,12 +193,12 @@ def _centered_weights(node: Node, filter_zero_point: int) -> np.ndarray:
     return node.value(1).astype(np.int16) - np.int16(filter_zero_point)
 
 
-def _input_fields(node: Node, zero_point: int) -> dict[str, Field]:
+def _input_fields(node: Node, zero_point: int, index: int = 0) -> dict[str, Field]:
     """Return where the codes are and how to center them (``kernels/jit/codes.py``)."""
-    sign_flip = 128 if node.input(0).type is TensorType.INT8 else 0
-    size = math.prod(node.input(0).shape)
+    sign_flip = 128 if node.input(index).type is TensorType.INT8 else 0
+    size = math.prod(node.input(index).shape)
     return {
-        "input": Input(0, size),
+        "input": Input(index, size),
         "input_size": size,
         "sign_flip": sign_flip,
         "input_zero_point": zero_point + sign_flip,

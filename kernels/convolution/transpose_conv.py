@@ -13,6 +13,7 @@ from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
+from .lowering import lower_transpose_conv
 from .prepared import FloatTransposeConv, QuantizedTransposeConv
 from .quantization import prepare_quantized, requantize, require_bias
 from .taps import add_bias, scatter, scatter_float
@@ -123,4 +124,6 @@ def evaluate(
         return _evaluate_float(prepared, weights, x, bias)
 
 
-KERNELS = (Kernel("TRANSPOSE_CONV", (1, 5), tuple(_WEIGHTS), prepare, evaluate, values=(0,), selector=2),)
+KERNELS = (
+    Kernel("TRANSPOSE_CONV", (1, 5), tuple(_WEIGHTS), prepare, evaluate, lower_transpose_conv, values=(0,), selector=2),
+)

@@ -13,11 +13,11 @@ from llvmlite.binding import get_host_cpu_features
 
 from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
 from q31.engine.codecache import create_target
-from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
+from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, Rounding
-from q31.schema import Quantization, TensorType
-from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+from q31.schema import Padding, Quantization, TensorType
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
 
 EIGHT_BIT = st.sampled_from([TensorType.INT8, TensorType.UINT8])
 
@@ -99,6 +99,29 @@ def test_fully_connected(data, profile, tensor_type, batch, depth, units, activa
     # Under the float64 rule a product that might leave int32 is left to evaluate.
     in_float64 = profile.rounding_of("FULLY_CONNECTED") is Rounding.FLOAT64
     check(fully_connected.KERNELS[0], node, x, profile, must_lower=not in_float64)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), PROFILE, EIGHT_BIT, windows(), st.integers(1, 2), CHANNELS, CHANNELS)
+def test_transpose_conv_2d(data, profile, tensor_type, window, batches, depth, filters):
+    image, filter_size, options = window
+    drawn = data.draw(operands((filters, *filter_size, depth), 0, tensor_type))
+    stride, same = (options["stride_h"], options["stride_w"]), options["padding"] is Padding.SAME
+    shape = tuple(
+        -(-size // step) if same else (size - taps) // step + 1
+        for size, taps, step in zip(image, filter_size, stride, strict=True)
+    )
+    node, x = make_node(
+        "TRANSPOSE_CONV",
+        TransposeConvOptions(stride_h=stride[0], stride_w=stride[1], padding=options["padding"]),
+        tensor_type,
+        (batches, *shape, depth),
+        drawn,
+    )
+    size = np.array([batches, *image, filters], np.int32)
+    source, weights, *bias = node.inputs
+    given_size = TensorSpec("s", TensorType.INT32, (4,), value=size)
+    check(transpose_conv.KERNELS[0], replace(node, inputs=(given_size, weights, source, *bias)), x, profile, index=2)
 
 
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3e38, -3e38]
@@ -224,7 +247,7 @@ def test_older_processors_compute_the_same_bits(processor, features):
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="looks at compiled code")
-@pytest.mark.parametrize("kernel", ["float_conv_2d", "float_depthwise_conv_2d"])
+@pytest.mark.parametrize("kernel", ["float_conv_2d", "float_depthwise_conv_2d", "hybrid_conv_2d"])
 def test_no_float_kernel_fuses_a_multiplication_and_an_addition(kernel):
     """The reference rounds the product first. Look at the instructions, on a processor that could fuse them."""
     compiler = pytest.importorskip("q31.engine.compiler")

@@ -1,4 +1,7 @@
-"""BATCH_MATMUL: products of matrices, whose leading axes broadcast. float32, int8 (to int8 or int32) and int16."""
+"""BATCH_MATMUL: products of matrices, whose leading axes broadcast.
+
+float32, int8 (to int8 or int32), int16 by int16 or int8, and float32 by int8 (module ``hybrid_matmul``).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from ..checks import checked_multiplier, options_of, require_arity, require_quan
 from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_quantized_multiplier, output_codes
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile, Rounding
+from .hybrid_matmul import HybridBatchMatMul, evaluate_hybrid, prepare_hybrid
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
 _COMBINATIONS = {
     (FLOAT32, FLOAT32, FLOAT32),
+    (FLOAT32, INT8, FLOAT32),
     (INT8, INT8, INT8),
     (INT8, INT8, INT32),
     (INT16, INT16, INT16),
@@ -55,7 +60,7 @@ def _output_shape(node: Node, x: Shape, y: Shape) -> Shape:
     return (*(b if a == 1 else a for a, b in pairs), x[-2], y[-1])
 
 
-def prepare(node: Node, profile: Profile) -> BatchMatMul:
+def prepare(node: Node, profile: Profile) -> BatchMatMul | HybridBatchMatMul:
     """Prepare BATCH_MATMUL.
 
     Notes
@@ -65,12 +70,16 @@ def prepare(node: Node, profile: Profile) -> BatchMatMul:
     require_arity(node, 2)
     x, y, target = node.input(0), node.input(1), node.output()
     if (x.type, y.type, target.type) not in _COMBINATIONS:
-        raise node.unsupported("float32, int8 to int8 or int32, int16 by int16 or int8")
+        raise node.unsupported("float32 by float32 or int8, int8 to int8 or int32, int16 by int16 or int8")
     low, high = _RANKS
     node.require(low <= len(x.shape) <= high and low <= len(y.shape) <= high, f"ranks of {low} to {high}")
     options = options_of(node, BatchMatMulOptions)
-    shape = _output_shape(node, _transposed(x.shape, options.adj_x), _transposed(y.shape, options.adj_y))
+    first, second = _transposed(x.shape, options.adj_x), _transposed(y.shape, options.adj_y)
+    shape = _output_shape(node, first, second)
     adjoint = (bool(options.adj_x), bool(options.adj_y))
+    if (x.type, y.type) == (FLOAT32, INT8):
+        flags = (options.asymmetric_quantize_inputs, profile.reproduces_quirks)
+        return prepare_hybrid(node, shape, adjoint, first, second, *flags)
     if target.type in (FLOAT32, INT32):
         return BatchMatMul((shape,), *adjoint)
     require_quantized(node, x, y, target)
@@ -94,7 +103,7 @@ def _matrices(x: np.ndarray, swap: bool) -> np.ndarray:
     return x.swapaxes(-1, -2) if swap else x
 
 
-def evaluate(prepared: BatchMatMul, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Multiply matrices (..., rows, depth) by (..., depth, columns).
 
     Notes
@@ -103,6 +112,8 @@ def evaluate(prepared: BatchMatMul, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     depth one after the other, int8 ones in int32, int16 ones in int64. int32 outputs are sums of codes, zero points
     included.
     """
+    if isinstance(prepared, HybridBatchMatMul):
+        return evaluate_hybrid(prepared, x, y)
     x, y = _matrices(x, prepared.adjoint_x), _matrices(y, prepared.adjoint_y)
     if x.dtype == np.float32:
         total = np.zeros(prepared.output_shape, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -12,6 +13,7 @@ from conformance.strategies import (
     float32,
     float_arrays,
     log_uniform,
+    per_channel,
     per_tensor,
     requantized,
     shapes,
@@ -53,8 +55,35 @@ def batch_matmul(draw: DrawFn, x_type: TensorType, y_type: TensorType, output_ty
     return single_operator("BATCH_MATMUL", options, inputs, [result(output_type, target)], values, version=4)
 
 
+@st.composite
+def hybrid(draw: DrawFn, asymmetric: bool = False, several: bool = False) -> Case:
+    """float32 by int8; ``several``: more than one leading axis, where the reference mistakes the scales."""
+    leading = draw(shapes(2, 3, low=1, high=3)) if several else draw(shapes(0, 1, high=3))
+    other = draw(broadcastable(leading))
+    first, second = (leading, other) if draw(st.booleans()) else (other, leading)
+    if asymmetric:
+        second = ()  # of several matrices only some get sums of their columns: the others read what is in memory
+    rows, columns = (draw(st.integers(1, 6)) for _ in range(2))
+    depth = draw(st.one_of(st.integers(1, 40), st.sampled_from([64, 3000])))
+    adj_x, adj_y = draw(st.booleans()), draw(st.booleans())
+    x = draw(float_arrays((*first, depth, rows) if adj_x else (*first, rows, depth)))
+    if draw(st.integers(0, 4)) == 0:
+        x = x * (np.arange(x.size).reshape(x.shape) % 2)
+    y = draw(arrays(INT8, (*second, columns, depth) if adj_y else (*second, depth, columns)))
+    axis = len(second) if adj_y else len(second) + 1
+    one = per_tensor(INT8, zero_point=0)
+    quantization = draw(one if columns == 1 else st.one_of(one, per_channel(columns, axis)))
+    options = BatchMatMulOptions(adj_x=adj_x, adj_y=adj_y, asymmetric_quantize_inputs=asymmetric)
+    inputs = [tensor(FLOAT32, x.shape), constant(y, quantization)]
+    values = [x.astype(np.float32)]
+    return single_operator("BATCH_MATMUL", options, inputs, [result(FLOAT32)], values, version=4)
+
+
 CASES: dict[str, st.SearchStrategy[Case]] = {
     "BATCH_MATMUL float32": batch_matmul(FLOAT32, FLOAT32, FLOAT32),
+    "BATCH_MATMUL hybrid": hybrid(),
+    "BATCH_MATMUL hybrid asymmetric": hybrid(asymmetric=True),
+    "BATCH_MATMUL hybrid several axes": hybrid(several=True),
     "BATCH_MATMUL int8": batch_matmul(INT8, INT8, INT8),
     "BATCH_MATMUL int8 to int32": batch_matmul(INT8, INT8, INT32),
     "BATCH_MATMUL int16": batch_matmul(INT16, INT16, INT16),

@@ -16,6 +16,7 @@ from .elementwise import (
     add_sub,
     binary,
     comparisons,
+    complex_parts,
     div,
     mul,
     power,
@@ -23,8 +24,9 @@ from .elementwise import (
     select,
     squared_difference,
     unary,
-)
-from .indexing import find, gather, lookup_rows, scatter, segments
+from .indexing import find as finding
+from .indexing import gather, lookup_rows, scatter, segments
+from .indexing import find, gather, lookup_rows, non_max_suppression, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -61,13 +63,14 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     broadcast_args.KERNELS,
     cast.KERNELS,
     comparisons.KERNELS,
+    complex_parts.KERNELS,
     concatenation.KERNELS,
     conv_2d.KERNELS,
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
     div.KERNELS,
     exp_log.KERNELS,
-    find.KERNELS,
+    finding.KERNELS,
     fully_connected.KERNELS,
     gather.KERNELS,
     hard_swish.KERNELS,
@@ -82,6 +85,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     mirror_pad.KERNELS,
     mul.KERNELS,
     nearest_neighbor.KERNELS,
+    non_max_suppression.KERNELS,
     pad.KERNELS,
     pool_2d.KERNELS,
     power.KERNELS,

@@ -92,3 +92,8 @@ def powf(x: Any, y: Any) -> np.ndarray:
 def atan2f(y: Any, x: Any) -> np.ndarray:
     """Return the angle of the point (x, y), float32 to float32, broadcast, as the C library computes it."""
     return _apply_to_two("atan2f", y, x, np.arctan2)
+
+
+def hypotf(x: Any, y: Any) -> np.ndarray:
+    """Return ``sqrt(x**2 + y**2)``, float32 to float32, broadcast, as the C library computes it."""
+    return _apply_to_two("hypotf", x, y, np.hypot)

@@ -76,6 +76,16 @@ def unlooked(draw: Any, name: str, tensor_type: TensorType) -> Case:
     return single_operator(name, None, [tensor(tensor_type, x.shape, source)], [result(tensor_type, target)], [x])
 
 
+@st.composite
+def complex_part(draw: Any, name: str, source: TensorType, target: TensorType) -> Case:
+    """Complex numbers with special values among the parts."""
+    shape = draw(shapes(0, 4))
+    real, imaginary = draw(float_arrays(shape, special=True)), draw(float_arrays(shape, special=True))
+    x = np.empty(shape, source.name.lower())
+    x.real, x.imag = real, imaginary
+    return single_operator(name, None, [tensor(source, shape)], [result(target)], [x])
+
+
 _approximate = st.builds(GeluOptions, approximate=st.booleans())
 _any_scale = st.one_of(scales(), scales(), extreme_scales())
 _ratio = mostly(log_uniform(2.0**-4, 2.0**4), log_uniform(2.0**-16, 2.0**16))
@@ -112,3 +122,6 @@ for _type in (INT8, INT16):
     CASES[f"LOG {_label}"] = codes("LOG", _type, 2, _any_scale, log_uniform(_width, 16 * _width), image=lambda _: 1.0)
 for _type in (INT8, UINT8, INT16):
     CASES[f"GELU {_type.name.lower()}"] = codes("GELU", _type, 2, _any_scale, _ratio, options=_approximate)
+for _name in ("REAL", "IMAG", "COMPLEX_ABS"):
+    for _type, _real in ((TensorType.COMPLEX64, FLOAT32), (TensorType.COMPLEX128, FLOAT64)):
+        CASES[f"{_name} {_type.name.lower()}"] = complex_part(_name, _type, _real)

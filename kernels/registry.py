@@ -17,7 +17,6 @@ from .elementwise import (
     binary,
     comparisons,
     complex_parts,
-    complex_parts,
     div,
     mul,
     power,
@@ -25,9 +24,9 @@ from .elementwise import (
     select,
     squared_difference,
     unary,
+)
 from .indexing import find as finding
 from .indexing import gather, lookup_rows, scatter, segments
-from .indexing import find, gather, lookup_rows, non_max_suppression, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -65,7 +64,6 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     cast.KERNELS,
     comparisons.KERNELS,
     complex_parts.KERNELS,
-    complex_parts.KERNELS,
     concatenation.KERNELS,
     conv_2d.KERNELS,
     depthwise_conv_2d.KERNELS,
@@ -87,7 +85,6 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     mirror_pad.KERNELS,
     mul.KERNELS,
     nearest_neighbor.KERNELS,
-    non_max_suppression.KERNELS,
     pad.KERNELS,
     pool_2d.KERNELS,
     power.KERNELS,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..kernels.profiles import Profile
 from ..schema import InputError, ModelError, Signature, StateError, UnsupportedOperatorError
+from .program import copy_of
 from .runtime import Runtime
 from .session import Session, open_model, sha256
 from .signature_runner import SignatureRunner
@@ -109,7 +110,7 @@ class Interpreter:
         Intermediate tensors share memory and hold their value after ``invoke`` only with
         ``experimental_preserve_all_tensors``.
         """
-        return np.array(self._runtime.memory(tensor_index, subgraph_index))
+        return copy_of(self._runtime.memory(tensor_index, subgraph_index))
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copy a value into an input tensor.

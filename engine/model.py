@@ -254,7 +254,7 @@ class Model:
             else:
                 target[...] = array
         program.run()
-        return [np.array(program.array(port.index)) for port in self.outputs]
+        return [program.output(port.index) for port in self.outputs]
 
     def _run_batch(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
         """Run N examples: in chunks through a program of that batch size, or one by one where there is none."""

@@ -5,6 +5,7 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -81,7 +82,11 @@ class Program:
         roots = self._aliases(preserve_all)
         lifetimes = self._lifetimes(roots, preserve_all)
         layout = arena.plan(lifetimes)
+        limit = _physical_memory()
         try:
+            # A system that overcommits grants any size, and ends the process when it is used.
+            if limit is not None and layout.size > limit:
+                raise MemoryError
             self._memory = aligned_empty(layout.size + _SLACK)
         except (MemoryError, ValueError):
             raise ModelError(f"the tensors need {layout.size} bytes of memory, which cannot be had") from None
@@ -256,10 +261,7 @@ class Program:
             else:
                 np.copyto(target, array)
         self.run()
-        outputs = [self._arrays[index] for index in self.preparation.outputs]
-        if any(output is None for output in outputs):
-            raise ModelError(f"subgraph {self._subgraph_index}: an output was never computed")
-        return tuple(np.array(output) for output in outputs)
+        return tuple(self.output(index) for index in self.preparation.outputs)
 
     def run(self) -> None:
         """Run every step on what the input tensors hold.
@@ -279,6 +281,14 @@ class Program:
         """Return the memory of a tensor itself, not a copy; None where it has none (yet)."""
         return self._arrays[index]
 
+    def output(self, index: int) -> np.ndarray:
+        """Return a copy of a tensor's value, or raise ModelError where it has none."""
+        array = self._arrays[index]
+        if array is None:
+            name = self.preparation.tensors[index].name
+            raise ModelError(f"subgraph {self._subgraph_index}: tensor {index} ({name!r}) was never computed")
+        return copy_of(array)
+
     def set_object(self, index: int, value: np.ndarray) -> None:
         """Set a tensor that has no fixed size, such as strings."""
         self._arrays[index] = value
@@ -290,6 +300,22 @@ class Program:
             if tensor.is_variable and array is not None:
                 zero_point = tensor.quantization.zero_point
                 array[...] = zero_point[0] if tensor.type is TensorType.INT8 and zero_point else 0
+
+
+def copy_of(array: np.ndarray) -> np.ndarray:
+    """Return a copy of a tensor's memory; ModelError where there is no memory left for it."""
+    try:
+        return np.array(array)
+    except MemoryError as error:
+        raise ModelError(f"the model needs more memory than can be had: {error}") from None
+
+
+def _physical_memory() -> int | None:
+    """Return the bytes of memory that the machine has, where the system tells."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def _compiled_memory(arrays: Sequence[np.ndarray | None], index: int) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..schema import InputError, Signature
+from .program import copy_of
 from .runtime import Runtime
 
 
@@ -38,7 +39,7 @@ class SignatureRunner:
         for name, value in kwargs.items():
             self._runtime.set(self._inputs[name], value, subgraph)
         self._runtime.invoke(subgraph)
-        return {name: np.array(self._runtime.memory(index, subgraph)) for name, index in self._signature.outputs}
+        return {name: copy_of(self._runtime.memory(index, subgraph)) for name, index in self._signature.outputs}
 
     def get_input_details(self) -> dict[str, dict[str, Any]]:
         """Describe each input of the signature by its name."""

@@ -48,8 +48,9 @@ def require_same_type(node: Node, *specs: TensorSpec) -> None:
 
 
 def require_quantized(node: Node, *specs: TensorSpec) -> None:
-    """Raise ModelError unless each tensor has a positive finite scale and a zero point within its type."""
+    """Raise ModelError unless each tensor has integers, a positive finite scale and a zero point within its type."""
     for spec in specs:
+        node.require(spec.dtype.kind in "iu", f"an integer type of {spec.name!r}, not {spec.type.name.lower()}")
         scale, zero_point = float(spec.scale), spec.zero_point
         low, high = type_range(spec.type)
         node.require(math.isfinite(scale) and scale > 0, f"a positive scale of {spec.name!r}, not {scale}")

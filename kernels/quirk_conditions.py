@@ -12,9 +12,13 @@ import numpy as np
 
 from ..schema import ActivationFunctionType, TensorType
 from .activations.interpolation import Interpolated
+from .convolution.hybrid_matmul import HybridBatchMatMul
 from .convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
 from .custom.detection_postprocess import DetectionPostprocess
 from .elementwise.add_sub import QuantizedSum
+from .elementwise.binary import FloorDiv
+from .elementwise.comparisons import QuantizedComparison
+from .elementwise.div import QuantizedQuotient
 from .elementwise.roots import QuantizedRsqrt
 from .operator import Node, Prepared
 from .quantize.quantize import Quantize
@@ -34,7 +38,7 @@ def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
         return prepared.quirks and prepared.depth >= _SIMD_BLOCK
     if isinstance(prepared, (HybridConv2D, HybridDepthwiseConv2D)):
         return prepared.quirks and math.prod(node.input(0).shape[1:]) >= _SIMD_BLOCK
-    return False
+    return isinstance(prepared, HybridBatchMatMul) and prepared.quirks and prepared.x_shape[-1] >= _SIMD_BLOCK
 
 
 def _in_whole_blocks(node: Node) -> np.ndarray | None:
@@ -42,6 +46,9 @@ def _in_whole_blocks(node: Node) -> np.ndarray | None:
     weights = node.input(1).value
     if weights is None:
         return None
+    if node.name == "BATCH_MATMUL":
+        weights = weights if node.options.adj_y else weights.swapaxes(-1, -2)
+        weights = weights.reshape(math.prod(weights.shape[:-1]), weights.shape[-1])
     rows = weights.reshape(len(weights), math.prod(weights.shape[1:]))
     return rows[:, : rows.shape[1] // _GEMV_BLOCK * _GEMV_BLOCK]
 
@@ -59,13 +66,23 @@ def negates_minus_128(node: Node, prepared: Prepared) -> bool:
 
 def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
     """Hybrid with zero points, with weights whose sums in eight lanes leave int16."""
-    if not isinstance(prepared, HybridFullyConnected) or not prepared.quirks or not prepared.asymmetric:
+    if not isinstance(prepared, (HybridFullyConnected, HybridBatchMatMul)):
+        return False
+    if not prepared.quirks or not prepared.asymmetric:
         return False
     weights = _in_whole_blocks(node)
     if weights is None:
         return True
     lanes = weights.reshape(len(weights), -1, _GEMV_BLOCK // 2, 2).sum(axis=(1, 3), dtype=np.int64)
     return bool(np.any(lanes != lanes.astype(np.int16)))
+
+
+def forgets_batch_strides(node: Node, prepared: Prepared) -> bool:
+    """Hybrid products of matrices along two leading axes or more."""
+    if not isinstance(prepared, HybridBatchMatMul) or not prepared.quirks:
+        return False
+    shapes = (prepared.x_shape[:3], *((prepared.y_shape[:3],) if prepared.asymmetric else ()))
+    return any(sum(size > 1 for size in shape) > 1 for shape in shapes)
 
 
 def drops_left_shift(node: Node, prepared: Prepared) -> bool:
@@ -156,6 +173,66 @@ def dequantizes_by_lanes(node: Node, prepared: Prepared) -> bool:
     if not isinstance(prepared, DetectionPostprocess) or prepared.score_codes is None:
         return False
     return prepared.whole_lanes_in_float32 and math.prod(node.input(1).shape) >= _SIMD_BLOCK
+
+
+def compares_in_256ths(node: Node, prepared: Prepared) -> bool:
+    """Compare codes of two scales, or of one that is finer than 1/256."""
+    first, second = node.input(0).scale, node.input(1).scale
+    return isinstance(prepared, QuantizedComparison) and bool(first != second or first * 256 < 1)
+
+
+def compares_scales_above_1(node: Node, prepared: Prepared) -> bool:
+    """Compare codes of which one has a scale above 1."""
+    wraps = isinstance(prepared, QuantizedComparison) and prepared.wraps_shifts
+    return wraps and bool(max(node.input(0).scale, node.input(1).scale) > 1)
+
+
+def compares_scale_of_1(node: Node, prepared: Prepared) -> bool:
+    """Compare codes of which one has the scale 1."""
+    return isinstance(prepared, QuantizedComparison) and 1 in (node.input(0).scale, node.input(1).scale)
+
+
+def compares_int16_codes(node: Node, prepared: Prepared) -> bool:
+    """Compare int16 codes of two scales as numbers."""
+    first, second = node.input(0), node.input(1)
+    return first.type is TensorType.INT16 and first.scale != second.scale
+
+
+def compares_int16_numbers(node: Node, prepared: Prepared) -> bool:
+    """Compare int16 without a scale."""
+    return node.input(0).type is TensorType.INT16 and not node.input(0).quantized
+
+
+def divides_beyond_31(node: Node, prepared: Prepared) -> bool:
+    """Divide codes, with an output multiplier not so large that even a dividend of 0 is shifted by less."""
+    bits = 16 if node.input(0).type is TensorType.INT16 else 8
+    return isinstance(prepared, QuantizedQuotient) and prepared.wraps_shifts and prepared.output_shift < bits
+
+
+def takes_codes_of_several_scales(node: Node, prepared: Prepared) -> bool:
+    """Treat codes of several scales or zero points as numbers."""
+    return len({(one.scale, one.zero_point) for one in (node.input(0), node.input(1), node.output())}) > 1
+
+
+def raises_int32(node: Node, prepared: Prepared) -> bool:
+    """Raise int32 to a power; whether it fits is known at run time only."""
+    return node.input(0).type is TensorType.INT32
+
+
+def holds_flat_positions_only(node: Node, prepared: Prepared) -> bool:
+    """Pick or write by indices of several axes; whether one is out of bounds is known at run time only."""
+    indices = node.input(1 if node.name == "GATHER_ND" else 0)
+    return getattr(prepared, "flat_bounds", False) and indices.shape[-1] > 1
+
+
+def dequantizes_uint8_rows(node: Node, prepared: Prepared) -> bool:
+    """Pick rows of a uint8 table as float32."""
+    return node.input(1).type is TensorType.UINT8 and getattr(prepared, "codes", None) == np.int8
+
+
+def saturates_in_blocks(node: Node, prepared: Prepared) -> bool:
+    """Divide at least eight int8 or int16; whether one is the least by -1 is known at run time only."""
+    return isinstance(prepared, FloorDiv) and prepared.elements_in_blocks > 0
 
 
 def has_nan_to_compare(node: Node, prepared: Prepared) -> bool:

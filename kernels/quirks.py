@@ -7,55 +7,13 @@ names the function that does so. ``q31 ops --quirks`` prints the table, ``q31 in
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-
 from . import quirk_conditions as conditions
 from .operator import Node, Prepared
 from .profiles import Profile
+from .quirk import Quirk, Treatment
 
-SEEN_WITH = "ai-edge-litert 2.3.0"
-
-
-class Treatment(Enum):
-    """What q31 does about a quirk."""
-
-    REPRODUCED = "reproduced by the profile litert; the definition in tflm and single"
-    EVERYWHERE = "reproduced by every profile"
-    RIGHT = "not reproduced, for the reference aborts or its answer is not determined; the definition in every profile"
-    REFUSED = "not reproduced, for the answer would be what lies in memory; a ModelError in every profile"
-
-
-@dataclass(frozen=True)
-class Quirk:
-    """A defect of the reference.
-
-    Parameters
-    ----------
-    name : stable, for scripts.
-    operators : where it is met.
-    reference : what the reference does.
-    definition : what the operator's definition says.
-    seen : where in the reference, source file and function; seen with ``SEEN_WITH``.
-    treatment : what q31 does about it.
-    code : the functions of q31 that decide on it or compute it, as ``module:function`` within ``q31.kernels``.
-    condition : whether a prepared operator of that name meets it.
-    """
-
-    name: str
-    operators: tuple[str, ...]
-    reference: str
-    definition: str
-    seen: str
-    treatment: Treatment
-    code: tuple[str, ...]
-    condition: Callable[[Node, Prepared], bool]
-
-    def applies(self, node: Node, prepared: Prepared) -> bool:
-        """Whether an operator meets the quirk, or may where values decide; ``prepared`` as the profile has it."""
-        return (node.custom_code or node.name) in self.operators and self.condition(node, prepared)
-
+_ORDERS = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL")
+_COMPARISONS = ("EQUAL", "NOT_EQUAL", *_ORDERS)
 
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
@@ -89,6 +47,46 @@ QUIRKS: tuple[Quirk, ...] = (
         conditions.never,
     ),
     Quirk(
+        "comparison-in-256ths",
+        _COMPARISONS,
+        "codes are brought to real numbers with 8 fractional bits, so that numbers nearer than 1/256 can be equal",
+        "the real numbers are compared",
+        "kernels/internal/reference/comparisons.h, ComparisonWithScaling",
+        Treatment.EVERYWHERE,
+        ("elementwise.comparisons:_rescaled",),
+        conditions.compares_in_256ths,
+    ),
+    Quirk(
+        "comparison-int16-ignores-scales",
+        _ORDERS,
+        "compares int16 codes as numbers, whatever their scales are",
+        "the real numbers are compared",
+        "kernels/comparisons.cc, GreaterEval and its like",
+        Treatment.EVERYWHERE,
+        ("elementwise.comparisons:prepare",),
+        conditions.compares_int16_codes,
+    ),
+    Quirk(
+        "comparison-loses-left-shift",
+        _COMPARISONS,
+        "codes of a scale above 1 are shifted by a wrong distance",
+        "the real numbers are compared",
+        "kernels/internal/reference/comparisons.h, ComparisonWithScaling",
+        Treatment.REPRODUCED,
+        ("elementwise.comparisons:prepare", "elementwise.shifts:rounding_divide_by_wrapping_pot"),
+        conditions.compares_scales_above_1,
+    ),
+    Quirk(
+        "comparison-scale-of-one",
+        _COMPARISONS,
+        "aborts the process where a scale is exactly 1",
+        "the real numbers are compared",
+        "kernels/internal/quantization_util.cc, QuantizeMultiplierSmallerThanOneExp",
+        Treatment.RIGHT,
+        ("elementwise.comparisons:prepare",),
+        conditions.compares_scale_of_1,
+    ),
+    Quirk(
         "concatenation-beyond-int32",
         ("CONCATENATION",),
         "uint8 inputs of another scale: a value of 2**31 steps of the output or more becomes the least code",
@@ -120,6 +118,62 @@ QUIRKS: tuple[Quirk, ...] = (
         conditions.dequantizes_by_lanes,
     ),
     Quirk(
+        "div-shift-beyond-31",
+        ("DIV",),
+        "codes: a dividend small beside its divisor, such as 0, is shifted right by more than 31; the distance is "
+        "taken modulo 32, and what is negative is never rounded, the rest always",
+        "the quotient is 0 steps",
+        "kernels/internal/reference/div.h, DivElementwise, through RoundingDivideByPOT of gemmlowp",
+        Treatment.REPRODUCED,
+        ("elementwise.div:prepare", "elementwise.shifts:rounding_divide_by_wrapping_pot"),
+        conditions.divides_beyond_31,
+    ),
+    Quirk(
+        "embedding-uint8-as-int8",
+        ("EMBEDDING_LOOKUP",),
+        "rows of a uint8 table that become float32 are read as int8: 255 counts as -1",
+        "the codes are those of uint8",
+        "kernels/embedding_lookup.cc, EvalHybrid",
+        Treatment.REPRODUCED,
+        ("indexing.lookup_rows:_codes_as_read",),
+        conditions.dequantizes_uint8_rows,
+    ),
+    Quirk(
+        "floor-div-overflow-in-blocks",
+        ("FLOOR_DIV",),
+        "the least int8 or int16 by -1 saturates in blocks of eight elements, and wraps after them",
+        "such a quotient does not fit; it wraps, as in int32",
+        "kernels/internal/reference/floor_div.h, FloorDiv",
+        Treatment.REPRODUCED,
+        ("elementwise.binary:prepare_floor_div",),
+        conditions.saturates_in_blocks,
+    ),
+    Quirk(
+        "gather-nd-flat-bounds",
+        ("GATHER_ND", "SCATTER_ND"),
+        "an index beyond its axis is taken where its flat position is within the tensor: another element",
+        "there is no such element; q31 raises ModelError in the other profiles",
+        "kernels/internal/reference/reference_ops.h, GatherNd, ScatterNd",
+        Treatment.REPRODUCED,
+        (
+            "indexing.gather:prepare_gather_nd",
+            "indexing.scatter:prepare_scatter_nd",
+            "indexing.bounds:flat_positions",
+        ),
+        conditions.holds_flat_positions_only,
+    ),
+    Quirk(
+        "hybrid-batch-strides",
+        ("BATCH_MATMUL",),
+        "float32 by int8: with several leading axes, scales and zero points are those of the matrix whose number is "
+        "the sum of the indices",
+        "each matrix has its own",
+        "kernels/internal/reference/batch_matmul.h, BatchMatMul",
+        Treatment.REPRODUCED,
+        ("convolution.batch_matmul:prepare", "convolution.hybrid_matmul:_matrix_indices"),
+        conditions.forgets_batch_strides,
+    ),
+    Quirk(
         "hybrid-minus-128",
         ("FULLY_CONNECTED", "CONV_2D"),
         "float32 activations, int8 weights: the weight -128 times a negative activation has the wrong sign, in "
@@ -132,7 +186,7 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "hybrid-rounds-up-below-a-half",
-        ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"),
+        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D"),
         "float32 activations, int8 weights: whole blocks of eight activations are rounded by adding 0.5 in float32 and "
         "truncating, so that 0.49999997 steps become 1",
         "0.49999997 steps become 0",
@@ -143,19 +197,30 @@ QUIRKS: tuple[Quirk, ...] = (
             "convolution.fully_connected:prepare",
             "convolution.conv_2d:prepare",
             "convolution.depthwise_conv_2d:prepare",
+            "convolution.batch_matmul:prepare",
         ),
         conditions.rounds_in_blocks,
     ),
     Quirk(
         "hybrid-row-sums-wrap",
-        ("FULLY_CONNECTED",),
+        ("FULLY_CONNECTED", "BATCH_MATMUL"),
         "float32 activations with zero points, int8 weights: the sums of the filter's rows are added up in eight int16 "
         "lanes, which wrap",
         "the sums are int32",
         "kernels/internal/optimized/sse_tensor_utils.cc, SseReductionSumVector",
         Treatment.REPRODUCED,
-        ("convolution.hybrid:_row_sums", "convolution.fully_connected:prepare"),
+        ("convolution.hybrid:_row_sums", "convolution.fully_connected:prepare", "convolution.batch_matmul:prepare"),
         conditions.wraps_row_sums,
+    ),
+    Quirk(
+        "maximum-ignores-quantization",
+        ("MAXIMUM", "MINIMUM"),
+        "compares and copies codes as numbers, whatever scales and zero points are",
+        "the real numbers are compared, and rescaled to the output",
+        "kernels/maximum_minimum.cc, MaximumOp, MinimumOp",
+        Treatment.EVERYWHERE,
+        ("elementwise.binary:evaluate_maximum", "elementwise.binary:evaluate_minimum"),
+        conditions.takes_codes_of_several_scales,
     ),
     Quirk(
         "mean-wraps",
@@ -176,6 +241,26 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.EVERYWHERE,
         ("elementwise.unary:evaluate_neg",),
         conditions.negates_codes,
+    ),
+    Quirk(
+        "not-equal-int16-unwritten",
+        ("NOT_EQUAL",),
+        "int16 without a scale: writes nothing",
+        "the numbers are compared",
+        "kernels/comparisons.cc, NotEqualEval",
+        Treatment.RIGHT,
+        ("elementwise.comparisons:prepare",),
+        conditions.compares_int16_numbers,
+    ),
+    Quirk(
+        "pow-beyond-int32",
+        ("POW",),
+        "int32: a power that does not fit becomes -2**31",
+        "there is no such number",
+        "kernels/internal/reference/reference_ops.h, Pow",
+        Treatment.EVERYWHERE,
+        ("elementwise.power:evaluate",),
+        conditions.raises_int32,
     ),
     Quirk(
         "quantize-beyond-int32",

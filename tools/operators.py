@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..kernels.quirks import Quirk
+    from ..kernels.quirk import Quirk
 
 
 _LEGEND = """\
@@ -16,6 +16,7 @@ _LEGEND = """\
 - not yet: the reference accepts it, q31 raises UnsupportedOperatorError. An empty cell: neither takes it.
 - A column is the data type of the activations, or of what is moved; weights, biases and indices follow.
 - hybrid: float32 activations and int8 weights. int4-weights, int2-weights: packed weights. graph: any type.
+- Rows of operators that the reference lacks, such as Signal*, are held to TensorFlow Lite Micro.
 - exp, tanh and their like are the C library's of the machine in float32, in the reference and here."""
 
 
@@ -89,7 +90,8 @@ def _describe(quirk: Quirk) -> dict[str, Any]:
 
 
 def _print_quirks(arguments: argparse.Namespace) -> None:
-    from ..kernels.quirks import QUIRKS, SEEN_WITH
+    from ..kernels.quirk import SEEN_WITH
+    from ..kernels.quirks import QUIRKS
 
     if arguments.json:
         print(json.dumps([_describe(quirk) for quirk in QUIRKS], indent=2))

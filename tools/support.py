@@ -10,6 +10,7 @@ from .reference_types import COLUMNS, accepted
 EXACT, NOT_YET, NOT_TAKEN = "exact", "not yet", ""
 
 FORMS: Mapping[str, tuple[str, ...]] = {
+    "BATCH_MATMUL": ("hybrid",),
     "CONV_2D": ("hybrid", "int4-weights"),
     "DEPTHWISE_CONV_2D": ("hybrid", "int4-weights"),
     "FULLY_CONNECTED": ("hybrid", "int4-weights"),

@@ -25,8 +25,7 @@ from .elementwise import (
     squared_difference,
     unary,
 )
-from .indexing import find as finding
-from .indexing import gather, lookup_rows, scatter, segments
+from .indexing import finding, gather, lookup_rows, non_max_suppression, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -85,6 +84,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     mirror_pad.KERNELS,
     mul.KERNELS,
     nearest_neighbor.KERNELS,
+    non_max_suppression.KERNELS,
     pad.KERNELS,
     pool_2d.KERNELS,
     power.KERNELS,

@@ -46,7 +46,7 @@ def prepare_reverse(node: Node, profile: Profile) -> Reverse:
 
 def evaluate_reverse(prepared: Reverse, x: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Reverse ``x`` along the axes."""
-    return np.flip(x, prepared.axes).copy(order="C")
+    return np.array(np.flip(x, prepared.axes), order="C")
 
 
 @dataclass(frozen=True)

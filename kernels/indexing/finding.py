@@ -164,7 +164,7 @@ def prepare_bucketize(node: Node, profile: Profile) -> Bucketize:
 def evaluate_bucketize(prepared: Bucketize, x: np.ndarray) -> np.ndarray:
     """Return how many boundaries are not greater than each element; integers are compared as float32."""
     values = x if x.dtype == np.float64 else x.astype(np.float32)
-    return np.searchsorted(prepared.boundaries, values, "right").astype(np.int32).reshape(x.shape)
+    return np.asarray(np.searchsorted(prepared.boundaries, values, "right"), np.int32)
 
 
 _ONE_HOT_TYPES = (

@@ -120,6 +120,7 @@ LAYOUTS: dict[str, Layout] = {
     "arg_max8": _layout("arg_max", "input output outer size inner wide flip"),
     "arg_max_float32": _layout("arg_max", "input output outer size inner wide sign"),
     "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
+    "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
     "lookup8": _layout("lookup", "input output table size"),
     "add8": _layout(

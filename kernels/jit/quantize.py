@@ -1,4 +1,4 @@
-"""Conversions between float32 and 8-bit codes."""
+"""Conversions between float32 and codes of 8 and 16 bits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float32_view, float_field, helper, read_block, uint8_view
+from .addressing import float32_view, float_field, helper, int16_view, read_block, uint8_view
 from .layouts import fields
 
 QUANTIZE8 = fields("quantize8")
+QUANTIZE16 = fields("quantize16")
 DEQUANTIZE8 = fields("dequantize8")
 
 # The greatest float32 below a half: adding a half itself would round 0.49999997 up to 1.
@@ -30,13 +31,24 @@ def quantize8(block: Any) -> None:
     p = read_block(block, QUANTIZE8)
     source = float32_view(p.input, p.size)
     target = uint8_view(p.output, p.size)
-    scale = np.float32(float_field(p.scale))
-    zero_point = np.int32(p.zero_point)
-    low = np.int32(p.code_min)
-    high = np.int32(p.code_max)
     for i in range(p.size):
-        code = np.int32(round_to_int32(source[i] / scale) + zero_point)
-        target[i] = min(max(code, low), high) & 0xFF
+        target[i] = quantize(p, source[i]) & 0xFF
+
+
+def quantize16(block: Any) -> None:
+    """Quantize to int16 in the same way."""
+    p = read_block(block, QUANTIZE16)
+    source = float32_view(p.input, p.size)
+    target = int16_view(p.output, p.size)
+    for i in range(p.size):
+        target[i] = np.int16(quantize(p, source[i]))
+
+
+@helper
+def quantize(p: Any, x: Any) -> Any:
+    """Return the code of a number, still as int32."""
+    code = np.int32(round_to_int32(x / np.float32(float_field(p.scale))) + np.int32(p.zero_point))
+    return min(max(code, np.int32(p.code_min)), np.int32(p.code_max))
 
 
 def dequantize8(block: Any) -> None:

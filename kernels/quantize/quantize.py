@@ -117,13 +117,14 @@ def requantize(prepared: Requantize, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
-    """Lower float32 to 8 bits, per-tensor, to ``quantize8``; 8 bits to 8 bits to ``lookup8``."""
+    """Lower per-tensor float32 to ``quantize8`` or ``quantize16``, 8 bits to 8 bits to ``lookup8``."""
     source, target = node.input(0), node.output()
     size = math.prod(source.shape)
-    if target.type not in _EIGHT_BITS or size == 0:
+    wide = target.type is TensorType.INT16
+    if not (wide or target.type in _EIGHT_BITS) or size == 0:
         return None
     if isinstance(prepared, Requantize):
-        if source.type not in _EIGHT_BITS:
+        if wide or source.type not in _EIGHT_BITS:
             return None
         table = requantize(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
         return Instruction(
@@ -132,10 +133,10 @@ def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
     if prepared.output.axis is not None:
         return None
     return Instruction(
-        "quantize8",
+        "quantize16" if wide else "quantize8",
         {
             "input": Input(0, 4 * size),
-            "output": Output(0, size),
+            "output": Output(0, 2 * size if wide else size),
             "size": size,
             "scale": float(prepared.output.scale[0]),
             "zero_point": int(prepared.output.zero_point[0]),

@@ -235,6 +235,11 @@ def saturates_in_blocks(node: Node, prepared: Prepared) -> bool:
     return isinstance(prepared, FloorDiv) and prepared.elements_in_blocks > 0
 
 
+def reconsiders_selected(node: Node, prepared: Prepared) -> bool:
+    """Select boxes; whether one is selected twice is known at run time only."""
+    return bool(getattr(prepared, "reconsiders_selected", False))
+
+
 def has_nan_to_compare(node: Node, prepared: Prepared) -> bool:
     """ARG_MAX or ARG_MIN of float32: whether there are NaN is known at run time only."""
     return node.input(0).type is TensorType.FLOAT32

@@ -243,6 +243,16 @@ QUIRKS: tuple[Quirk, ...] = (
         conditions.negates_codes,
     ),
     Quirk(
+        "nms-reconsiders-selected",
+        ("NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"),
+        "a selected box is a candidate again, suppressed by itself only: one without an area is selected many times",
+        "a box is selected once",
+        "kernels/internal/reference/non_max_suppression.h, NonMaxSuppression",
+        Treatment.REPRODUCED,
+        ("indexing.non_max_suppression:prepare", "indexing.non_max_suppression:_select"),
+        conditions.reconsiders_selected,
+    ),
+    Quirk(
         "not-equal-int16-unwritten",
         ("NOT_EQUAL",),
         "int16 without a scale: writes nothing",

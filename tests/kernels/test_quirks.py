@@ -74,6 +74,12 @@ def embedding() -> Example:
     return node("EMBEDDING_LOOKUP", inputs, result(FLOAT32)), [1, -1]
 
 
+def boxes_without_area() -> Example:
+    scalars = [spec(2, INT32), *(spec(value, FLOAT32) for value in (0.5, 0.1))]
+    inputs = (spec([[0, 0, 0, 0], [1, 1, 1, 1]], FLOAT32), spec([0.9, 0.8], FLOAT32), *scalars)
+    return Node("NON_MAX_SUPPRESSION_V4", 1, None, inputs, (result(INT32), result(INT32))), None
+
+
 def floor_division() -> Example:
     inputs = [spec(np.full(9, -128), INT8), spec(np.full(9, -1), INT8)]
     return node("FLOOR_DIV", inputs, result(INT8), version=3), [127] * 8 + [-128]
@@ -236,6 +242,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "maximum-ignores-quantization": maximum,
     "mean-wraps": mean_of_many,
     "neg-ignores-quantization": negated_codes,
+    "nms-reconsiders-selected": boxes_without_area,
     "not-equal-int16-unwritten": lambda: (compared("NOT_EQUAL", INT16, [3, 4], [4, 4]), [True, False]),
     "pow-beyond-int32": power,
     "quantize-beyond-int32": quantize,

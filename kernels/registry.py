@@ -34,6 +34,7 @@ from .recurrent import lstm, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import (
+    bitcast,
     blocks,
     broadcast_args,
     concatenation,
@@ -58,6 +59,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     batch_matmul.KERNELS,
     bilinear.KERNELS,
     binary.KERNELS,
+    bitcast.KERNELS,
     blocks.KERNELS,
     broadcast_args.KERNELS,
     cast.KERNELS,

@@ -121,8 +121,8 @@ def _select(
     Source: ``NonMaxSuppression`` in ``kernels/internal/reference/non_max_suppression.h``.
     """
     queue = _Queue(scores)
-    for box in np.flatnonzero(scores > score_threshold):
-        queue.push(int(box))
+    for candidate in np.flatnonzero(scores > score_threshold):
+        queue.push(int(candidate))
     most = min(most, len(queue.heap))
     decay = np.float32(-0.5) / sigma if sigma > 0 else np.float32(0)
     compared = [0] * len(scores)

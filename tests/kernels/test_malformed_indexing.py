@@ -34,6 +34,7 @@ OPTIONS: dict[str, Any] = {
     "CUMSUM": tables.CumsumOptions,
 }
 INPUTS = {
+    "BITCAST": 1,
     **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "RANK", "WHERE", "UNIQUE", "MATRIX_DIAG", "BUCKETIZE"), 1),
     **dict.fromkeys(("GATHER", "GATHER_ND", "TILE", "BROADCAST_TO", "FILL", "REVERSE_V2", "REVERSE_SEQUENCE"), 2),
     **dict.fromkeys(("MIRROR_PAD", "TOPK_V2", "MATRIX_SET_DIAG", "CUMSUM", "BROADCAST_ARGS", "EMBEDDING_LOOKUP"), 2),

@@ -1,0 +1,62 @@
+"""What the oracle cannot say of the indexing operators: values worked out by hand, and indices out of bounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from q31.kernels.operator import Node, TensorSpec
+from q31.kernels.profiles import LITERT, SINGLE, Profile
+from q31.kernels.registry import REGISTRY
+from q31.schema import ModelError, Quantization, TensorType
+from q31.schema.options import GatherOptions
+
+OF = {
+    np.dtype(np.float32): TensorType.FLOAT32,
+    np.dtype(np.int32): TensorType.INT32,
+    np.dtype(np.uint8): TensorType.UINT8,
+}
+
+
+def run(name: str, profile: Profile, output: TensorType, *arrays: np.ndarray, options: Any = None) -> Any:
+    kernel = REGISTRY[name]
+    inputs = [TensorSpec("t", OF[a.dtype], a.shape, Quantization(), a) for a in arrays]
+    if name == "EMBEDDING_LOOKUP":
+        inputs[1] = replace(inputs[1], quantization=Quantization((0.5,), (0,)))
+    node = Node(name, kernel.versions[0], options, tuple(inputs), (TensorSpec("o", output, ()),))
+    return kernel.evaluate(kernel.prepare(node, profile), *arrays)
+
+
+def test_embedding_lookup_of_uint8_reads_int8_only_where_quirks_are_reproduced() -> None:
+    rows, table = np.array([1], np.int32), np.array([[1, 2], [127, 255]], np.uint8)
+    litert = run("EMBEDDING_LOOKUP", LITERT, TensorType.FLOAT32, rows, table)
+    assert litert.tolist() == [[63.5, -0.5]]
+    assert run("EMBEDDING_LOOKUP", SINGLE, TensorType.FLOAT32, rows, table).tolist() == [[63.5, 127.5]]
+
+
+def test_gather_nd_beyond_an_axis_is_another_row_only_where_quirks_are_reproduced() -> None:
+    x, indices = np.arange(6, dtype=np.float32).reshape(2, 3), np.array([[0, 4]], np.int32)
+    assert run("GATHER_ND", LITERT, TensorType.FLOAT32, x, indices).tolist() == [4.0]
+    with pytest.raises(ModelError, match="GATHER_ND"):
+        run("GATHER_ND", SINGLE, TensorType.FLOAT32, x, indices)
+
+
+@pytest.mark.parametrize("position", [-1, 3])
+def test_gather_refuses_positions_beyond_the_axis(position: int) -> None:
+    x = np.arange(3, dtype=np.float32)
+    with pytest.raises(ModelError, match="GATHER"):
+        run("GATHER", LITERT, TensorType.FLOAT32, x, np.array([position], np.int32), options=GatherOptions())
+
+
+def test_range_counts_steps_up_and_down() -> None:
+    def numbers(*values: int) -> list[int]:
+        return run("RANGE", LITERT, TensorType.INT32, *(np.array(v, np.int32) for v in values)).tolist()
+
+    assert numbers(0, 5, 2) == [0, 2, 4]
+    assert numbers(5, 0, -2) == [5, 3, 1]
+    assert numbers(3, 3, 1) == []
+    with pytest.raises(ModelError, match="RANGE"):
+        numbers(0, 5, -1)

@@ -60,7 +60,7 @@ def cache_directory() -> Path:
 
 def source_files() -> list[Path]:
     """Return the files that define compiled code, in a fixed order."""
-    return sorted(Path(jit.__file__).parent.glob("*.py"))
+    return [*sorted(Path(jit.__file__).parent.glob("*.py")), Path(__file__).with_name("compiler.py")]
 
 
 def cache_key(sources: Iterable[Path] | None = None) -> str:
@@ -152,7 +152,7 @@ class CodeCache:
         self.progress(kernel, done, total)
         from .compiler import compile_kernel  # imports numba
 
-        code = compile_kernel(kernel, create_target())
+        code = compile_kernel(kernel, entry_point(kernel), create_target())
         self._link(kernel, code)
         write_object(self.directory / kernel, code)
 

@@ -11,7 +11,6 @@ from llvmlite import ir
 
 from ..kernels.jit.addressing import OPTIONS
 from ..kernels.jit.layouts import LAYOUTS
-from .codecache import entry_point
 
 # What an object may leave to the process that loads it: the C library. A kernel that can raise, allocates or needs
 # numba's run-time support would name symbols that a process without numba does not have.
@@ -26,8 +25,8 @@ def python_kernel(name: str) -> Callable[[int], None]:
     return getattr(module, name)
 
 
-def compile_kernel(name: str, target: llvm.TargetMachine) -> bytes:
-    """Compile a kernel to an object whose one external definition is its entry point, ``void(int64)``.
+def compile_kernel(name: str, entry_point: str, target: llvm.TargetMachine) -> bytes:
+    """Compile a kernel to an object whose one external definition is ``entry_point``, a ``void(int64)``.
 
     Raises
     ------
@@ -38,22 +37,22 @@ def compile_kernel(name: str, target: llvm.TargetMachine) -> bytes:
     module = llvm.parse_assembly(compiled.inspect_llvm(compiled.signatures[0]))
     defined = [f for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external]
     assert len(defined) == 1, [f.name for f in defined]
-    module.link_in(llvm.parse_assembly(_entry(name, defined[0].name)))
+    module.link_in(llvm.parse_assembly(_entry(entry_point, defined[0].name)))
     for value in (*module.functions, *module.global_variables):
-        if not value.is_declaration and value.name != entry_point(name):
+        if not value.is_declaration and value.name != entry_point:
             value.linkage = llvm.Linkage.internal  # objects made by different processes may share names
         elif value.name.startswith(_FORBIDDEN):
             raise RuntimeError(f"kernel {name} needs {value.name} at run time: it may raise or allocate")
     return target.emit_object(module)
 
 
-def _entry(name: str, function: str) -> str:
+def _entry(entry_point: str, function: str) -> str:
     """Return the definition of a kernel's entry point: it calls numba's function and drops its status, always 0."""
     module = ir.Module()
     pointer, integer = ir.IntType(8).as_pointer(), ir.IntType(64)
     result_type = ir.FunctionType(ir.IntType(32), [pointer.as_pointer(), pointer.as_pointer(), integer])
     inner = ir.Function(module, result_type, function)
-    outer = ir.Function(module, ir.FunctionType(ir.VoidType(), [integer]), entry_point(name))
+    outer = ir.Function(module, ir.FunctionType(ir.VoidType(), [integer]), entry_point)
     builder = ir.IRBuilder(outer.append_basic_block())
     builder.call(inner, [builder.alloca(pointer), builder.alloca(pointer), outer.args[0]])
     builder.ret_void()

@@ -259,6 +259,6 @@ def test_no_float_kernel_fuses_a_multiplication_and_an_addition(kernel):
             listings.append(target.emit_assembly(module))
             return b""
 
-    compiler.compile_kernel(kernel, Listing)
+    compiler.compile_kernel(kernel, "entry", Listing)
     assert "mulps" in listings[0] or "fmul" in listings[0]
     assert "fmadd" not in listings[0] and "fmla" not in listings[0]

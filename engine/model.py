@@ -14,6 +14,7 @@ from ..kernels.operator import Prepared, Shape
 from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
 from .program import Program
+from .runtime import as_array
 from .session import Session, open_model, sha256
 from .structure import STATEFUL
 
@@ -219,7 +220,7 @@ class Model:
         return [self._checked(port, given[port.name]) for port in self.inputs]
 
     def _checked(self, port: Port, value: Any) -> np.ndarray:
-        array = np.asarray(value)
+        array = as_array(f"input {port.name!r}", value)
         if array.dtype != port.dtype:
             raise InputError(f"input {port.name!r}: expected data type {port.dtype}, got {array.dtype}")
         return array

@@ -72,8 +72,8 @@ class Runtime:
     def set(self, index: int, value: Any, subgraph_index: int = 0) -> None:
         """Copy a value into a tensor; its shape and data type must be the tensor's."""
         tensor = self.tensor(index, subgraph_index)
-        array = np.asarray(value)
         name = f"tensor {index} ({tensor.name!r})"
+        array = as_array(name, value)
         program = self._programs.get(subgraph_index)
         if program is not None and program.array(index) is None and tensor.type is TensorType.STRING:
             program.set_object(index, array)
@@ -128,6 +128,14 @@ class Runtime:
         """Set the variable tensors of every subgraph back to their first value."""
         for program in self._programs.values():
             program.reset_variables()
+
+
+def as_array(name: str, value: Any) -> np.ndarray:
+    """Return a value as an array, or raise InputError where it is none: nested lists of different lengths."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: expected an array, got {type(value).__name__}: {error}") from None
 
 
 def _fits(shape: Shape, signature: Shape) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..schema import InputError, Signature
 from .program import copy_of
-from .runtime import Runtime
+from .runtime import Runtime, as_array
 
 
 class SignatureRunner:
@@ -31,13 +31,14 @@ class SignatureRunner:
         if len(kwargs) != len(self._inputs):
             raise InputError(f"signature {self._signature.key!r} has inputs {names}; got {', '.join(kwargs) or 'none'}")
         subgraph = self._signature.subgraph_index
-        for name, value in kwargs.items():
+        arrays = {name: as_array(f"input {name!r}", value) for name, value in kwargs.items()}
+        for name, array in arrays.items():
             if name not in self._inputs:
                 raise InputError(f"signature {self._signature.key!r} has no input {name!r}; it has {names}")
-            self._runtime.resize(self._inputs[name], np.shape(value), subgraph)
+            self._runtime.resize(self._inputs[name], array.shape, subgraph)
         self._runtime.allocate(subgraph)
-        for name, value in kwargs.items():
-            self._runtime.set(self._inputs[name], value, subgraph)
+        for name, array in arrays.items():
+            self._runtime.set(self._inputs[name], array, subgraph)
         self._runtime.invoke(subgraph)
         return {name: copy_of(self._runtime.memory(index, subgraph)) for name, index in self._signature.outputs}
 

@@ -16,6 +16,7 @@ from q31.engine.structure import STRUCTURAL
 from q31.kernels.registry import REGISTRY
 from q31.schema import Buffer, Graph, Operator, Quantization, Signature, Subgraph, Tensor, TensorType
 from q31.schema import options as option_tables
+from q31.schema.operators import OPERATOR_CODES
 from q31.schema.types import bit_width
 
 Mutation = Callable[[Graph, Random], Graph]
@@ -242,6 +243,11 @@ def change_flags(graph: Graph, random: Random) -> Graph:
 def change_options(graph: Graph, random: Random) -> Graph:
     number, operator = pick_operator(graph, random)
     kind = random.random()
+    if operator.custom_options:
+        data = bytearray(operator.custom_options)
+        for _ in range(random.randint(0, 3)):
+            data[random.randrange(len(data))] = random.choice((0, 1, 2, 127, 128, 255))
+        return replace_operator(graph, number, custom_options=bytes(data[: random.choice((None, None, -1, 3, 0))]))
     if kind < 0.1:
         return replace_operator(graph, number, options=None)
     if kind < 0.2:
@@ -298,6 +304,11 @@ def _odd_indices(indices: Sequence[int], graph: Graph, random: Random, lowest: i
     return tuple(changed)
 
 
+def change_intermediates(graph: Graph, random: Random) -> Graph:
+    number, operator = pick_operator(graph, random)
+    return replace_operator(graph, number, intermediates=_odd_indices(operator.intermediates, graph, random, -1))
+
+
 def add_output(graph: Graph, random: Random) -> Graph:
     """Give an operator one output more, a tensor of its own."""
     number, operator = pick_operator(graph, random)
@@ -309,8 +320,10 @@ def add_output(graph: Graph, random: Random) -> Graph:
 
 def change_name(graph: Graph, random: Random) -> Graph:
     number, _ = pick_operator(graph, random)
-    name = random.choice([*sorted(REGISTRY), *STRUCTURAL]) if random.random() < 0.9 else "LSTM"
-    return replace_operator(graph, number, name=name)
+    name = random.choice([*sorted(REGISTRY), *STRUCTURAL]) if random.random() < 0.9 else "HASHTABLE"
+    if name in OPERATOR_CODES:
+        return replace_operator(graph, number, name=name, custom_code="", custom_options=None)
+    return replace_operator(graph, number, name="CUSTOM", custom_code=name, options=None)
 
 
 def change_version(graph: Graph, random: Random) -> Graph:
@@ -385,6 +398,7 @@ MUTATIONS: dict[str, Mutation] = {
         repeat_operator,
         change_ports,
         add_signature,
+        change_intermediates,
     )
 }
 

@@ -153,12 +153,13 @@ def trees() -> dict[str, ast.Module]:
     return {path.name: ast.parse(path.read_text()) for path in source_files()}
 
 
-def test_compiled_code_depends_on_its_folder_only():
-    """The key covers ``kernels/jit`` alone, so nothing there may import from elsewhere in the package."""
+def test_compiled_code_depends_on_what_the_key_covers_only():
+    """The key covers ``kernels/jit`` and the compiler, so neither may import from elsewhere in the package."""
     for name, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
-                assert node.level <= 1, f"{name} imports from outside kernels/jit"
+                compiler = name == "compiler.py" and (node.module or "").startswith("kernels.jit.")
+                assert node.level <= (2 if compiler else 1), f"{name} imports from outside kernels/jit"
                 modules = [node.module or ""] if node.level == 0 else []
             elif isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]

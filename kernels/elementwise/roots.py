@@ -113,7 +113,8 @@ def prepare_rsqrt(node: Node, profile: Profile) -> FloatRoot | QuantizedRsqrt | 
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
         require_symmetric(node, source, target)
-        greatest = np.float32(INT16_MAX) * target.scale
+        with np.errstate(over="ignore"):
+            greatest = np.float32(INT16_MAX) * target.scale
         table = build_interpolated(lambda x: np.where(x <= 0, greatest, np.float32(1) / np.sqrt(x)), source, target)
         return Interpolated((source.shape,), table)
     with np.errstate(all="ignore"):

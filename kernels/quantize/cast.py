@@ -53,7 +53,7 @@ def evaluate(prepared: Cast, x: np.ndarray) -> np.ndarray:
     Numbers go to float16 through float32.
     """
     target = prepared.dtype
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is an invalid number
         if target == np.complex64:
             return x.astype(target)
         if x.dtype == np.complex64:

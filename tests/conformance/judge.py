@@ -33,6 +33,7 @@ def differences(expected: np.ndarray, got: np.ndarray) -> str:
     same = expected == got
     if expected.dtype.kind == "f":
         same &= np.signbit(expected) == np.signbit(got)
+    if expected.dtype.kind in "fc":
         same |= np.isnan(expected) & np.isnan(got)
     if np.all(same):
         return ""

@@ -139,23 +139,22 @@ def load(job: Job, backend: str) -> Outcome:
     for port in model.inputs:
         shape = (batch, *port.shape[1:]) if batch is not None and port.shape[:1] == (1,) else port.shape
         arrays.append(random_array(port.dtype, shape, seed))
-    result = model(*arrays)
-    return Outcome("answer", list(result.values()) if isinstance(result, dict) else [result])
+    model(*arrays)
+    return Outcome("answer")
 
 
 def sign(job: Job, backend: str) -> Outcome:
     """Run every signature of a model."""
     interpreter = q31.Interpreter(model_content=job.model, profile=job.profile, backend=backend)
     seed = random.Random(job.seed)
-    outputs = []
     for key in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(key)
         runner.get_output_details()
         inputs = runner.get_input_details()
         if elements(interpreter.get_tensor_details()) > job.most_elements:
             return Outcome("large")
-        outputs += runner(**{name: value_for(detail, seed) for name, detail in inputs.items()}).values()
-    return Outcome("answer", outputs)
+        runner(**{name: value_for(detail, seed) for name, detail in inputs.items()})
+    return Outcome("answer")
 
 
 def inspect(job: Job, backend: str) -> Outcome:

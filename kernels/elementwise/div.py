@@ -11,7 +11,7 @@ from ...schema.options import DivOptions
 from ..activation_range import quantized_activation_range
 from ..broadcast import broadcast_shape
 from ..checks import checked_multiplier, options_of, require_arity, require_quantized, require_same_type
-from ..fixed_point import output_codes
+from ..fixed_point import INT32_MAX, output_codes
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import reciprocal
 from ..operator import Kernel, Node, Prepared
@@ -69,10 +69,11 @@ def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedQuotient
 
 
 def _divide_integers(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Divide int32 as C does, cutting the fraction off. The least integer divided by -1 wraps to itself."""
+    """Divide int32 as C does, cutting the fraction off. The least integer divided by -1 saturates."""
     a, b = a.astype(np.int64), b.astype(np.int64)
     magnitude = np.abs(a) // np.abs(b)
-    return np.asarray(np.where((a < 0) != (b < 0), -magnitude, magnitude)).astype(np.int32)
+    quotient = np.where((a < 0) != (b < 0), -magnitude, magnitude)
+    return np.asarray(np.minimum(quotient, INT32_MAX)).astype(np.int32)
 
 
 def leading_sign_bits(x: np.ndarray) -> np.ndarray:

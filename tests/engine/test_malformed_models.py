@@ -49,8 +49,8 @@ from robustness.process import Worker
 EXAMPLES = int(os.environ.get("Q31_ROBUSTNESS_EXAMPLES", "0"))
 
 INT8 = TensorType.INT8
-OPERATORS = sorted(REGISTRY)
-LOWERED = [name for name in OPERATORS if REGISTRY[name].lower]
+OPERATORS = sorted({*REGISTRY, *(name.split()[0] for name in CASES)} - {"network"})
+LOWERED = [name for name in OPERATORS if name in REGISTRY and REGISTRY[name].lower]
 MODELS = sorted(Path(next(iter(tools.__path__)), "digits", "models").glob("*.tflite"))
 MODELS += sorted((SHARED / "models" / "tflm").glob("*.tflite"))
 MODELS.append(SHARED / "models" / "mlperf_tiny" / "kws_int8.tflite")

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from q31.engine.structure import STRUCTURAL
-from q31.kernels.registry import REGISTRY
+from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.schema import Buffer, Graph, Operator, Quantization, Signature, Subgraph, Tensor, TensorType
 from q31.schema import options as option_tables
 from q31.schema.operators import OPERATOR_CODES
@@ -320,7 +320,7 @@ def add_output(graph: Graph, random: Random) -> Graph:
 
 def change_name(graph: Graph, random: Random) -> Graph:
     number, _ = pick_operator(graph, random)
-    name = random.choice([*sorted(REGISTRY), *STRUCTURAL]) if random.random() < 0.9 else "HASHTABLE"
+    name = random.choice([*sorted(REGISTRY), *STRUCTURAL, *sorted(CUSTOM)]) if random.random() < 0.9 else "HASHTABLE"
     if name in OPERATOR_CODES:
         return replace_operator(graph, number, name=name, custom_code="", custom_options=None)
     return replace_operator(graph, number, name="CUSTOM", custom_code=name, options=None)

@@ -299,7 +299,8 @@ class Program:
             array = self._arrays[index]
             if tensor.is_variable and array is not None:
                 zero_point = tensor.quantization.zero_point
-                array[...] = zero_point[0] if tensor.type is TensorType.INT8 and zero_point else 0
+                filled = tensor.type is TensorType.INT8 and zero_point
+                array[...] = np.array(zero_point[0]).astype(np.int8) if filled else 0  # a byte of the zero point
 
 
 def copy_of(array: np.ndarray) -> np.ndarray:

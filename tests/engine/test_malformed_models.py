@@ -262,3 +262,13 @@ def test_what_is_no_array_is_refused_by_name() -> None:
     ):
         with pytest.raises(InputError, match="expected an array, got list"):
             call()
+
+
+def test_variables_are_filled_with_the_zero_points_lowest_byte() -> None:
+    builder = GraphBuilder()
+    state = builder.tensor("state", INT8, (2,), Quantization((1.0,), (0x7F05,)), is_variable=True)
+    y = builder.tensor("y", TensorType.FLOAT32, (2,))
+    builder.operator("DEQUANTIZE", [state], [y])
+    interpreter = Interpreter(model_content=write(builder.build([], [y])), backend="numpy")
+    interpreter.allocate_tensors()
+    assert interpreter.get_tensor(state).tolist() == [5, 5]

@@ -249,7 +249,8 @@ def _fold(prepared_operator: PreparedOperator, constants: dict[int, np.ndarray])
     """Evaluate an operator beforehand; its outputs become constants."""
     operator, kernel = prepared_operator.operator, prepared_operator.kernel
     arrays = [None if index < 0 else constants.get(index) for index in operator.inputs]
-    values = as_tuple(kernel.evaluate(prepared_operator.prepared, *arrays))
+    with np.errstate(all="ignore"):  # a NaN is a value like another, as in the reference
+        values = as_tuple(kernel.evaluate(prepared_operator.prepared, *arrays))
     for output, value in zip(operator.outputs, values, strict=True):
         value = np.asarray(value, order="C")
         value.flags.writeable = False

@@ -228,7 +228,9 @@ class Program:
             if prepared is None:
                 prepared = prepare_late()
             values = [None if i < 0 else arrays[i] for i in inputs]
-            for index, value in zip(targets, as_tuple(evaluate(prepared, *values)), strict=True):
+            with np.errstate(all="ignore"):  # a NaN is a value like another, as in the reference
+                results = as_tuple(evaluate(prepared, *values))
+            for index, value in zip(targets, results, strict=True):
                 target = arrays[index]
                 if shapes[index] is None:
                     arrays[index] = np.asarray(value, order="C")

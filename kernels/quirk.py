@@ -1,4 +1,4 @@
-"""What a quirk of the reference is; the table of them is :mod:`q31.kernels.quirks`."""
+"""What a quirk of the reference is; the table of them is :mod:`q31.kernels.quirks.table`."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _tensor(tensor: Tensor, shape: tuple[int, ...] | None, constant: bool) -> di
 
 
 def _operator(index: int, operator: Operator, preparation: Preparation | None, profile: Profile) -> dict[str, Any]:
-    from ..kernels.quirks import quirks_of
+    from ..kernels.quirks.table import quirks_of
 
     prepared = None if preparation is None else preparation.operators[index]
     execution = "unknown"

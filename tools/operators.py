@@ -91,7 +91,7 @@ def _describe(quirk: Quirk) -> dict[str, Any]:
 
 def _print_quirks(arguments: argparse.Namespace) -> None:
     from ..kernels.quirk import SEEN_WITH
-    from ..kernels.quirks import QUIRKS
+    from ..kernels.quirks.table import QUIRKS
 
     if arguments.json:
         print(json.dumps([_describe(quirk) for quirk in QUIRKS], indent=2))

@@ -11,7 +11,7 @@ import pytest
 
 import q31
 from q31.engine.structure import STRUCTURAL
-from q31.kernels.quirks import QUIRKS
+from q31.kernels.quirks.table import QUIRKS
 from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.tools.cli import main
 from q31.tools.reference_types import COLUMNS, accepted

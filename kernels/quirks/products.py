@@ -1,0 +1,133 @@
+"""Quirks of the products: convolutions, FULLY_CONNECTED and BATCH_MATMUL."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..convolution.hybrid_matmul import HybridBatchMatMul
+from ..convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from ..operator import Node, Prepared
+from ..quirk import Quirk, Treatment
+from .condition import never
+
+_SIMD_BLOCK = 8
+_GEMV_BLOCK = 16
+
+
+def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, with at least eight activations quantized together."""
+    if isinstance(prepared, HybridFullyConnected):
+        return prepared.quirks and prepared.depth >= _SIMD_BLOCK
+    if isinstance(prepared, (HybridConv2D, HybridDepthwiseConv2D)):
+        return prepared.quirks and math.prod(node.input(0).shape[1:]) >= _SIMD_BLOCK
+    return isinstance(prepared, HybridBatchMatMul) and prepared.quirks and prepared.x_shape[-1] >= _SIMD_BLOCK
+
+
+def _in_whole_blocks(node: Node) -> np.ndarray | None:
+    """Return the weights (units, columns) in whole blocks of 16 columns; None where they are not constant."""
+    weights = node.input(1).value
+    if weights is None:
+        return None
+    if node.name == "BATCH_MATMUL":
+        weights = weights if node.options.adj_y else weights.swapaxes(-1, -2)
+        weights = weights.reshape(math.prod(weights.shape[:-1]), weights.shape[-1])
+    rows = weights.reshape(len(weights), math.prod(weights.shape[1:]))
+    return rows[:, : rows.shape[1] // _GEMV_BLOCK * _GEMV_BLOCK]
+
+
+def negates_minus_128(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, with a weight of -128 in a whole block of 16 columns; some of CONV_2D take another product."""
+    if isinstance(prepared, HybridConv2D):
+        if not prepared.quirks or prepared.asymmetric or node.input(1).shape[0] % 4 == 0:
+            return False
+    elif not isinstance(prepared, HybridFullyConnected) or not prepared.quirks:
+        return False
+    weights = _in_whole_blocks(node)
+    return weights is None or bool(np.any(weights == -128))
+
+
+def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
+    """Hybrid with zero points, with weights whose sums in eight lanes leave int16."""
+    if not isinstance(prepared, (HybridFullyConnected, HybridBatchMatMul)):
+        return False
+    if not prepared.quirks or not prepared.asymmetric:
+        return False
+    weights = _in_whole_blocks(node)
+    if weights is None:
+        return True
+    lanes = weights.reshape(len(weights), -1, _GEMV_BLOCK // 2, 2).sum(axis=(1, 3), dtype=np.int64)
+    return bool(np.any(lanes != lanes.astype(np.int16)))
+
+
+def forgets_batch_strides(node: Node, prepared: Prepared) -> bool:
+    """Hybrid products of matrices along two leading axes or more."""
+    if not isinstance(prepared, HybridBatchMatMul) or not prepared.quirks:
+        return False
+    shapes = (prepared.x_shape[:3], *((prepared.y_shape[:3],) if prepared.asymmetric else ()))
+    return any(sum(size > 1 for size in shape) > 1 for shape in shapes)
+
+
+QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "bias-int32-read-as-int64",
+        ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"),
+        "with int16 activations, reads an int32 bias as int64, past its end, unless quantized_bias_type says INT32",
+        "the bias is read in its own type",
+        "kernels/conv.cc, Prepare and EvalQuantizedPerChannel16x8",
+        Treatment.REFUSED,
+        ("convolution.quantization:prepare_accumulator",),
+        never,
+    ),
+    Quirk(
+        "hybrid-batch-strides",
+        ("BATCH_MATMUL",),
+        "float32 by int8: with several leading axes, scales and zero points are those of the matrix whose number is "
+        "the sum of the indices",
+        "each matrix has its own",
+        "kernels/internal/reference/batch_matmul.h, BatchMatMul",
+        Treatment.REPRODUCED,
+        ("convolution.batch_matmul:prepare", "convolution.hybrid_matmul:_matrix_indices"),
+        forgets_batch_strides,
+    ),
+    Quirk(
+        "hybrid-minus-128",
+        ("FULLY_CONNECTED", "CONV_2D"),
+        "float32 activations, int8 weights: the weight -128 times a negative activation has the wrong sign, in "
+        "whole blocks of 16 columns; CONV_2D only per-tensor and unless its filters are a multiple of 4",
+        "the product is positive",
+        "kernels/internal/optimized/sse_tensor_utils.cc, SseMatrixBatchVectorMultiplyAccumulate",
+        Treatment.REPRODUCED,
+        ("convolution.hybrid:_mistaken_weights", "convolution.fully_connected:prepare", "convolution.conv_2d:prepare"),
+        negates_minus_128,
+    ),
+    Quirk(
+        "hybrid-rounds-up-below-a-half",
+        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D"),
+        "float32 activations, int8 weights: whole blocks of eight activations are rounded by adding 0.5 in float32 and "
+        "truncating, so that 0.49999997 steps become 1",
+        "0.49999997 steps become 0",
+        "kernels/internal/optimized/neon_tensor_utils.cc, NeonSymmetricQuantizeFloats, NeonAsymmetricQuantizeFloats",
+        Treatment.REPRODUCED,
+        (
+            "convolution.hybrid:_round",
+            "convolution.fully_connected:prepare",
+            "convolution.conv_2d:prepare",
+            "convolution.depthwise_conv_2d:prepare",
+            "convolution.batch_matmul:prepare",
+        ),
+        rounds_in_blocks,
+    ),
+    Quirk(
+        "hybrid-row-sums-wrap",
+        ("FULLY_CONNECTED", "BATCH_MATMUL"),
+        "float32 activations with zero points, int8 weights: the sums of the filter's rows are added up in eight int16 "
+        "lanes, which wrap",
+        "the sums are int32",
+        "kernels/internal/optimized/sse_tensor_utils.cc, SseReductionSumVector",
+        Treatment.REPRODUCED,
+        ("convolution.hybrid:_row_sums", "convolution.fully_connected:prepare", "convolution.batch_matmul:prepare"),
+        wraps_row_sums,
+    ),
+)

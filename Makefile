@@ -2,12 +2,13 @@
 #   make demo         classify the bundled digits, and compare with the reference's bits
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
-#   make conformance  the operators against the reference, at length (EXAMPLES=2000 each)
+#   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=300 a case)
 #   make bench        time a call: MODELS="a.tflite b.tflite", by default the bundled ones
 #   make clean        remove what these made
 
 PYTHON ?= python3
-EXAMPLES ?= 2000
+EXAMPLES ?= 300
+LEAST ?= 200
 PYTEST_FLAGS ?= -n auto
 MODELS ?=
 
@@ -32,7 +33,8 @@ lint: $(VENV)/.installed-test
 	cd $(SOURCES) && ../bin/mypy --config-file q31/pyproject.toml -p q31
 
 conformance: $(VENV)/.installed-test
-	Q31_CONFORMANCE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
+	Q31_CONFORMANCE_EXAMPLES=$(EXAMPLES) Q31_CONFORMANCE_LEAST=$(LEAST) \
+	  $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m q31.tools.bench $(MODELS)

@@ -14,7 +14,9 @@ import numpy as np
 import q31
 
 from .case import Case
+from .cells import cells_of, named_cell
 from .oracle import Answer, Oracle, Refusal, Result
+from .report import Counts
 
 FAILURES = Path(__file__).with_name("failures")
 BACKENDS = ("numpy", "numba")
@@ -96,6 +98,7 @@ class Tally:
     answered: int = 0
     silent: int = 0
     reasons: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
 
     def no_answer(self, reason: str) -> None:
         self.silent += 1
@@ -129,6 +132,8 @@ def save(name: str, case: Case, message: str) -> Path:
 
 def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
     """Hold one case three ways; on a difference save the case and raise AssertionError."""
+    cells, named = cells_of(case.graph), named_cell(name)
+    assert named is None or named in cells, f"the case is named {named} and holds {cells}"
     if os.environ.get(KEEP_LAST):
         save("last", case, "the last case begun before the process ended")
     expected = ask(oracle, case)
@@ -149,8 +154,10 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
         raise AssertionError(f"{problem}\n{case!r}\nsaved as {path.name}")
     if isinstance(expected, Answer):
         tally.answered += 1
+        tally.counts.answered.update(cells)
     else:
         tally.no_answer(str(expected))
+        tally.counts.refused.update(cells)
 
 
 def _problem(expected: Result | None, got: dict[str, list[np.ndarray] | q31.Error]) -> str:

@@ -6,6 +6,7 @@ The cases live in ``cases_<family>.py``; README.md says how to write them and ho
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis.strategies import SearchStrategy
 from conformance import oracle as oracles
 from conformance.case import Case
 from conformance.judge import Tally, judge
+from conformance.report import PROPERTY
 
 pytestmark = pytest.mark.skipif(bool(oracles.missing()), reason=oracles.missing())
 
@@ -33,7 +35,9 @@ CASES = collect()
 
 
 @pytest.mark.parametrize("name", list(CASES))
-def test_evaluate_compiled_and_oracle_agree(name: str, oracle: oracles.Oracle) -> None:
+def test_evaluate_compiled_and_oracle_agree(
+    name: str, oracle: oracles.Oracle, record_property: Callable[[str, object], None]
+) -> None:
     tally = Tally()
 
     @given(case=CASES[name])
@@ -42,6 +46,9 @@ def test_evaluate_compiled_and_oracle_agree(name: str, oracle: oracles.Oracle) -
 
     # Examples of one operator's failures are kept apart from another's.
     agree.hypothesis.inner_test._hypothesis_internal_add_digest = name.encode()  # type: ignore[attr-defined]
-    agree()
+    try:
+        agree()
+    finally:
+        record_property(PROPERTY, tally.counts.to_json())
     print(f"{name}: the oracle answered {tally.answered} of {tally.answered + tally.silent} examples")
     tally.require_mostly_answered(name)

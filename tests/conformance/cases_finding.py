@@ -8,8 +8,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.cases_indexing import given
-from conformance.cases_shape import BOOL, COPIED, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index, other_types
-from conformance.strategies import arrays, float_arrays, shapes
+from conformance.cases_shape import BOOL, COPIED, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
+from conformance.strategies import arrays, by_type, float_arrays, shapes
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import (
     BucketizeOptions,
@@ -113,11 +113,11 @@ def bucketize(draw: DrawFn, tensor_type: TensorType) -> Case:
 ORDERED = (FLOAT32, UINT8, INT8, INT16, INT32, INT64)
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    "RANGE": other_types(range_of, INT32, INT64, FLOAT32),
-    "RANK": other_types(rank, FLOAT32, INT8, INT16, INT64, *COPIED),
-    "ONE_HOT": other_types(one_hot, FLOAT32, INT32, INT64, INT8, UINT8, BOOL),
-    "WHERE": other_types(where, BOOL, FLOAT32, INT64, INT32, INT8, UINT8, TensorType.UINT32),
-    "TOPK_V2": other_types(top_k, *ORDERED),
-    "UNIQUE": other_types(unique, *ORDERED),
-    "BUCKETIZE": other_types(bucketize, FLOAT32, TensorType.FLOAT64, INT32, INT64),
+    **by_type("RANGE", range_of, INT32, INT64, FLOAT32),
+    **by_type("RANK", rank, FLOAT32, INT8, INT16, INT64, *COPIED),
+    **by_type("ONE_HOT", one_hot, FLOAT32, INT32, INT64, INT8, UINT8, BOOL),
+    **by_type("WHERE", where, BOOL, FLOAT32, INT64, INT32, INT8, UINT8, TensorType.UINT32),
+    **by_type("TOPK_V2", top_k, *ORDERED),
+    **by_type("UNIQUE", unique, *ORDERED),
+    **by_type("BUCKETIZE", bucketize, FLOAT32, TensorType.FLOAT64, INT32, INT64),
 }

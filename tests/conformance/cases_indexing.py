@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, Operand, constant, result, single_operator, tensor
-from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, other_types, parameters
-from conformance.strategies import arrays, shapes
+from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, parameters
+from conformance.strategies import arrays, by_type, shapes
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import GatherNdOptions, GatherOptions
 
@@ -66,7 +66,6 @@ def gather_nd(draw: DrawFn, tensor_type: TensorType) -> Case:
 
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    **{f"GATHER {t.name.lower()}": gather(t) for t in (FLOAT32, INT8)},
-    "GATHER of other types": other_types(gather, *GATHERED),
-    "GATHER_ND": other_types(gather_nd, *GATHERED),
+    **by_type("GATHER", gather, *GATHERED),
+    **by_type("GATHER_ND", gather_nd, *GATHERED),
 }

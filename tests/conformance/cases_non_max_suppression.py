@@ -36,6 +36,6 @@ def suppression(draw: DrawFn, soft: bool) -> Case:
 
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    "NON_MAX_SUPPRESSION_V4": suppression(False),
-    "NON_MAX_SUPPRESSION_V5": suppression(True),
+    "NON_MAX_SUPPRESSION_V4 float32": suppression(False),
+    "NON_MAX_SUPPRESSION_V5 float32": suppression(True),
 }

@@ -146,5 +146,5 @@ CASES: dict[str, SearchStrategy[Case]] = {
     },
     **{f"DEQUANTIZE {t.name.lower()}": dequantize(t) for t in (INT8, UINT8, INT16, FLOAT16, INT4)},
     **{f"DEQUANTIZE {t.name.lower()} per-channel": dequantize(t, True) for t in (INT8, UINT8, INT4)},
-    **{f"CAST from {t.name.lower()}": cast(t) for t in (*_CAST_TYPES, COMPLEX64)},
+    **{f"CAST {t.name.lower()}": cast(t) for t in (*_CAST_TYPES, COMPLEX64)},
 }

@@ -10,8 +10,8 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.cases_indexing import given, whole_numbers
-from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index, other_types
-from conformance.strategies import arrays, shapes
+from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
+from conformance.strategies import arrays, by_type, shapes
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import (
     DynamicUpdateSliceOptions,
@@ -89,9 +89,9 @@ def matrix_set_diag(draw: DrawFn, tensor_type: TensorType) -> Case:
 MATRICES = (FLOAT32, INT64, INT32, INT16, INT8, UINT8)
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    "SCATTER_ND": other_types(scatter_nd, FLOAT32, UINT8, BOOL, INT8, INT64, INT32),
-    "SPARSE_TO_DENSE": other_types(sparse_to_dense, INT32, INT64, INT8, UINT8, FLOAT32),
-    "DYNAMIC_UPDATE_SLICE": other_types(dynamic_update_slice, FLOAT32, FLOAT16, BOOL, INT8, INT16, INT32, INT64),
-    "MATRIX_DIAG": other_types(matrix_diag, *MATRICES),
-    "MATRIX_SET_DIAG": other_types(matrix_set_diag, *MATRICES),
+    **by_type("SCATTER_ND", scatter_nd, FLOAT32, UINT8, BOOL, INT8, INT64, INT32),
+    **by_type("SPARSE_TO_DENSE", sparse_to_dense, INT32, INT64, INT8, UINT8, FLOAT32),
+    **by_type("DYNAMIC_UPDATE_SLICE", dynamic_update_slice, FLOAT32, FLOAT16, BOOL, INT8, INT16, INT32, INT64),
+    **by_type("MATRIX_DIAG", matrix_diag, *MATRICES),
+    **by_type("MATRIX_SET_DIAG", matrix_set_diag, *MATRICES),
 }

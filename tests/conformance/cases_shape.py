@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, Operand, constant, result, single_operator, tensor
-from conformance.strategies import arrays, per_tensor, shapes
+from conformance.strategies import arrays, by_type, per_tensor, shapes
 from q31.schema import Quantization, TensorType
 from q31.schema.options import (
     ConcatenationOptions,
@@ -284,11 +284,6 @@ def shape_of(draw: DrawFn, tensor_type: TensorType) -> Case:
     return single_operator("SHAPE", ShapeOptions(out_type), [tensor(tensor_type, shape)], [result(out_type)], [x])
 
 
-def other_types(case: Callable[..., SearchStrategy[Case]], *types: TensorType) -> SearchStrategy[Case]:
-    """Cases of the types that are only copied, all in one."""
-    return st.sampled_from(types).flatmap(case)
-
-
 COPIED = (FLOAT16, TensorType.FLOAT64, UINT8, INT32, TensorType.UINT32, BOOL)
 
 CASES: dict[str, SearchStrategy[Case]] = {
@@ -306,16 +301,16 @@ CASES: dict[str, SearchStrategy[Case]] = {
     **{f"STRIDED_SLICE {t.name.lower()}": strided_slice(t) for t in (FLOAT32, INT8, INT16, INT64, BOOL)},
     "STRIDED_SLICE int8 by offset": strided_slice_by_offset(INT8),
     **{f"SHAPE {t.name.lower()}": shape_of(t) for t in (FLOAT32, INT8)},
-    "PADV2 of other types": other_types(lambda t: pad(t, "PADV2"), FLOAT16, INT32, BOOL),
-    "RESHAPE of other types": other_types(reshape, INT16, *COPIED),
-    "SQUEEZE of other types": other_types(squeeze, INT16, INT64, *COPIED),
-    "EXPAND_DIMS of other types": other_types(expand_dims, INT16, INT64, *COPIED),
-    "TRANSPOSE of other types": other_types(transpose, *COPIED),
-    "CONCATENATION of other types": other_types(concatenation, FLOAT16, TensorType.UINT32),
-    "PACK of other types": other_types(pack, UINT8, INT32, TensorType.UINT32),
-    "UNPACK of other types": other_types(unpack, UINT8, FLOAT16),
-    "SPLIT of other types": other_types(split, INT32),
-    "SLICE of other types": other_types(take, *COPIED),
-    "STRIDED_SLICE of other types": other_types(strided_slice, *COPIED),
-    "SHAPE of other types": other_types(shape_of, INT16, INT64, *COPIED),
+    **by_type("PADV2", lambda t: pad(t, "PADV2"), FLOAT16, INT32, BOOL),
+    **by_type("RESHAPE", reshape, INT16, *COPIED),
+    **by_type("SQUEEZE", squeeze, INT16, INT64, *COPIED),
+    **by_type("EXPAND_DIMS", expand_dims, INT16, INT64, *COPIED),
+    **by_type("TRANSPOSE", transpose, *COPIED),
+    **by_type("CONCATENATION", concatenation, FLOAT16, TensorType.UINT32),
+    **by_type("PACK", pack, UINT8, INT32, TensorType.UINT32),
+    **by_type("UNPACK", unpack, UINT8, FLOAT16),
+    **by_type("SPLIT", split, INT32),
+    **by_type("SLICE", take, *COPIED),
+    **by_type("STRIDED_SLICE", strided_slice, *COPIED),
+    **by_type("SHAPE", shape_of, INT16, INT64, *COPIED),
 }

@@ -18,11 +18,10 @@ from conformance.cases_shape import (
     INT64,
     UINT8,
     index,
-    other_types,
     parameters,
     sized,
 )
-from conformance.strategies import arrays, shapes
+from conformance.strategies import arrays, by_type, shapes
 from q31.schema import TensorType
 from q31.schema.options import (
     BatchToSpaceNDOptions,
@@ -195,20 +194,20 @@ BLOCKED = (FLOAT32, UINT8, INT8, INT32, INT64)
 
 CASES: dict[str, SearchStrategy[Case]] = {
     **{f"TILE {t.name.lower()}": tile(t) for t in (FLOAT32, INT8)},
-    "TILE of other types": other_types(tile, INT16, INT64, *COPIED),
+    **by_type("TILE", tile, INT16, INT64, *COPIED),
     **{f"BROADCAST_TO {t.name.lower()}": broadcast_to(t) for t in (FLOAT32, INT8)},
-    "BROADCAST_TO of other types": other_types(broadcast_to, INT16, INT64, *COPIED),
+    **by_type("BROADCAST_TO", broadcast_to, INT16, INT64, *COPIED),
     **{f"FILL {t.name.lower()}": fill(t) for t in (FLOAT32, INT8)},
-    "FILL of other types": other_types(fill, INT16, INT64, *COPIED),
-    "REVERSE_V2": other_types(reverse, *REVERSED),
-    "REVERSE_SEQUENCE": other_types(reverse_sequence, FLOAT32, UINT8, INT16, INT32, INT64),
-    "SPACE_TO_DEPTH": other_types(space_to_depth, *BLOCKED),
-    "DEPTH_TO_SPACE": other_types(depth_to_space, *BLOCKED),
+    **by_type("FILL", fill, INT16, INT64, *COPIED),
+    **by_type("REVERSE_V2", reverse, *REVERSED),
+    **by_type("REVERSE_SEQUENCE", reverse_sequence, FLOAT32, UINT8, INT16, INT32, INT64),
+    **by_type("SPACE_TO_DEPTH", space_to_depth, *BLOCKED),
+    **by_type("DEPTH_TO_SPACE", depth_to_space, *BLOCKED),
     **{f"SPACE_TO_BATCH_ND {t.name.lower()}": space_to_batch(t) for t in (FLOAT32, INT8, UINT8, INT16)},
-    "SPACE_TO_BATCH_ND of other types": other_types(space_to_batch, INT64, *COPIED),
+    **by_type("SPACE_TO_BATCH_ND", space_to_batch, INT64, *COPIED),
     **{f"BATCH_TO_SPACE_ND {t.name.lower()}": batch_to_space(t) for t in (FLOAT32, INT8)},
-    "BATCH_TO_SPACE_ND of other types": other_types(batch_to_space, INT16, INT64, *COPIED),
+    **by_type("BATCH_TO_SPACE_ND", batch_to_space, INT16, INT64, *COPIED),
     **{f"MIRROR_PAD {t.name.lower()}": mirror_pad(t) for t in (FLOAT32, INT8)},
-    "MIRROR_PAD of other types": other_types(mirror_pad, INT16, INT64, *COPIED),
-    "SPLIT_V": other_types(split_v, FLOAT32, UINT8, INT8, INT16, INT32, INT64),
+    **by_type("MIRROR_PAD", mirror_pad, INT16, INT64, *COPIED),
+    **by_type("SPLIT_V", split_v, FLOAT32, UINT8, INT8, INT16, INT32, INT64),
 }

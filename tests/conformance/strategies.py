@@ -6,8 +6,9 @@ the quantization parameters are what is driven to extremes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -170,6 +171,13 @@ def activations() -> SearchStrategy[ActivationFunctionType]:
     """The fused activations that the kernels accept; mostly none, because the others clamp so much away."""
     kinds = ActivationFunctionType
     return st.sampled_from([kinds.NONE, kinds.NONE, kinds.NONE, kinds.RELU, kinds.RELU6, kinds.RELU_N1_TO_1])
+
+
+def by_type(
+    name: str, make: Callable[[TensorType], SearchStrategy[Any]], *types: TensorType
+) -> dict[str, SearchStrategy[Any]]:
+    """Return a family's cases of one operator, ``"NAME type"`` for each type."""
+    return {f"{name} {one.name.lower()}": make(one) for one in types}
 
 
 # Arrays

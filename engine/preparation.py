@@ -15,7 +15,7 @@ import numpy as np
 
 from ..kernels.operator import Kernel, Node, Prepared, Shape, TensorSpec
 from ..kernels.profiles import Profile
-from ..kernels.registry import find
+from ..kernels.registry import find, require_version
 from ..schema import Error, Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
@@ -211,10 +211,12 @@ def _prepare_operator(
     constants: dict[int, np.ndarray],
     profile: Profile,
 ) -> PreparedOperator:
-    if operator.name in STRUCTURAL:
-        return PreparedOperator(index, operator, STRUCTURAL[operator.name], None, None)
     node = build_node(operator, tensors, shapes, constants)
+    structural = STRUCTURAL.get(operator.name)
     try:
+        if structural is not None:
+            require_version(structural, node)
+            return PreparedOperator(index, operator, structural, None, None)
         kernel = find(node)
     except (ModelError, UnsupportedOperatorError) as error:
         raise type(error)(f"{place}: {error}") from None

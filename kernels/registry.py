@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..schema import UnsupportedOperatorError
 from .activations import exp_log, hard_swish, log_softmax, lookup, prelu, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import detection_postprocess, numeric_verify
@@ -141,7 +140,7 @@ def find(node: Node) -> Kernel:
         return _find_custom(node)
     kernel = REGISTRY.get(node.name)
     if kernel is None:
-        raise UnsupportedOperatorError(f"{node.name} version {node.version} is not supported; see 'q31 ops'")
+        raise node.unsupported("the operators that 'q31 ops' lists")
     return _checked(kernel, node)
 
 
@@ -151,20 +150,21 @@ def _find_custom(node: Node) -> Kernel:
     if code in registered():
         return registered()[code]
     if code not in CUSTOM:
-        raise UnsupportedOperatorError(
-            f"{node.title} is not supported; q31.register_custom adds a kernel for a custom operator"
-        )
+        raise node.unsupported("those that 'q31 ops' lists, and what q31.register_custom adds")
     return _checked(CUSTOM[code], node)
 
 
 def _checked(kernel: Kernel, node: Node) -> Kernel:
     """Return the kernel, where it has the node's version and selecting data type."""
-    lowest, highest = kernel.versions
-    if not lowest <= node.version <= highest:
-        raise UnsupportedOperatorError(
-            f"{node.title} version {node.version} is not supported; supported: {lowest} to {highest}"
-        )
+    require_version(kernel, node)
     selecting = node.output(-kernel.selector - 1) if kernel.selector < 0 else node.input(kernel.selector)
     if selecting.type not in kernel.types:
         raise node.unsupported(", ".join(t.name.lower() for t in kernel.types))
     return kernel
+
+
+def require_version(kernel: Kernel, node: Node) -> None:
+    """Raise UnsupportedOperatorError where the kernel has not the node's version."""
+    lowest, highest = kernel.versions
+    if not lowest <= node.version <= highest:
+        raise node.unsupported(f"versions {lowest} to {highest}" if lowest < highest else f"version {lowest}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,8 @@ from ..kernels.registry import find, require_version
 from ..schema import Error, Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
-from .structure import STRUCTURAL
+from .structure import DEEPEST, STRUCTURAL, Inferred
+from .structure import output_shapes as structural_shapes
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,38 @@ def as_tuple(evaluated: Any) -> tuple[np.ndarray, ...]:
     return evaluated if isinstance(evaluated, tuple) else (evaluated,)
 
 
+class _ShapeInference:
+    """The output shapes of the subgraphs that operators of one subgraph call."""
+
+    def __init__(self, graph: Graph, profile: Profile) -> None:
+        self._graph = graph
+        self._profile = profile
+        self._known: dict[tuple[int, Inferred], Inferred] = {}
+        self._depth = 0
+
+    def __call__(self, subgraph_index: int, inputs: Inferred) -> Inferred:
+        """Return the shapes of a subgraph's outputs; nothing where it cannot be prepared, which a run will tell."""
+        key = (subgraph_index, inputs)
+        if key not in self._known:
+            self._known[key] = ()  # what a subgraph that calls itself is told
+            if self._depth < DEEPEST:
+                self._depth += 1
+                with suppress(ModelError, UnsupportedOperatorError):
+                    self._known[key] = self._infer(subgraph_index, inputs)
+                self._depth -= 1
+        return self._known[key]
+
+    def _infer(self, subgraph_index: int, inputs: Inferred) -> Inferred:
+        indices = self._graph.subgraphs[subgraph_index].inputs
+        if len(indices) != len(inputs):
+            return ()
+        given = {index: shape for index, shape in zip(indices, inputs, strict=True) if shape is not None}
+        if len(given) < len(indices):
+            return ()
+        prepared = _prepare(self._graph, subgraph_index, self._profile, given, self)
+        return tuple(prepared.shapes[index] for index in prepared.outputs)
+
+
 def prepare(
     graph: Graph, subgraph_index: int, profile: Profile, input_shapes: Mapping[int, Shape] | None = None
 ) -> Preparation:
@@ -163,6 +197,12 @@ def prepare(
     ModelError, UnsupportedOperatorError
         With the subgraph and operator index in the message.
     """
+    return _prepare(graph, subgraph_index, profile, input_shapes or {}, _ShapeInference(graph, profile))
+
+
+def _prepare(
+    graph: Graph, subgraph_index: int, profile: Profile, input_shapes: Mapping[int, Shape], infer: _ShapeInference
+) -> Preparation:
     subgraph = graph.subgraphs[subgraph_index]
     shapes: list[Shape | None] = [None] * len(subgraph.tensors)
     constants: dict[int, np.ndarray] = {}
@@ -175,7 +215,7 @@ def prepare(
             value = constant_array(graph, subgraph_index, index)
             if value is not None:
                 constants[index] = value
-    for index, shape in (input_shapes or {}).items():
+    for index, shape in input_shapes.items():
         shapes[index] = tuple(shape)
     for index, given in enumerate(shapes):
         if given is not None:
@@ -194,6 +234,9 @@ def prepare(
         output_shapes: tuple[Shape | None, ...] = (None,) * len(operator.outputs)
         if prepared_operator.prepared is not None:
             output_shapes = prepared_operator.prepared.output_shapes
+        elif operator.name in STRUCTURAL:
+            sources: Inferred = tuple(shapes[i] for i in operator.inputs if i >= 0)
+            output_shapes = structural_shapes(operator, sources, infer)
         for output, output_shape in zip(operator.outputs, output_shapes, strict=True):
             variable = subgraph.tensors[output]
             if variable.is_variable and output_shape != variable.shape:

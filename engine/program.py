@@ -242,7 +242,8 @@ class Program:
     def _structural(self, operator: PreparedOperator) -> Step:
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
         tensors = self.preparation.tensors
-        return partial(_run_structural, place, operator.operator, tensors, self._arrays, self._environment)
+        fixed = frozenset(i for i in operator.operator.outputs if self.preparation.shapes[i] is not None)
+        return partial(_run_structural, place, operator.operator, tensors, self._arrays, fixed, self._environment)
 
     # Running
 
@@ -348,9 +349,10 @@ def _run_structural(
     operator: Operator,
     tensors: Sequence[Tensor],
     arrays: list[np.ndarray | None],
+    fixed: frozenset[int],
     environment: Environment | None,
 ) -> None:
-    """Run an operator that works on subgraphs or resources; its outputs are known by now only."""
+    """Run an operator that works on subgraphs or resources; outputs but the fixed ones have a shape by now only."""
     if environment is None:
         raise ModelError(f"{place}: {operator.name} needs the other subgraphs of its model")
     inputs = [arrays[index] for index in operator.inputs if index >= 0]
@@ -363,4 +365,8 @@ def _run_structural(
     for index, value in zip(operator.outputs, results, strict=True):
         if tensors[index].type not in _WITHOUT_FIXED_SIZE and value.dtype != numpy_dtype(tensors[index].type):
             raise ModelError(f"{place}: {operator.name}: tensor {index} is given {value.dtype}")
-        arrays[index] = value
+        target = arrays[index]
+        if index in fixed and target is not None:
+            np.copyto(target, value, casting="no")
+        else:
+            arrays[index] = value

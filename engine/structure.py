@@ -22,7 +22,7 @@ from ..schema.options import (
 
 Arrays: TypeAlias = tuple[np.ndarray, ...]
 
-_DEEPEST = 64
+DEEPEST = 64
 _MOST_PROGRAMS = 256
 
 
@@ -63,8 +63,8 @@ class Environment:
             raise ModelError(f"subgraph {subgraph_index} has {len(subgraph.inputs)} inputs; it is given {len(arrays)}")
         if subgraph_index in self._running:
             raise ModelError(f"subgraph {subgraph_index} calls itself")
-        if len(self._running) >= _DEEPEST:
-            raise ModelError(f"subgraph {subgraph_index}: more than {_DEEPEST} subgraphs call each other")
+        if len(self._running) >= DEEPEST:
+            raise ModelError(f"subgraph {subgraph_index}: more than {DEEPEST} subgraphs call each other")
         shapes = tuple(array.shape for array in arrays)
         self._running.append(subgraph_index)
         try:
@@ -182,3 +182,29 @@ def run(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     if len(results) < len(operator.outputs):
         raise ModelError(f"{operator.name}: gives {len(results)} outputs; the file has {len(operator.outputs)}")
     return results[: len(operator.outputs)]
+
+
+Inferred: TypeAlias = "tuple[Shape | None, ...]"
+
+
+def output_shapes(operator: Operator, inputs: Inferred, infer: Callable[[int, Inferred], Inferred]) -> Inferred:
+    """Return the shapes of a structural operator's outputs, None for those that are only known when it runs.
+
+    Parameters
+    ----------
+    operator : the operator.
+    inputs : the shapes of its inputs.
+    infer : subgraph index and shapes of its inputs -> shapes of its outputs.
+    """
+    options = operator.options
+    shapes: Inferred = ()
+    if isinstance(options, IfOptions):
+        branches = (options.then_subgraph_index, options.else_subgraph_index)
+        then, other = (infer(index, inputs[1:]) for index in branches)
+        shapes = then if then == other else ()
+    elif isinstance(options, WhileOptions):
+        shapes = inputs if infer(options.body_subgraph_index, inputs) == inputs else ()
+    elif isinstance(options, StableHLOCompositeOptions):
+        shapes = infer(options.decomposition_subgraph_index, inputs)
+    count = len(operator.outputs)
+    return shapes[:count] if len(shapes) >= count else (None,) * count

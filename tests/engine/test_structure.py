@@ -10,7 +10,14 @@ from conformance.oracle import Answer
 from control_flow_graphs import FLOAT32, arithmetic, branching, composite, counting, joined, looping
 from q31.schema import Signature, TensorType, write
 from q31.schema.builder import GraphBuilder
-from q31.schema.options import AddOptions, IfOptions, MulOptions, StableHLOCompositeOptions, WhileOptions
+from q31.schema.options import (
+    AddOptions,
+    ConcatenationOptions,
+    IfOptions,
+    MulOptions,
+    StableHLOCompositeOptions,
+    WhileOptions,
+)
 
 BACKENDS = ["numba", "numpy"]
 
@@ -51,8 +58,26 @@ def test_a_variable_is_set_once_and_carried_from_run_to_run(backend, oracle):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_while_runs_its_body_as_often_as_litert_does(backend, oracle):
-    pytest.importorskip("q31.kernels.elementwise.comparison", reason="LESS is not there yet")
     hold(looping(), [[np.array([[1 + i, 2, 3]], np.float32)] for i in range(3)], backend, oracle)
+
+
+@pytest.mark.parametrize("graph", [branching(), composite(), looping()], ids=["if", "composite", "while"])
+def test_shapes_behind_control_flow_are_known_beforehand(graph):
+    model = q31.load(write(graph))
+    assert all(model._program.preparation.shapes[index] == (1, 3) for index in graph.subgraphs[0].outputs)
+
+
+def test_a_loop_whose_shapes_grow_has_shapes_at_run_time_only():
+    graph = looping()
+    twice = GraphBuilder()
+    x, y = twice.tensor("x", FLOAT32, (1, 3)), twice.tensor("y", FLOAT32, (2, 3))
+    twice.operator("CONCATENATION", [x, x], [y], ConcatenationOptions(0))
+    content = write(
+        replace(
+            joined(graph, twice.build([x], [y])), subgraphs=(*graph.subgraphs[:2], twice.build([x], [y]).subgraphs[0])
+        )
+    )
+    assert q31.load(content)._program.preparation.shapes[1] is None
 
 
 def test_a_model_that_keeps_variables_is_run_example_by_example():

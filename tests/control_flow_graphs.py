@@ -88,8 +88,8 @@ def counting() -> Graph:
     return joined(main, first.build([], [], name="first"))
 
 
-def looping() -> Graph:
-    """While ``x[0] < 100``: x *= 1.5."""
+def looping(body: Graph | None = None) -> Graph:
+    """While ``x[0, 0] < 100``: x *= 1.5, or what the body does."""
     builder = GraphBuilder()
     x = builder.tensor("x", FLOAT32, (1, 3))
     y = builder.tensor("y", FLOAT32, (1, 3))
@@ -98,13 +98,16 @@ def looping() -> Graph:
     value = condition.tensor("value", FLOAT32, (1, 3))
     begin = condition.tensor("begin", TensorType.INT32, (2,), value=[0, 0])
     size = condition.tensor("size", TensorType.INT32, (2,), value=[1, 1])
-    limit = condition.tensor("limit", FLOAT32, (1, 1), value=[[100.0]])
-    first = condition.tensor("first", FLOAT32, (1, 1))
-    less = condition.tensor("less", BOOL, (1, 1))
-    condition.operator("SLICE", [value, begin, size], [first])
+    vector = condition.tensor("vector", TensorType.INT32, (1,), value=[1])
+    limit = condition.tensor("limit", FLOAT32, (1,), value=[100.0])
+    corner = condition.tensor("corner", FLOAT32, (1, 1))
+    first = condition.tensor("first", FLOAT32, (1,))
+    less = condition.tensor("less", BOOL, (1,))
+    condition.operator("SLICE", [value, begin, size], [corner])
+    condition.operator("RESHAPE", [corner, vector], [first])
     condition.operator("LESS", [first, limit], [less])
     return joined(
         builder.build([x], [y]),
         condition.build([value], [less], name="condition"),
-        arithmetic("body", MulOptions(), 1.5, "MUL"),
+        body or arithmetic("body", MulOptions(), 1.5, "MUL"),
     )

@@ -4,6 +4,7 @@
 #   make lint         ruff and mypy alone
 #   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=300 a case)
 #   make bench        time a call: MODELS="a.tflite b.tflite", by default the bundled ones
+#   make pages        generate docs/operators.md and docs/quirks.md
 #   make clean        remove what these made
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(VENV)/src
 
-.PHONY: demo test lint conformance bench clean
+.PHONY: demo test lint conformance bench pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/q31 demo
@@ -38,6 +39,11 @@ conformance: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m q31.tools.bench $(MODELS)
+
+pages: $(VENV)/.installed
+	mkdir -p docs
+	$(BIN)/q31 ops --markdown > docs/operators.md
+	$(BIN)/q31 ops --quirks --markdown > docs/quirks.md
 
 clean:
 	rm -rf $(VENV) build dist q31.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -26,14 +26,26 @@ _LIBRARIES = {
 @cache
 def _function(name: str, arguments: int = 1) -> Callable[..., Any] | None:
     """Return ``name`` of the C library as a ufunc over Python objects, or None."""
+    function = _c_function(name, arguments)
+    return None if function is None else np.frompyfunc(function, arguments, 1)
+
+
+def _c_function(name: str, arguments: int) -> Any:
+    """Return ``name`` of the C library, or None."""
     for library in _LIBRARIES.get(sys.platform, ("libm.so.6", None)):
         try:
             function = getattr(ctypes.CDLL(library), name)
         except (OSError, AttributeError, TypeError):
             continue
         function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float] * arguments
-        return np.frompyfunc(function, arguments, 1)
+        return function
     return None
+
+
+def address(name: str) -> int | None:
+    """Return the address of a function of one float32 in the C library, for compiled code; None where it is missing."""
+    function = _c_function(name, 1)
+    return None if function is None else ctypes.cast(function, ctypes.c_void_p).value
 
 
 def _apply(name: str, x: Any, substitute: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

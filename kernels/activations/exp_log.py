@@ -15,7 +15,7 @@ from ..libm import erfcf, expf, logf, tanhf
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from .interpolation import Interpolated, build_interpolated, evaluate_interpolated
-from .lookup import Lookup, build_table, lower_table
+from .lookup import Lookup, build_table, lower_by_tabulating, lower_function, lower_table
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -115,8 +115,14 @@ def evaluate(prepared: Tabulated, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Tabulated, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``lookup8``."""
-    return lower_table(prepared.table, node) if isinstance(prepared, Lookup) else None
+    """Lower codes to a table, EXP and LOG of float32 to calls of the C library."""
+    if isinstance(prepared, Lookup):
+        return lower_table(prepared.table, node)
+    if isinstance(prepared, Interpolated):
+        return lower_by_tabulating(evaluate, prepared, node)
+    if prepared.function in ("exp", "log"):
+        return lower_function("apply_float32", "function", f"{prepared.function}f", node)
+    return None
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..activation_range import type_range
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type
 from ..fixed_point import INT32_MAX
 from ..gemmlowp import INT16_MAX, INT16_MIN, multiply_int16, rounding_divide_int16_by_pot
-from ..operator import Instruction, Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from .lookup import lower_by_tabulating
 
@@ -131,7 +132,11 @@ def _evaluate_float(x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: FloatHardSwish | QuantizedHardSwish, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to a table."""
+    """Lower the 8-bit forms to a table, float32 to ``hard_swish_float32``."""
+    if isinstance(prepared, FloatHardSwish):
+        size = math.prod(prepared.output_shape)
+        fields: dict[str, Field] = {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size}
+        return Instruction("hard_swish_float32", fields)
     return lower_by_tabulating(evaluate, prepared, node)
 
 

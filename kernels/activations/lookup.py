@@ -24,8 +24,8 @@ from ..fixed_point import (
     round_half_away,
     rounding_divide_by_pot,
 )
-from ..libm import expf, tanhf
-from ..operator import Input, Instruction, Kernel, Node, Output, Prepared, TensorSpec
+from ..libm import address, expf, tanhf
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, TensorSpec
 from ..profiles import Profile
 from .sigmoid_int16 import InterpolatedSigmoid, evaluate_interpolated, prepare_logistic_int16, prepare_tanh_int16
 
@@ -132,28 +132,42 @@ def build_fixed_point_table(
 
 
 def layout_table(codes: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Lay the values of all 256 codes out by the codes' unsigned bytes."""
-    table = np.empty(256, values.dtype)
-    table[codes.astype(np.uint8)] = values
+    """Lay the values of all codes, 256 or 65536, out by the codes' unsigned numbers."""
+    table = np.empty(len(codes), values.dtype)
+    table[codes.astype(np.uint8 if len(codes) == 256 else np.uint16)] = values
     return table
 
 
 def tabulate(evaluate: Callable[[Any, np.ndarray], Any], prepared: Any, source: TensorSpec) -> np.ndarray:
-    """Tabulate an operator's own ``evaluate`` over the 256 codes of an 8-bit tensor."""
+    """Tabulate an operator's own ``evaluate`` over all codes of a tensor of 8 or 16 bits."""
     low, high = type_range(source.type)
     codes = np.arange(low, high + 1).astype(source.dtype)
     return layout_table(codes, evaluate(prepared, codes))
 
 
 def lower_table(table: np.ndarray, node: Node) -> Instruction:
-    """Lower a function of one 8-bit code to ``lookup8``."""
+    """Lower a function of one code to ``lookup8`` or ``lookup16``; input and output have the table's type."""
     size = int(np.prod(node.input(0).shape, dtype=np.int64))
-    return Instruction("lookup8", {"input": Input(0, size), "output": Output(0, size), "table": table, "size": size})
+    width = table.itemsize
+    fields: dict[str, Field] = {"input": Input(0, width * size), "output": Output(0, width * size)}
+    return Instruction("lookup8" if width == 1 else "lookup16", {**fields, "table": table, "size": size})
+
+
+def lower_function(kernel: str, field: str, function: str, node: Node) -> Instruction | None:
+    """Lower a function of one float32 to a kernel that calls ``function`` of the C library, where there is one."""
+    size = int(np.prod(node.input(0).shape, dtype=np.int64))
+    found = address(function)
+    if found is None:
+        return None
+    return Instruction(kernel, {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size, field: found})
 
 
 def lower_by_tabulating(evaluate: Callable[[Any, np.ndarray], Any], prepared: Any, node: Node) -> Instruction | None:
-    """Lower any operator that maps 8-bit codes one by one; other types stay with ``evaluate``."""
-    if node.input(0).type not in (TensorType.INT8, TensorType.UINT8):
+    """Lower any operator that maps codes of 8 or 16 bits one by one; other types stay with ``evaluate``.
+
+    The table of 16 bits is as large as a core's cache, and takes some milliseconds to fill.
+    """
+    if node.input(0).type not in (TensorType.INT8, TensorType.UINT8, TensorType.INT16):
         return None
     return lower_table(tabulate(evaluate, prepared, node.input(0)), node)
 
@@ -216,8 +230,14 @@ def evaluate(prepared: Activation, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Activation, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``lookup8``."""
-    return lower_table(prepared.table, node) if isinstance(prepared, Lookup) else None
+    """Lower codes to a table, float32 to calls of the C library."""
+    if isinstance(prepared, Lookup):
+        return lower_table(prepared.table, node)
+    if isinstance(prepared, InterpolatedSigmoid):
+        return lower_by_tabulating(evaluate, prepared, node)
+    if prepared.function == "logistic":
+        return lower_function("logistic_float32", "exponential", "expf", node)
+    return lower_function("apply_float32", "function", "tanhf", node)
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)

@@ -10,8 +10,9 @@ from ...schema import TensorType
 from ..activation_range import type_range
 from ..broadcast import broadcast_shape
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type
+from ..elementwise.lowering import broadcast_fields, is_lowerable, lower_float_arithmetic, rescaling_fields
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
 
 
@@ -90,4 +91,27 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
     return output_codes(codes, p.output_zero_point, p.output_min, p.output_max, x.dtype)
 
 
-KERNELS = (Kernel("PRELU", (1, 1), (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8), prepare, evaluate),)
+def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | None:
+    """Lower codes to ``prelu8``, float32 to ``arithmetic_float32``."""
+    shape = prepared.output_shape
+    if isinstance(prepared, FloatPrelu):
+        return lower_float_arithmetic(node, shape)
+    if not is_lowerable(node, shape):
+        return None
+    p, double = prepared, prepared.rounding is Rounding.DOUBLE
+    own: dict[str, Field] = {
+        "positive_left_shift": max(p.positive_shift, 0) if double else 0,
+        "output_left_shift": max(p.negative_shift, 0) if double else 0,
+        "output_zero_point": p.output_zero_point,
+        "activation_min": p.output_min,
+        "activation_max": p.output_max,
+    }
+    rescalings = {
+        **rescaling_fields("positive", p.positive_multiplier, p.positive_shift, p.rounding),
+        **rescaling_fields("output", p.negative_multiplier, p.negative_shift, p.rounding),
+    }
+    zero_points = (p.input_zero_point, p.alpha_zero_point)
+    return Instruction("prelu8", {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
+
+
+KERNELS = (Kernel("PRELU", (1, 1), (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8), prepare, evaluate, lower),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,8 +19,9 @@ from ..checks import (
     require_same_type,
     require_symmetric,
 )
+from ..elementwise.lowering import lower_float_leaky_relu
 from ..fixed_point import int32_from_float, multiply_by_quantized_multiplier, output_codes, round_half_away
-from ..operator import Instruction, Kernel, Node, Prepared, TensorSpec
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, TensorSpec
 from ..profiles import Profile, Rounding
 from .lookup import lower_by_tabulating
 
@@ -193,12 +195,19 @@ def evaluate_leaky(prepared: FloatLeakyRelu | QuantizedLeakyRelu, x: np.ndarray)
 
 
 def lower(prepared: FloatRelu | QuantizedRelu, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to a table."""
+    """Lower codes to a table, float32 to a clamp."""
+    if isinstance(prepared, FloatRelu):
+        size = math.prod(prepared.output_shape)
+        fields: dict[str, Field] = {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size}
+        bounds = {"activation_min": float(prepared.activation_min), "activation_max": float(prepared.activation_max)}
+        return Instruction("clamp_float32", {**fields, **bounds})
     return lower_by_tabulating(evaluate, prepared, node)
 
 
 def lower_leaky(prepared: FloatLeakyRelu | QuantizedLeakyRelu, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to a table."""
+    """Lower codes to a table, float32 to arithmetic with one alpha for all."""
+    if isinstance(prepared, FloatLeakyRelu):
+        return lower_float_leaky_relu(node, prepared.alpha)
     return lower_by_tabulating(evaluate_leaky, prepared, node)
 
 

@@ -14,7 +14,7 @@ from ..checks import checked_multiplier, options_of, require_arity, require_quan
 from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, round_half_away, rounding_divide_by_pot
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import INT16_MAX, INT16_MIN, exp_on_negative_values, reciprocal
-from ..libm import expf
+from ..libm import address, expf
 from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile, Rounding
 
@@ -228,6 +228,14 @@ def evaluate_8_bit(prepared: QuantizedSoftmax, x: np.ndarray) -> np.ndarray:
     return np.clip(unsaturated.astype(np.int64) + limits.min, limits.min, limits.max).astype(prepared.output_dtype)
 
 
+def _int16_exponentials(prepared: Int16Softmax, difference: np.ndarray) -> np.ndarray:
+    """Return the exponentials (int32 Q0.15) of codes less their row's greatest."""
+    scaled = multiply_by_quantized_multiplier(
+        difference, prepared.input_multiplier, prepared.input_shift, prepared.rounding
+    )
+    return look_up_int16(prepared.exp_table, np.clip(scaled.astype(np.int64) + INT16_MAX, INT16_MIN, INT16_MAX))
+
+
 def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
     """Apply SOFTMAX to int16 codes by table.
 
@@ -236,12 +244,7 @@ def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
     Source: ``SoftmaxInt16`` in ``kernels/internal/reference/softmax.h``.
     """
     codes = x.astype(np.int32)
-    difference = codes - codes.max(axis=-1, keepdims=True)
-    scaled = multiply_by_quantized_multiplier(
-        difference, prepared.input_multiplier, prepared.input_shift, prepared.rounding
-    )
-    index = np.clip(scaled.astype(np.int64) + INT16_MAX, INT16_MIN, INT16_MAX)
-    exponentials = look_up_int16(prepared.exp_table, index)
+    exponentials = _int16_exponentials(prepared, codes - codes.max(axis=-1, keepdims=True))
     total = exponentials.sum(axis=-1, keepdims=True, dtype=np.int64)
     headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
     shifted = ((total << np.maximum(headroom - 1, 0)) + (1 << 13)) >> 14
@@ -253,16 +256,29 @@ def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Softmax, node: Node) -> Instruction | None:
-    """Lower the 8-bit to 8-bit forms to ``softmax8``; empty tensors and other types stay with ``evaluate``."""
+    """Lower where input and output have one type; empty tensors and 8 to 16 bits stay with ``evaluate``."""
     source = node.input(0)
     size = math.prod(source.shape)
-    if not isinstance(prepared, QuantizedSoftmax) or prepared.output_dtype == np.int16 or size == 0:
+    if size == 0 or node.output().type is not source.type:
         return None
     fields: dict[str, Field] = {
-        "input": Input(0, size),
-        "output": Output(0, size),
+        "input": Input(0, source.dtype.itemsize * size),
+        "output": Output(0, source.dtype.itemsize * size),
         "rows": size // source.shape[-1],
         "depth": source.shape[-1],
+    }
+    if isinstance(prepared, FloatSoftmax):
+        exponential = address("expf")
+        if exponential is None:
+            return None
+        return Instruction("softmax_float32", {**fields, "beta": float(prepared.beta), "exponential": exponential})
+    if isinstance(prepared, Int16Softmax):
+        if source.shape[-1] >= 1 << 16:  # a row's sum may not fit the kernel's int32
+            return None
+        exponentials = _int16_exponentials(prepared, -np.arange(1 << 16, dtype=np.int32)).astype(np.int16)
+        tables = {"exponentials": exponentials, "reciprocals": prepared.reciprocal_table}
+        return Instruction("softmax16", {**fields, **tables})
+    fields |= {
         "sign_flip": 128 if source.type is TensorType.INT8 else 0,
         "exponentials": prepared.exponentials,
         "terms": rounding_divide_by_pot(prepared.exponentials, ACCUMULATION_INTEGER_BITS),

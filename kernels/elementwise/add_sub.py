@@ -34,7 +34,7 @@ from ..gemmlowp import INT16_MAX, INT16_MIN, rounding_divide_int16_by_pot
 from ..operator import Field, Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..power_of_two import power_of_two
 from ..profiles import Precision, Profile, Rounding
-from .lowering import broadcast_fields, is_lowerable, rescaling_fields
+from .lowering import broadcast_fields, is_lowerable, lower_float_arithmetic, rescaling_fields, sized
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
@@ -257,7 +257,10 @@ def evaluate_sub(prepared: Sum, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Sum, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``add8``; an output multiplier above 1 stays with ``evaluate``."""
+    """Lower the rescaled forms and float32; an output multiplier above 1 stays with ``evaluate``."""
+    if isinstance(prepared, PlainArithmetic):
+        bounds = float(prepared.activation_min), float(prepared.activation_max)
+        return lower_float_arithmetic(node, prepared.output_shape, *bounds)
     if not isinstance(prepared, QuantizedSum) or prepared.output_shift > 0:
         return None
     shape = prepared.output_shape
@@ -277,7 +280,7 @@ def lower(prepared: Sum, node: Node) -> Instruction | None:
         **rescaling_fields("output", prepared.output_multiplier, prepared.output_shift, rounding),
     }
     zero_points = (prepared.input1_zero_point, prepared.input2_zero_point)
-    return Instruction("add8", {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
+    return Instruction(sized("add", node), {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
 
 
 KERNELS = (

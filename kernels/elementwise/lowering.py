@@ -1,22 +1,28 @@
-"""Lowering of ADD, SUB and MUL on 8-bit codes to ``add8`` and ``mul8`` (``kernels/jit/elementwise.py``)."""
+"""Lowering of ADD, SUB, MUL and PRELU on codes to ``add8``, ``mul16``... (``kernels/jit/elementwise.py``)."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ...schema import TensorType
 from ..broadcast import broadcast_strides, collapse
-from ..operator import Field, Input, Node, Output, Shape
+from ..operator import Field, Input, Instruction, Node, Output, Shape
 from ..profiles import Rounding
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 
 def is_lowerable(node: Node, shape: Shape) -> bool:
-    """Whether the operands have 8 bits and the output has elements."""
-    return node.input(0).type in _EIGHT_BIT and math.prod(shape) > 0
+    """Whether the operands are codes of 8 or 16 bits and the output has elements."""
+    return node.input(0).type in (*_EIGHT_BIT, TensorType.INT16) and math.prod(shape) > 0
+
+
+def sized(kernel: str, node: Node) -> str:
+    """Return the name of the kernel for codes of the operands' size."""
+    return f"{kernel}{8 * node.input(0).dtype.itemsize}"
 
 
 def rescaling_fields(name: str, multiplier: int, shift: int, rounding: Rounding) -> dict[str, Field]:
@@ -40,29 +46,38 @@ def rescaling_fields(name: str, multiplier: int, shift: int, rounding: Rounding)
 
 
 def broadcast_fields(node: Node, shape: Shape, zero_points: tuple[int, int], swap: bool = False) -> dict[str, Field]:
-    """Return how to walk the output and both operands, and how to center their codes.
+    """Return how to walk the output and both operands, and how to center their codes."""
+    sign_flip = 128 if node.input(0).type is TensorType.INT8 else 0
+    order = (1, 0) if swap else (0, 1)
+    return {
+        **walk_fields(node, shape, swap),
+        "sign_flip": sign_flip,
+        "input1_zero_point": zero_points[order[0]] + sign_flip,
+        "input2_zero_point": zero_points[order[1]] + sign_flip,
+    }
+
+
+def walk_fields(node: Node, shape: Shape, swap: bool = False) -> dict[str, Field]:
+    """Return how to walk the output and both operands: the fields ``BROADCAST``.
 
     Parameters
     ----------
-    zero_points : of the two operands.
     swap : exchange the operands.
     """
     order = (1, 0) if swap else (0, 1)
     shapes = [node.input(index).shape for index in order]
     sizes, strides = collapse(shape, *(broadcast_strides(operand, shape) for operand in shapes))
-    sign_flip = 128 if node.input(0).type is TensorType.INT8 else 0
+    width = node.input(0).dtype.itemsize
     fields: dict[str, Field] = {
-        "output": Output(0, math.prod(shape)),
+        "output": Output(0, width * math.prod(shape)),
         "sizes": np.array(sizes, np.int64),
         "rank": len(sizes),
-        "sign_flip": sign_flip,
     }
     for name, index, steps in zip(("input1", "input2"), order, strides, strict=True):
         size = math.prod(node.input(index).shape)
-        fields[name] = Input(index, size)
+        fields[name] = Input(index, width * size)
         fields[f"{name}_size"] = size
         fields[f"{name}_strides"] = np.array(steps, np.int64)
-        fields[f"{name}_zero_point"] = zero_points[index] + sign_flip
     return fields
 
 
@@ -70,3 +85,25 @@ def stays_along_rows(operand: Shape, other: Shape, shape: Shape) -> bool:
     """Whether an operand does not advance along the innermost dimension of the walk."""
     _, (steps, _) = collapse(shape, broadcast_strides(operand, shape), broadcast_strides(other, shape))
     return steps[-1] == 0
+
+
+_FLOAT_OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "PRELU": 3, "LEAKY_RELU": 4}
+"""Numbers of the operations of ``kernels/jit/float_arithmetic.py``."""
+
+
+def lower_float_arithmetic(node: Node, shape: Shape, low: float = -np.inf, high: float = np.inf) -> Instruction | None:
+    """Lower an operator of two float32 tensors, with a clamp, to ``arithmetic_float32``."""
+    if node.input(0).type is not TensorType.FLOAT32 or math.prod(shape) == 0:
+        return None
+    bounds = {"activation_min": float(low), "activation_max": float(high)}
+    operation = _FLOAT_OPERATIONS[node.name]
+    return Instruction("arithmetic_float32", {**walk_fields(node, shape), "operation": operation, **bounds})
+
+
+def lower_float_leaky_relu(node: Node, alpha: np.float32) -> Instruction | None:
+    """Lower LEAKY_RELU of float32 to ``arithmetic_float32``, alpha standing as a second operand that stays."""
+    shape = node.input(0).shape
+    lowered = lower_float_arithmetic(replace(node, inputs=(node.input(0), replace(node.input(0), shape=()))), shape)
+    if lowered is None:
+        return None
+    return Instruction(lowered.kernel, {**lowered.fields, "input2": np.array([alpha], np.float32)})

@@ -21,7 +21,14 @@ from ..checks import (
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
 from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
-from .lowering import broadcast_fields, is_lowerable, rescaling_fields, stays_along_rows
+from .lowering import (
+    broadcast_fields,
+    is_lowerable,
+    lower_float_arithmetic,
+    rescaling_fields,
+    sized,
+    stays_along_rows,
+)
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
@@ -98,7 +105,10 @@ def evaluate(prepared: PlainArithmetic | QuantizedProduct, a: np.ndarray, b: np.
 
 
 def lower(prepared: PlainArithmetic | QuantizedProduct, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``mul8``; an operand that stays along the rows becomes the second."""
+    """Lower codes and float32; of codes, an operand that stays along the rows becomes the second."""
+    if isinstance(prepared, PlainArithmetic):
+        bounds = float(prepared.activation_min), float(prepared.activation_max)
+        return lower_float_arithmetic(node, prepared.output_shape, *bounds)
     if not isinstance(prepared, QuantizedProduct) or not is_lowerable(node, prepared.output_shape):
         return None
     shape = prepared.output_shape
@@ -111,7 +121,7 @@ def lower(prepared: PlainArithmetic | QuantizedProduct, node: Node) -> Instructi
     rescaling = rescaling_fields("output", prepared.output_multiplier, prepared.output_shift, prepared.rounding)
     zero_points = (prepared.input1_zero_point, prepared.input2_zero_point)
     swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
-    return Instruction("mul8", {**own, **rescaling, **broadcast_fields(node, shape, zero_points, swap)})
+    return Instruction(sized("mul", node), {**own, **rescaling, **broadcast_fields(node, shape, zero_points, swap)})
 
 
 KERNELS = (Kernel("MUL", (1, 7), _TYPES, prepare, evaluate, lower),)

@@ -135,6 +135,22 @@ def _call_kernel(typing_context: Any, kernel: Any, block: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
+@intrinsic
+def _call_float(typing_context: Any, function: Any, x: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        function_type = ir.FunctionType(ir.FloatType(), [ir.FloatType()])
+        return builder.call(builder.inttoptr(arguments[0], function_type.as_pointer()), [arguments[1]])
+
+    return types.float32(types.int64, types.float32), generate
+
+
+def _call_float_as_python(function: Any, x: Any) -> Any:
+    return np.float32(_FLOAT_FUNCTION(function)(x))
+
+
+_FLOAT_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)
+
+
 def _read_block_as_python(block: Any, fields: Any) -> Any:
     return type(fields)(*_array(block, len(fields), np.int64).tolist())
 
@@ -151,3 +167,6 @@ float_field: Any = _float_field_as_python if INTERPRETED else _float_field
 
 call_kernel: Any = _call_kernel
 """Call the kernel at one address with the parameter block at another (compiled only)."""
+
+call_float: Any = _call_float_as_python if INTERPRETED else _call_float
+"""Call the C function ``float f(float)`` at an address."""

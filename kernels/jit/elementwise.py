@@ -1,8 +1,8 @@
-"""ADD, SUB and MUL of 8-bit codes with broadcasting.
+"""ADD, SUB, MUL and PRELU of codes with broadcasting: 8 bits, and all but PRELU of 16.
 
 The output is walked row by row. Along a row each operand either advances with the output or stays (step 0); between
 rows it follows its strides, 0 where it is broadcast. A code is read as :mod:`.codes` says, int8 with its top bit
-flipped.
+flipped. Codes of 16 bits are read as they are.
 
 One rescaling is ``(x * multiplier + rounding + (x & sign_mask)) >> right_shift`` as in :mod:`.requantize`, here of
 a scalar; LLVM makes vectors of the loops.
@@ -14,12 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import helper, int64_view, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, int64_view, read_block, uint8_view
 from .copies import box_offset, box_size
 from .layouts import fields
 
 ADD8 = fields("add8")
+ADD16 = fields("add16")
 MUL8 = fields("mul8")
+MUL16 = fields("mul16")
+PRELU8 = fields("prelu8")
 
 
 @helper
@@ -29,10 +32,22 @@ def rescale(x: Any, multiplier: Any, rounding: Any, sign_mask: Any, right_shift:
 
 
 @helper
-def to_code(p: Any, scaled: Any) -> Any:
-    """Add the output's zero point (wrapping), clamp, and cut to a byte."""
+def to_number(p: Any, scaled: Any) -> Any:
+    """Add the output's zero point (wrapping) and clamp."""
     code = np.int32(np.int32(scaled) + np.int32(p.output_zero_point))
-    return min(max(code, np.int32(p.activation_min)), np.int32(p.activation_max)) & 0xFF
+    return min(max(code, np.int32(p.activation_min)), np.int32(p.activation_max))
+
+
+@helper
+def to_code(p: Any, scaled: Any) -> Any:
+    """Do the same, and cut to a byte."""
+    return to_number(p, scaled) & 0xFF
+
+
+@helper
+def to_code16(p: Any, scaled: Any) -> Any:
+    """Do the same, and cut to 16 bits."""
+    return np.int16(to_number(p, scaled))
 
 
 @helper
@@ -53,46 +68,57 @@ def scaled_input2(p: Any, code: Any) -> Any:
 
 
 @helper
-def sum_code(p: Any, first: Any, second: Any) -> Any:
-    """Add two rescaled operands of ADD and make the output code."""
+def rescaled_sum(p: Any, first: Any, second: Any) -> Any:
+    """Add two rescaled operands of ADD and rescale to the output."""
     x = np.int64(np.int32(first + second))
-    return to_code(p, rescale(x, p.output_multiplier, p.output_rounding, p.output_sign_mask, p.output_right_shift))
+    return rescale(x, p.output_multiplier, p.output_rounding, p.output_sign_mask, p.output_right_shift)
 
 
 def add8(block: Any) -> None:
     """ADD, and SUB with ``negation`` -1."""
     p = read_block(block, ADD8)
+    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
+    add_rows(p, first, second, uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank)), to_code)
+
+
+def add16(block: Any) -> None:
+    """ADD and SUB of 16 bits."""
+    p = read_block(block, ADD16)
+    first, second = int16_view(p.input1, p.input1_size), int16_view(p.input2, p.input2_size)
+    add_rows(p, first, second, int16_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank)), to_code16)
+
+
+@fragment
+def add_rows(p: Any, first: Any, second: Any, target: Any, code: Any) -> None:
+    """Add row by row; ``code`` makes the output code of a sum on the output's scale."""
     sizes = int64_view(p.sizes, p.rank)
     strides1 = int64_view(p.input1_strides, p.rank)
     strides2 = int64_view(p.input2_strides, p.rank)
-    first = uint8_view(p.input1, p.input1_size)
-    second = uint8_view(p.input2, p.input2_size)
     last = p.rank - 1
     run = sizes[last]
-    rows = box_size(sizes, last)
-    target = uint8_view(p.output, rows * run)
-    for row in range(rows):
+    for row in range(box_size(sizes, last)):
         at1 = box_offset(row, sizes, strides1, last)
         at2 = box_offset(row, sizes, strides2, last)
         to = row * run
         if strides2[last] == 0:
             addend = scaled_input2(p, second[at2])
             for i in range(run):
-                target[to + i] = sum_code(p, scaled_input1(p, first[at1 + i]), addend)
+                target[to + i] = code(p, rescaled_sum(p, scaled_input1(p, first[at1 + i]), addend))
         elif strides1[last] == 0:
             addend = scaled_input1(p, first[at1])
             for i in range(run):
-                target[to + i] = sum_code(p, addend, scaled_input2(p, second[at2 + i]))
+                target[to + i] = code(p, rescaled_sum(p, addend, scaled_input2(p, second[at2 + i])))
         else:
             for i in range(run):
-                target[to + i] = sum_code(p, scaled_input1(p, first[at1 + i]), scaled_input2(p, second[at2 + i]))
+                a, b = scaled_input1(p, first[at1 + i]), scaled_input2(p, second[at2 + i])
+                target[to + i] = code(p, rescaled_sum(p, a, b))
 
 
 @helper
-def product_code(p: Any, first: Any, second: Any) -> Any:
-    """Multiply two centered codes and make the output code."""
+def rescaled_product(p: Any, first: Any, second: Any) -> Any:
+    """Multiply two centered codes and rescale to the output."""
     x = np.int64(np.int32(np.int32(first * second) << np.int32(p.output_left_shift)))
-    return to_code(p, rescale(x, p.output_multiplier, p.output_rounding, p.output_sign_mask, p.output_right_shift))
+    return rescale(x, p.output_multiplier, p.output_rounding, p.output_sign_mask, p.output_right_shift)
 
 
 @helper
@@ -107,27 +133,56 @@ def centered_input2(p: Any, code: Any) -> Any:
     return np.int32((np.int32(code) ^ np.int32(p.sign_flip)) - np.int32(p.input2_zero_point))
 
 
+@helper
+def prelu_value(p: Any, first: Any, second: Any) -> Any:
+    """Rescale a centered code, or its product with alpha where it is negative."""
+    x = np.int64(np.int32(np.int32(first) << np.int32(p.positive_left_shift)))
+    positive = rescale(x, p.positive_multiplier, p.positive_rounding, p.positive_sign_mask, p.positive_right_shift)
+    negative = rescaled_product(p, first, second)
+    return positive if first >= 0 else negative
+
+
 def mul8(block: Any) -> None:
-    """MUL; the second operand is the one that may stay along a row, as the operands can be swapped."""
+    """MUL."""
     p = read_block(block, MUL8)
+    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
+    target = uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
+    multiply_rows(p, first, second, target, rescaled_product, to_code)
+
+
+def mul16(block: Any) -> None:
+    """MUL of 16 bits."""
+    p = read_block(block, MUL16)
+    first, second = int16_view(p.input1, p.input1_size), int16_view(p.input2, p.input2_size)
+    target = int16_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
+    multiply_rows(p, first, second, target, rescaled_product, to_code16)
+
+
+def prelu8(block: Any) -> None:
+    """PRELU; ``positive`` rescales what is not negative, ``output`` what is multiplied by alpha."""
+    p = read_block(block, PRELU8)
+    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
+    target = uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
+    multiply_rows(p, first, second, target, prelu_value, to_code)
+
+
+@fragment
+def multiply_rows(p: Any, first: Any, second: Any, target: Any, value: Any, code: Any) -> None:
+    """Multiply row by row; the second operand is the one that may stay along a row, as factors can be swapped."""
     sizes = int64_view(p.sizes, p.rank)
     strides1 = int64_view(p.input1_strides, p.rank)
     strides2 = int64_view(p.input2_strides, p.rank)
-    first = uint8_view(p.input1, p.input1_size)
-    second = uint8_view(p.input2, p.input2_size)
     last = p.rank - 1
     run = sizes[last]
-    rows = box_size(sizes, last)
-    target = uint8_view(p.output, rows * run)
-    for row in range(rows):
+    for row in range(box_size(sizes, last)):
         at1 = box_offset(row, sizes, strides1, last)
         at2 = box_offset(row, sizes, strides2, last)
         to = row * run
         if strides2[last] == 0:
             factor = centered_input2(p, second[at2])
             for i in range(run):
-                target[to + i] = product_code(p, centered_input1(p, first[at1 + i]), factor)
+                target[to + i] = code(p, value(p, centered_input1(p, first[at1 + i]), factor))
         else:
             for i in range(run):
                 a, b = centered_input1(p, first[at1 + i]), centered_input2(p, second[at2 + i])
-                target[to + i] = product_code(p, a, b)
+                target[to + i] = code(p, value(p, a, b))

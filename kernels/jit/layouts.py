@@ -43,7 +43,7 @@ BOX = """input output sizes input_strides output_strides rank run input_offset o
     input_size output_size"""
 """Fields of kernels that copy boxes of bytes (:mod:`q31.kernels.shape.copies`)."""
 
-POOL = """input output batches channels sign_flip activation_min activation_max input_height input_width
+POOL = """input output batches channels activation_min activation_max input_height input_width
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
 """Fields of poolings (:mod:`.pooling`)."""
 
@@ -122,26 +122,50 @@ LAYOUTS: dict[str, Layout] = {
     "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
+    "dequantize16": _layout("quantize", "input output size scale zero_point"),
     "lookup8": _layout("lookup", "input output table size"),
-    "add8": _layout(
-        "elementwise",
-        f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point left_shift negation
-        {_rescaling("input1")} {_rescaling("input2")} {_rescaling("output")}
-        output_zero_point activation_min activation_max""",
-    ),
-    "mul8": _layout(
+    "lookup16": _layout("lookup", "input output table size"),
+    **{
+        f"add{bits}": _layout(
+            "elementwise",
+            f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point left_shift negation
+            {_rescaling("input1")} {_rescaling("input2")} {_rescaling("output")}
+            output_zero_point activation_min activation_max""",
+        )
+        for bits in (8, 16)
+    },
+    **{
+        f"mul{bits}": _layout(
+            "elementwise",
+            f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}
+            output_zero_point activation_min activation_max""",
+        )
+        for bits in (8, 16)
+    },
+    "prelu8": _layout(
         "elementwise",
         f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}
-        output_zero_point activation_min activation_max""",
+        positive_left_shift {_rescaling("positive")} output_zero_point activation_min activation_max""",
     ),
-    "max_pool8": _layout("pooling", POOL),
-    "average_pool8": _layout("pooling", f"{POOL} sums"),
+    "arithmetic_float32": _layout("float_arithmetic", f"{BROADCAST} operation activation_min activation_max"),
+    "clamp_float32": _layout("float_arithmetic", "input output size activation_min activation_max"),
+    "hard_swish_float32": _layout("float_arithmetic", "input output size"),
+    "apply_float32": _layout("float_functions", "input output size function"),
+    "logistic_float32": _layout("float_functions", "input output size exponential"),
+    "softmax_float32": _layout("float_functions", "input output rows depth beta exponential"),
+    "max_pool8": _layout("pooling", f"{POOL} sign_flip"),
+    "average_pool8": _layout("pooling", f"{POOL} sign_flip sums"),
+    "max_pool16": _layout("pooling", POOL),
+    "average_pool16": _layout("pooling", f"{POOL} sums"),
+    "max_pool_float32": _layout("pooling", POOL),
+    "average_pool_float32": _layout("pooling", f"{POOL} sums"),
     "mean8": _layout(
         "mean",
         f"""input output sums outer count inner sign_flip zero_points output_left_shift {_rescaling("output")}
         output_zero_point activation_min activation_max""",
     ),
     "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
+    "softmax16": _layout("softmax", "input output rows depth exponentials reciprocals"),
 }
 
 

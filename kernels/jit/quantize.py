@@ -12,6 +12,7 @@ from .layouts import fields
 QUANTIZE8 = fields("quantize8")
 QUANTIZE16 = fields("quantize16")
 DEQUANTIZE8 = fields("dequantize8")
+DEQUANTIZE16 = fields("dequantize16")
 
 # The greatest float32 below a half: adding a half itself would round 0.49999997 up to 1.
 ALMOST_HALF = np.float32(0.49999997)
@@ -59,3 +60,13 @@ def dequantize8(block: Any) -> None:
     target = float32_view(p.output, p.size)
     for i in range(p.size):
         target[i] = table[source[i]]
+
+
+def dequantize16(block: Any) -> None:
+    """``output[i] = float32(scale * (input[i] - zero_point))``, the product in float64."""
+    p = read_block(block, DEQUANTIZE16)
+    source = int16_view(p.input, p.size)
+    target = float32_view(p.output, p.size)
+    scale = float_field(p.scale)
+    for i in range(p.size):
+        target[i] = np.float32(scale * np.float64(np.int32(source[i]) - np.int32(p.zero_point)))

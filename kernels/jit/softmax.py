@@ -1,4 +1,4 @@
-"""SOFTMAX of 8-bit codes, in the fixed point of ``kernels/gemmlowp.py``."""
+"""SOFTMAX of 8-bit codes, in the fixed point of ``kernels/gemmlowp.py``, and of 16-bit codes, by tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import helper, int32_view, read_block, uint8_view
+from .addressing import helper, int16_view, int32_view, read_block, uint8_view
 from .layouts import fields
 
 SOFTMAX8 = fields("softmax8")
+SOFTMAX16 = fields("softmax16")
 
 INT32_MAX = 2**31 - 1
 INT32_MIN = -(2**31)
@@ -74,3 +75,38 @@ def softmax8(block: Any) -> None:
             exponential = exponentials[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))]
             rounded = (multiply(scale, np.int64(exponential)) + (np.int64(1) << (exponent - 1))) >> exponent
             target[at + i] = min(rounded, 255) ^ p.sign_flip
+
+
+@helper
+def interpolate(table: Any, x: Any) -> Any:
+    """Interpolate in a table of 513 samples: the upper 9 bits of an int16 select, the lower 7 interpolate."""
+    index = 256 + (x >> 7)
+    base = np.int64(table[index])
+    slope = np.int64(np.int16(np.int64(table[index + 1]) - base))
+    return base + ((slope * (x & 127) + 64) >> 7)
+
+
+def softmax16(block: Any) -> None:
+    """SOFTMAX over rows; ``exponentials`` is by the difference to the row's greatest code."""
+    p = read_block(block, SOFTMAX16)
+    source = int16_view(p.input, p.rows * p.depth)
+    target = int16_view(p.output, p.rows * p.depth)
+    exponentials = int16_view(p.exponentials, 1 << 16)
+    reciprocals = int16_view(p.reciprocals, 513)
+    for row in range(p.rows):
+        at = row * p.depth
+        greatest: Any = -(1 << 15)
+        for i in range(p.depth):
+            greatest = max(greatest, np.int64(source[at + i]))
+        total: Any = 0
+        for i in range(p.depth):
+            target[at + i] = exponentials[greatest - np.int64(source[at + i])]
+            total += np.int64(target[at + i])
+        headroom = 32 - bit_length(total)
+        shifted = ((total << max(headroom - 1, 0)) + (1 << 13)) >> 14
+        scale = interpolate(reciprocals, min(max(shifted - (1 << 15) - (1 << 16), -(1 << 15)), (1 << 15) - 1))
+        right_shift = 31 - headroom
+        for i in range(p.depth):
+            product = np.int64(target[at + i]) * scale
+            result = (product + (np.int64(1) << (right_shift - 1))) >> right_shift
+            target[at + i] = np.int16(min(max(result, 0), (1 << 15) - 1))

@@ -128,23 +128,29 @@ def evaluate_max(prepared: Pool2D, x: np.ndarray) -> np.ndarray:
     return np.clip(greatest, prepared.activation_min, prepared.activation_max).astype(x.dtype)
 
 
-def _lower(kernel: str, prepared: Pool2D, node: Node) -> Instruction | None:
-    """Lower an 8-bit pooling; empty tensors and windows of 2**16 taps and more stay with ``evaluate``."""
-    source = node.input(0)
-    window = prepared.window
+_ELEMENTS = {TensorType.INT8: "8", TensorType.UINT8: "8", TensorType.INT16: "16", TensorType.FLOAT32: "_float32"}
+_MOST_TAPS = {"average_pool8": 1 << 16, "average_pool16": 5000}  # rounded_quotient in kernels/jit/pooling.py
+
+
+def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
+    """Lower a pooling; empty tensors and averages of very many codes stay with ``evaluate``."""
+    source, window = node.input(0), prepared.window
+    kernel = name + _ELEMENTS.get(source.type, "")
     taps = window.filter_height * window.filter_width
-    if source.type not in (TensorType.INT8, TensorType.UINT8) or math.prod(source.shape) == 0 or taps >= 1 << 16:
+    if source.type not in _ELEMENTS or math.prod(source.shape) == 0 or taps >= _MOST_TAPS.get(kernel, 1 << 31):
         return None
+    number = float if source.type is TensorType.FLOAT32 else int
     fields: dict[str, Field] = {
-        "input": Input(0, math.prod(source.shape)),
-        "output": Output(0, math.prod(prepared.output_shape)),
+        "input": Input(0, source.dtype.itemsize * math.prod(source.shape)),
+        "output": Output(0, source.dtype.itemsize * math.prod(prepared.output_shape)),
         "batches": source.shape[0],
         "channels": source.shape[3],
-        "sign_flip": 128 if source.type is TensorType.INT8 else 0,
-        "activation_min": int(prepared.activation_min),
-        "activation_max": int(prepared.activation_max),
+        "activation_min": number(prepared.activation_min),
+        "activation_max": number(prepared.activation_max),
     }
-    if kernel == "average_pool8":
+    if _ELEMENTS[source.type] == "8":
+        fields["sign_flip"] = 128 if source.type is TensorType.INT8 else 0
+    if name == "average_pool":
         fields["sums"] = Scratch(4 * source.shape[3])
     return Instruction(kernel, fields | {name: getattr(window, name) for name in _WINDOW_FIELDS})
 
@@ -164,13 +170,13 @@ _WINDOW_FIELDS = (
 
 
 def lower_average(prepared: Pool2D, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``average_pool8``."""
-    return _lower("average_pool8", prepared, node)
+    """Lower to ``average_pool8``, ``average_pool16`` or ``average_pool_float32``."""
+    return _lower("average_pool", prepared, node)
 
 
 def lower_max(prepared: Pool2D, node: Node) -> Instruction | None:
-    """Lower the 8-bit forms to ``max_pool8``."""
-    return _lower("max_pool8", prepared, node)
+    """Lower to ``max_pool8``, ``max_pool16`` or ``max_pool_float32``."""
+    return _lower("max_pool", prepared, node)
 
 
 KERNELS = (

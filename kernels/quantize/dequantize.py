@@ -58,10 +58,23 @@ def evaluate(prepared: Dequantize, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Dequantize, node: Node) -> Instruction | None:
-    """Lower 8 bits, per-tensor, to ``dequantize8``: a table of the 256 real numbers."""
+    """Lower per-tensor codes: 16 bits to ``dequantize16``, 8 to ``dequantize8``, a table of the 256 real numbers."""
     source = node.input(0)
     size = math.prod(source.shape)
-    if source.type not in _EIGHT_BITS or size == 0 or prepared.input is None or prepared.input.axis is not None:
+    if size == 0 or prepared.input is None or prepared.input.axis is not None:
+        return None
+    if source.type is TensorType.INT16:
+        return Instruction(
+            "dequantize16",
+            {
+                "input": Input(0, 2 * size),
+                "output": Output(0, 4 * size),
+                "size": size,
+                "scale": float(prepared.input.scale[0]),
+                "zero_point": int(prepared.input.zero_point[0]),
+            },
+        )
+    if source.type not in _EIGHT_BITS:
         return None
     table = evaluate(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
     return Instruction(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...schema import TensorType
 from ..activation_range import type_range
+from ..activations.lookup import lower_table, tabulate
 from ..checks import checked_multiplier, require_arity, require_quantized
 from ..fixed_point import multiply_by_quantized_multiplier, round_half_away
 from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
@@ -117,19 +118,16 @@ def requantize(prepared: Requantize, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
-    """Lower per-tensor float32 to ``quantize8`` or ``quantize16``, 8 bits to 8 bits to ``lookup8``."""
+    """Lower per-tensor float32 to ``quantize8`` or ``quantize16``, codes to codes of their own size by table."""
     source, target = node.input(0), node.output()
     size = math.prod(source.shape)
     wide = target.type is TensorType.INT16
     if not (wide or target.type in _EIGHT_BITS) or size == 0:
         return None
     if isinstance(prepared, Requantize):
-        if wide or source.type not in _EIGHT_BITS:
+        if source.dtype.itemsize != target.dtype.itemsize:
             return None
-        table = requantize(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
-        return Instruction(
-            "lookup8", {"input": Input(0, size), "output": Output(0, size), "table": table, "size": size}
-        )
+        return lower_table(tabulate(requantize, prepared, source), node)
     if prepared.output.axis is not None:
         return None
     return Instruction(

@@ -18,9 +18,10 @@ from .packing import (
     pad_channels,
     panel_fields,
     round_up,
+    transposed_constants,
     window_fields,
 )
-from .prepared import FloatConv2D, FloatDepthwiseConv2D, FloatFullyConnected
+from .prepared import FloatConv2D, FloatDepthwiseConv2D, FloatFullyConnected, FloatTransposeConv
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -55,6 +56,31 @@ def lower_float_depthwise_conv_2d(prepared: FloatDepthwiseConv2D, node: Node) ->
         **window_fields(prepared.window, image[0]),
     }
     return Instruction("float_depthwise_conv_2d", fields)
+
+
+def lower_float_transpose_conv(prepared: FloatTransposeConv, node: Node) -> Instruction | None:
+    """Lower TRANSPOSE_CONV to ``float_transpose_conv``."""
+    constants = transposed_constants(node, _FLOAT32)
+    if constants is None:
+        return None
+    weights, bias = constants
+    source, depth = node.input(2), math.prod(weights.shape[1:])
+    panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=4)
+    if panel is None or not np.all(np.isfinite(weights)):
+        return None
+    fields: dict[str, Field] = {
+        "input": Input(2, 4 * math.prod(source.shape)),
+        "input_size": math.prod(source.shape),
+        "output": Output(0, 4 * math.prod(prepared.output_shape)),
+        "output_channels": len(weights),
+        "filter": pack_filter(weights, 1, depth, 1),
+        "bias": pad_channels(bias),
+        "activation_min": float(prepared.activation_min),
+        "activation_max": float(prepared.activation_max),
+        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
+        **window_fields(prepared.window, source.shape[0]),
+    }
+    return Instruction("float_transpose_conv", fields)
 
 
 def _lower_product(

@@ -24,7 +24,7 @@ from .packing import (
     rounding_constants,
     window_fields,
 )
-from .prepared import QuantizedDepthwiseConv2D, Requantization
+from .prepared import QuantizedDepthwiseConv2D, QuantizedTransposeConv, Requantization
 
 _LARGEST_CODE = 1 << 15
 _SAFE_TERMS = 256  # the sum of so many products of int16 codes and weights within +-255 fits int32
@@ -48,7 +48,8 @@ def lower_int16_product(
     ``weights`` are int16, their zero point subtracted.
     """
     largest = _largest_sums(weights, (1, 2, 3))
-    constants = _requantization_fields(requantization, node, largest, groups)
+    bias = bias_or_zeros(node, np.dtype(np.int64))
+    constants = _requantization_fields(requantization, bias, largest, groups)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
     if constants is None or panel is None:
@@ -56,7 +57,7 @@ def lower_int16_product(
     fields: dict[str, Field] = {
         "filter": pack_filter(weights, groups, depth, 2),
         "output_channels": len(weights),
-        "chunk": depth if np.all(largest < 2.0**31) else _SAFE_TERMS,
+        "chunk": _chunk(depth, largest),
         "sums": Scratch(8 * TILE * 16),
         **panel,
         **_tensor_fields(node, image[0] * window.output_height * window.output_width * len(weights)),
@@ -73,7 +74,8 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
         grouped = as_grouped_filter(weights)
         return lower_int16_product(prepared.requantization, node, image, window, image[3], grouped)
     largest = _largest_sums(weights, (0, 1, 2))
-    constants = _requantization_fields(prepared.requantization, node, largest, groups=1)
+    bias = bias_or_zeros(node, np.dtype(np.int64))
+    constants = _requantization_fields(prepared.requantization, bias, largest, groups=1)
     if constants is None or np.any(largest >= 2.0**31):
         return None
     packed = pack_depthwise_filter(weights[0], -(-window.filter_height // 2))
@@ -89,21 +91,50 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
     return Instruction("depthwise_conv_2d_int16", fields)
 
 
+def lower_int16_transpose_conv(
+    prepared: QuantizedTransposeConv, node: Node, weights: np.ndarray, bias: np.ndarray
+) -> Instruction | None:
+    """Lower TRANSPOSE_CONV to ``transpose_conv_int16``; ``weights`` are centered, their taps reversed."""
+    source, window = node.input(2), prepared.window
+    largest = _largest_sums(weights, (1, 2, 3))
+    constants = _requantization_fields(prepared.requantization, bias, largest, groups=1)
+    depth = round_up(math.prod(weights.shape[1:]), 2)
+    panel = panel_fields(window, source.shape, 1, depth, itemsize=2)
+    if constants is None or panel is None:
+        return None
+    fields: dict[str, Field] = {
+        "filter": pack_filter(weights, 1, depth, 2),
+        "output_channels": len(weights),
+        "chunk": _chunk(depth, largest),
+        "sums": Scratch(8 * TILE * 16),
+        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
+        **_tensor_fields(node, math.prod(prepared.output_shape), index=2),
+        **window_fields(window, source.shape[0]),
+        **constants,
+    }
+    return Instruction("transpose_conv_int16", fields)
+
+
+def _chunk(depth: int, largest: np.ndarray) -> int:
+    """Return how many products may be added up in int32."""
+    return depth if bool(np.all(largest < 2.0**31)) else _SAFE_TERMS
+
+
 def _largest_sums(weights: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """Return a bound of each channel's sum, float64; ``axes`` are those of the weights that it runs over."""
     return np.sum(np.abs(weights.astype(np.float64)), axis=axes) * _LARGEST_CODE
 
 
-def _tensor_fields(node: Node, output_size: int) -> dict[str, Field]:
-    size = math.prod(node.input(0).shape)
-    return {"input": Input(0, 2 * size), "input_size": size, "output": Output(0, 2 * output_size)}
+def _tensor_fields(node: Node, output_size: int, index: int = 0) -> dict[str, Field]:
+    size = math.prod(node.input(index).shape)
+    return {"input": Input(index, 2 * size), "input_size": size, "output": Output(0, 2 * output_size)}
 
 
 def _requantization_fields(
-    requantization: Requantization, node: Node, largest: np.ndarray, groups: int
+    requantization: Requantization, bias: np.ndarray, largest: np.ndarray, groups: int
 ) -> dict[str, Field] | None:
     """Return bias and the fields ``WIDE_REQUANTIZATION``; None where a product might not fit its int32."""
-    bias = bias_or_zeros(node, np.dtype(np.int64)).astype(np.int64)
+    bias = bias.astype(np.int64)
     in_float64 = requantization.rounding is Rounding.FLOAT64
     in_int64 = requantization.accumulator == np.int64
     if in_float64:

@@ -15,9 +15,19 @@ from ...schema import TensorType
 from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
 from ..profiles import Rounding
-from .float_lowering import lower_float_conv_2d, lower_float_depthwise_conv_2d, lower_float_fully_connected
+from .float_lowering import (
+    lower_float_conv_2d,
+    lower_float_depthwise_conv_2d,
+    lower_float_fully_connected,
+    lower_float_transpose_conv,
+)
 from .hybrid_lowering import lower_hybrid_conv_2d, lower_hybrid_depthwise_conv_2d, lower_hybrid_fully_connected
-from .int16_lowering import is_int16, lower_int16_depthwise_conv_2d, lower_int16_product
+from .int16_lowering import (
+    is_int16,
+    lower_int16_depthwise_conv_2d,
+    lower_int16_product,
+    lower_int16_transpose_conv,
+)
 from .packing import (
     LANES,
     LARGEST_SCRATCH,
@@ -31,12 +41,14 @@ from .packing import (
     panel_fields,
     round_up,
     rounding_constants,
+    transposed_constants,
     window_fields,
 )
 from .prepared import (
     FloatConv2D,
     FloatDepthwiseConv2D,
     FloatFullyConnected,
+    FloatTransposeConv,
     HybridConv2D,
     HybridDepthwiseConv2D,
     HybridFullyConnected,
@@ -125,14 +137,18 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
 
 
 def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
-    """Lower the 8-bit TRANSPOSE_CONV to ``transpose_conv``."""
-    weights, source, bias = node.input(1).value, node.input(2), node.optional_input(3)
-    if not isinstance(prepared, QuantizedTransposeConv) or source.type not in _EIGHT_BIT or weights is None:
+    """Lower TRANSPOSE_CONV to ``transpose_conv``, or to that of other types."""
+    if isinstance(prepared, FloatTransposeConv):
+        return lower_float_transpose_conv(prepared, node)
+    source, constants = node.input(2), transposed_constants(node, np.dtype(np.int32))
+    if not isinstance(prepared, QuantizedTransposeConv) or constants is None:
         return None
-    if bias is not None and bias.value is None:
-        return None
-    sums = np.zeros(len(weights), np.int32) if bias is None or bias.value is None else bias.value.reshape(-1)
+    weights, sums = constants
     centered = weights.astype(np.int16) - np.int16(prepared.filter_zero_point)
+    if source.type is TensorType.INT16:
+        return lower_int16_transpose_conv(prepared, node, centered, sums)
+    if source.type not in _EIGHT_BIT:
+        return None
     requantization = _requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=2)

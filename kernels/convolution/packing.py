@@ -41,6 +41,15 @@ def bias_or_zeros(node: Node, dtype: np.dtype) -> np.ndarray:
     return np.zeros(channels, dtype) if node.optional_input(2) is None else node.value(2).reshape(channels)
 
 
+def transposed_constants(node: Node, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the filter of TRANSPOSE_CONV with its taps reversed, and the bias or zeros; None where not known."""
+    weights, bias = node.input(1).value, node.optional_input(3)
+    if weights is None or (bias is not None and bias.value is None):
+        return None
+    sums = np.zeros(len(weights), dtype) if bias is None or bias.value is None else bias.value.reshape(-1)
+    return weights[:, ::-1, ::-1], sums
+
+
 def window_fields(window: Window, batches: int) -> dict[str, Field]:
     """Return the fields ``WINDOW`` and ``batches`` of a layout."""
     names = [f.name for f in dataclass_fields(window) if f.name not in ("padding_bottom", "padding_right")]

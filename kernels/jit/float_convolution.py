@@ -46,15 +46,20 @@ def float_conv_2d(block: Any) -> None:
             first = panel * p.panel_rows
             count = min(p.panel_rows, rows - first)
             fill_panel(p, group, first, count, source, matrix, copy_floats, clear_floats)
-            tiles = (count + TILE - 1) // TILE
-            clear_floats(matrix, count * p.depth, (tiles * TILE - count) * p.depth)
             for index in range(blocks):
                 channels = min(LANES, group_channels - index * LANES)
                 output = first * p.output_channels + group * group_channels + index * LANES
-                for tile in range(tiles):
-                    row = tile * TILE
-                    target = output + row * p.output_channels
-                    multiply_floats(p, matrix, group * blocks + index, row, count - row, target, channels)
+                multiply_float_panel(p, matrix, group * blocks + index, count, output, channels)
+
+
+@fragment
+def multiply_float_panel(p: Any, matrix: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
+    """Multiply the panel with one block of 16 channels and store. The panel has room for whole tiles."""
+    tiles = (rows + TILE - 1) // TILE
+    clear_floats(matrix, rows * p.depth, (tiles * TILE - rows) * p.depth)
+    for tile in range(tiles):
+        row = tile * TILE
+        multiply_floats(p, matrix, block, row, rows - row, output + row * p.output_channels, channels)
 
 
 @fragment

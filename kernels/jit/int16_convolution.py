@@ -67,12 +67,20 @@ def multiply_image(p: Any, source: Any, finish: Any) -> None:
             for index in range(blocks):
                 channels = min(LANES, group_channels - index * LANES)
                 output = group * group_channels + index * LANES
-                for row in range(0, count, TILE):
-                    multiply_rows(p, matrix, group * blocks + index, row, min(TILE, count - row))
-                    for i in range(min(TILE, count - row)):
-                        sums = load_int64(int64_view(p.sums, TILE * LANES), i * LANES)
-                        position = (first + row + i) * p.output_channels + output
-                        finish(p, sums, first + row + i, (group * blocks + index) * LANES, position, channels)
+                multiply_int16_panel(p, matrix, group * blocks + index, first, count, output, channels, finish)
+
+
+@fragment
+def multiply_int16_panel(
+    p: Any, matrix: Any, block: Any, first: Any, count: Any, output: Any, channels: Any, finish: Any
+) -> None:
+    """Multiply the panel's rows ``first`` to ``first + count - 1`` of the output with one block of 16 channels."""
+    for row in range(0, count, TILE):
+        multiply_rows(p, matrix, block, row, min(TILE, count - row))
+        for i in range(min(TILE, count - row)):
+            sums = load_int64(int64_view(p.sums, TILE * LANES), i * LANES)
+            position = (first + row + i) * p.output_channels + output
+            finish(p, sums, first + row + i, block * LANES, position, channels)
 
 
 @fragment

@@ -83,6 +83,16 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows""",
     ),
+    "transpose_conv_int16": _layout(
+        "transpose_conv",
+        f"""input input_size output filter bias batches input_channels output_channels {WINDOW} {WIDE_REQUANTIZATION}
+        depth panel panel_rows chunk sums""",
+    ),
+    "float_transpose_conv": _layout(
+        "transpose_conv",
+        f"""input input_size output filter bias batches input_channels output_channels {WINDOW}
+        activation_min activation_max depth panel panel_rows""",
+    ),
     "conv_2d_int16": _layout(
         "int16_convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}

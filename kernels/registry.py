@@ -29,7 +29,7 @@ from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, quantize
-from .recurrent import lstm, svdf
+from .recurrent import bidirectional_rnn, lstm, rnn, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import (
@@ -56,6 +56,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     add_sub.KERNELS,
     arg_max.KERNELS,
     batch_matmul.KERNELS,
+    bidirectional_rnn.KERNELS,
     bilinear.KERNELS,
     binary.KERNELS,
     bitcast.KERNELS,
@@ -96,6 +97,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     repeat.KERNELS,
     reshape.KERNELS,
     reverse.KERNELS,
+    rnn.KERNELS,
     roots.KERNELS,
     scatter.KERNELS,
     segments.KERNELS,

@@ -11,9 +11,13 @@ EXACT, NOT_YET, NOT_TAKEN = "exact", "not yet", ""
 
 FORMS: Mapping[str, tuple[str, ...]] = {
     "BATCH_MATMUL": ("hybrid",),
+    "BIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),
     "CONV_2D": ("hybrid", "int4-weights"),
     "DEPTHWISE_CONV_2D": ("hybrid", "int4-weights"),
     "FULLY_CONNECTED": ("hybrid", "int4-weights"),
+    "RNN": ("hybrid",),
+    "SVDF": ("hybrid",),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),
 }
 """Operator -> the columns it has besides the data types that select its kernel."""
 

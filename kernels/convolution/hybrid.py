@@ -186,6 +186,28 @@ def row_sums_wrap(weights: np.ndarray) -> bool:
     return bool(np.any(_row_sums(weights, quirks=True) != _row_sums(weights, quirks=False)))
 
 
+def add_hybrid_products(
+    totals: np.ndarray, x: np.ndarray, weights: np.ndarray, filter_scale: np.ndarray, asymmetric: bool, quirks: bool
+) -> np.ndarray:
+    """Return float32 totals (batch, units) plus the products of float32 (batch, depth) with int8 (units, depth).
+
+    Notes
+    -----
+    Source: ``SseMatrixBatchVectorMultiplyAccumulate`` in ``kernels/internal/optimized/sse_tensor_utils.cc``. Its
+    callers leave the totals untouched where all activations are zeros.
+    """
+    if not np.any(x):
+        return totals
+    if asymmetric:
+        codes, scale, zero_point = quantize_asymmetric(x, quirks)
+        sums = _dot(codes, weights, quirks)
+        sums -= zero_point[:, None] * _row_sums(weights, quirks)
+    else:
+        codes, scale = quantize_symmetric(x, quirks)
+        sums = _dot(codes, weights, quirks)
+    return np.asarray(totals + sums.astype(np.float32) * (filter_scale * scale[:, None]))
+
+
 def evaluate_hybrid_fully_connected(
     prepared: HybridFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
@@ -193,20 +215,11 @@ def evaluate_hybrid_fully_connected(
 
     Notes
     -----
-    Source: ``EvalHybridDense`` in ``kernels/fully_connected.cc``, ``SseMatrixBatchVectorMultiplyAccumulate`` in
-    ``kernels/internal/optimized/sse_tensor_utils.cc``.
+    Source: ``EvalHybridDense`` in ``kernels/fully_connected.cc``.
     """
     start = np.zeros(prepared.units, np.float32) if bias is None else bias.reshape(-1)
     real = np.tile(start, (prepared.batch, 1))
-    if np.any(x):  # an input of zeros leaves the bias untouched
-        if prepared.asymmetric:
-            codes, scale, zero_point = quantize_asymmetric(x, prepared.quirks)
-            sums = _dot(codes, weights, prepared.quirks)
-            sums -= zero_point[:, None] * _row_sums(weights, prepared.quirks)
-        else:
-            codes, scale = quantize_symmetric(x, prepared.quirks)
-            sums = _dot(codes, weights, prepared.quirks)
-        real = real + sums.astype(np.float32) * (prepared.filter_scale * scale[:, None])
+    real = add_hybrid_products(real, x, weights, prepared.filter_scale, prepared.asymmetric, prepared.quirks)
     if prepared.activation_min == -np.inf:
         return real
     at_least = np.where(prepared.activation_min < real, real, prepared.activation_min)  # also of a NaN and of -0

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..convolution.hybrid_matmul import HybridBatchMatMul
 from ..convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
-from ..operator import Node, Prepared
+from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
 from .condition import never
+from .recurrent import RECURRENT, RECURRENT_CODE, hybrid_matrices, is_hybrid
 
 _SIMD_BLOCK = 8
 _GEMV_BLOCK = 16
@@ -22,14 +23,18 @@ def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
         return prepared.quirks and prepared.depth >= _SIMD_BLOCK
     if isinstance(prepared, (HybridConv2D, HybridDepthwiseConv2D)):
         return prepared.quirks and math.prod(node.input(0).shape[1:]) >= _SIMD_BLOCK
+    if is_hybrid(prepared):
+        return any(spec.shape[1] >= _SIMD_BLOCK for spec in hybrid_matrices(node))
     return isinstance(prepared, HybridBatchMatMul) and prepared.quirks and prepared.x_shape[-1] >= _SIMD_BLOCK
 
 
-def _in_whole_blocks(node: Node) -> np.ndarray | None:
+def _in_whole_blocks(node: Node, spec: TensorSpec) -> np.ndarray | None:
     """Return the weights (units, columns) in whole blocks of 16 columns; None where they are not constant."""
-    weights = node.input(1).value
+    weights = spec.value
     if weights is None:
         return None
+    if weights.dtype == np.uint8:
+        weights = weights.view(np.int8)
     if node.name == "BATCH_MATMUL":
         weights = weights if node.options.adj_y else weights.swapaxes(-1, -2)
         weights = weights.reshape(math.prod(weights.shape[:-1]), weights.shape[-1])
@@ -42,19 +47,22 @@ def negates_minus_128(node: Node, prepared: Prepared) -> bool:
     if isinstance(prepared, HybridConv2D):
         if not prepared.quirks or prepared.asymmetric or node.input(1).shape[0] % 4 == 0:
             return False
-    elif not isinstance(prepared, HybridFullyConnected) or not prepared.quirks:
+    elif not is_hybrid(prepared) and (not isinstance(prepared, HybridFullyConnected) or not prepared.quirks):
         return False
-    weights = _in_whole_blocks(node)
-    return weights is None or bool(np.any(weights == -128))
+    matrices = hybrid_matrices(node) if is_hybrid(prepared) else (node.input(1),)
+    blocks = [_in_whole_blocks(node, spec) for spec in matrices]
+    return any(weights is None or bool(np.any(weights == -128)) for weights in blocks)
 
 
 def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
     """Hybrid with zero points, with weights whose sums in eight lanes leave int16."""
-    if not isinstance(prepared, (HybridFullyConnected, HybridBatchMatMul)):
-        return False
-    if not prepared.quirks or not prepared.asymmetric:
-        return False
-    weights = _in_whole_blocks(node)
+    matrices = hybrid_matrices(node) if is_hybrid(prepared, asymmetric=True) else ()
+    if isinstance(prepared, (HybridFullyConnected, HybridBatchMatMul)) and prepared.quirks and prepared.asymmetric:
+        matrices = (node.input(1),)
+    return any(_lanes_wrap(_in_whole_blocks(node, spec)) for spec in matrices)
+
+
+def _lanes_wrap(weights: np.ndarray | None) -> bool:
     if weights is None:
         return True
     lanes = weights.reshape(len(weights), -1, _GEMV_BLOCK // 2, 2).sum(axis=(1, 3), dtype=np.int64)
@@ -93,18 +101,23 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "hybrid-minus-128",
-        ("FULLY_CONNECTED", "CONV_2D"),
+        ("FULLY_CONNECTED", "CONV_2D", *RECURRENT),
         "float32 activations, int8 weights: the weight -128 times a negative activation has the wrong sign, in "
         "whole blocks of 16 columns; CONV_2D only per-tensor and unless its filters are a multiple of 4",
         "the product is positive",
         "kernels/internal/optimized/sse_tensor_utils.cc, SseMatrixBatchVectorMultiplyAccumulate",
         Treatment.REPRODUCED,
-        ("convolution.hybrid:_mistaken_weights", "convolution.fully_connected:prepare", "convolution.conv_2d:prepare"),
+        (
+            "convolution.hybrid:_mistaken_weights",
+            "convolution.fully_connected:prepare",
+            "convolution.conv_2d:prepare",
+            *RECURRENT_CODE,
+        ),
         negates_minus_128,
     ),
     Quirk(
         "hybrid-rounds-up-below-a-half",
-        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D"),
+        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", *RECURRENT),
         "float32 activations, int8 weights: whole blocks of eight activations are rounded by adding 0.5 in float32 and "
         "truncating, so that 0.49999997 steps become 1",
         "0.49999997 steps become 0",
@@ -116,18 +129,24 @@ QUIRKS: tuple[Quirk, ...] = (
             "convolution.conv_2d:prepare",
             "convolution.depthwise_conv_2d:prepare",
             "convolution.batch_matmul:prepare",
+            *RECURRENT_CODE,
         ),
         rounds_in_blocks,
     ),
     Quirk(
         "hybrid-row-sums-wrap",
-        ("FULLY_CONNECTED", "BATCH_MATMUL"),
+        ("FULLY_CONNECTED", "BATCH_MATMUL", *RECURRENT),
         "float32 activations with zero points, int8 weights: the sums of the filter's rows are added up in eight int16 "
         "lanes, which wrap",
         "the sums are int32",
         "kernels/internal/optimized/sse_tensor_utils.cc, SseReductionSumVector",
         Treatment.REPRODUCED,
-        ("convolution.hybrid:_row_sums", "convolution.fully_connected:prepare", "convolution.batch_matmul:prepare"),
+        (
+            "convolution.hybrid:_row_sums",
+            "convolution.fully_connected:prepare",
+            "convolution.batch_matmul:prepare",
+            *RECURRENT_CODE,
+        ),
         wraps_row_sums,
     ),
 )

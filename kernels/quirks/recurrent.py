@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
-from ..operator import Node, Prepared
+from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
+from ..recurrent.bidirectional_rnn import BidirectionalRNN
+from ..recurrent.rnn import RNN
 from ..recurrent.svdf import SVDF
+from ..recurrent.svdf_float import FloatSVDF
+
+RECURRENT = ("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF")
+"""Operators whose hybrid form multiplies as that of FULLY_CONNECTED does."""
+
+RECURRENT_CODE = ("recurrent.rnn:_prepare", "recurrent.bidirectional_rnn:prepare", "recurrent.svdf_float:prepare_float")
+
+_TIME_WEIGHTS_OF_SVDF = 2
+
+
+def is_hybrid(prepared: Prepared, asymmetric: bool = False) -> bool:
+    """Whether this is a hybrid recurrent layer with the reference's defects; where asked for, with zero points."""
+    if not isinstance(prepared, (RNN, BidirectionalRNN, FloatSVDF)) or prepared.hybrid is None:
+        return False
+    return prepared.hybrid.quirks and (prepared.hybrid.asymmetric or not asymmetric)
+
+
+def hybrid_matrices(node: Node) -> tuple[TensorSpec, ...]:
+    """Return the weights that a hybrid recurrent layer multiplies by as codes."""
+    present = [spec for spec in node.inputs if spec is not None]
+    if node.name == "SVDF":
+        del present[_TIME_WEIGHTS_OF_SVDF]
+    return tuple(spec for spec in present if spec.dtype.kind in "iu")
 
 
 def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
@@ -12,7 +37,60 @@ def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
     return isinstance(prepared, SVDF)
 
 
+def runs_again(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, of several steps, with time first."""
+    return isinstance(prepared, BidirectionalRNN) and prepared.passes > 1
+
+
+def ignores_auxiliary_input(node: Node, prepared: Prepared) -> bool:
+    """With an auxiliary input without weights, where time is not first."""
+    if not isinstance(prepared, BidirectionalRNN) or node.optional_input(9) is None:
+        return False
+    return prepared.backward_reads_input and not prepared.crossed
+
+
+def strides_by_input(node: Node, prepared: Prepared) -> bool:
+    """With an auxiliary input that has weights and is wider than the input."""
+    if not isinstance(prepared, BidirectionalRNN) or not prepared.crossed:
+        return False
+    return prepared.auxiliary_stride != node.input(9).shape[2]
+
+
+_BIDIRECTIONAL = ("BIDIRECTIONAL_SEQUENCE_RNN",)
+
 QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "bidirectional-rnn-auxiliary-stride",
+        _BIDIRECTIONAL,
+        "the steps of an auxiliary input that is wider than the input are looked for at multiples of the input's "
+        "depth, in hybrid layers and where time is first",
+        "at multiples of its own depth",
+        "kernels/bidirectional_sequence_rnn.cc, EvalFloat and EvalHybrid",
+        Treatment.REPRODUCED,
+        ("recurrent.bidirectional_rnn:prepare", "recurrent.bidirectional_rnn:_strided"),
+        strides_by_input,
+    ),
+    Quirk(
+        "bidirectional-rnn-ignores-auxiliary",
+        _BIDIRECTIONAL,
+        "where time is not first, the backward cell reads the input although an auxiliary input without weights is "
+        "there for it",
+        "the backward cell reads the auxiliary input, as with time first",
+        "kernels/bidirectional_sequence_rnn.cc, EvalFloat and EvalHybrid",
+        Treatment.REPRODUCED,
+        ("recurrent.bidirectional_rnn:prepare",),
+        ignores_auxiliary_input,
+    ),
+    Quirk(
+        "bidirectional-rnn-runs-again",
+        _BIDIRECTIONAL,
+        "hybrid, with time first: runs over the sequence as often as it has steps, carrying the states on",
+        "runs over the sequence once",
+        "kernels/bidirectional_sequence_rnn.cc, EvalHybrid",
+        Treatment.REPRODUCED,
+        ("recurrent.bidirectional_rnn:prepare",),
+        runs_again,
+    ),
     Quirk(
         "svdf-ignores-relu",
         ("SVDF",),
@@ -20,7 +98,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "negative sums become 0",
         "kernels/internal/reference/svdf.h, EvalIntegerSVDF",
         Treatment.EVERYWHERE,
-        ("recurrent.svdf:prepare",),
+        ("recurrent.svdf:_prepare_integer",),
         is_integer_svdf,
     ),
 )

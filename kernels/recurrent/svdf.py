@@ -1,4 +1,4 @@
-"""SVDF of int8: a layer of filters of rank one over features and time, with a state of past features.
+"""SVDF: a layer of filters of rank one over features and time, with a state of past features.
 
 The state (batch, filters * memory) holds the newest ``memory`` features of each filter, the newest last.
 """
@@ -15,6 +15,7 @@ from ..checks import checked_multiplier, options_of, require_quantized, require_
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .svdf_float import FloatSVDF, evaluate_float, prepare_float
 
 _STATE = 4
 
@@ -42,15 +43,43 @@ class SVDF(Prepared):
     rounding: Rounding
 
 
-def prepare(node: Node, profile: Profile) -> SVDF:
-    """Prepare SVDF of int8 with a state of int16, or, under the profiles of TFLM, of int8.
+def prepare(node: Node, profile: Profile) -> SVDF | FloatSVDF:
+    """Prepare SVDF of float32, or of int8 with a state of int16 (under the profiles of TFLM, of int8).
+
+    The inputs are features (batch, depth), feature weights (filters, depth), time weights (filters, memory), a bias
+    (units,), which may be left out, and the state (batch, filters * memory).
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/svdf.cc``.
+    """
+    node.require(len(node.inputs) == 5 and len(node.outputs) == 1, "5 inputs and 1 output")
+    source, features, time, state = node.input(0), node.input(1), node.input(2), node.input(4)
+    bias = node.optional_input(3)
+    for spec in (source, features, time, state):
+        node.require(len(spec.shape) == 2, f"{spec.name!r} of rank 2")
+    options = options_of(node, SVDFOptions)
+    filters, memory = time.shape
+    batches = source.shape[0]
+    node.require(options.rank > 0 and filters % options.rank == 0, f"filters in groups of rank {options.rank}")
+    node.require(features.shape == (filters, source.shape[1]), f"feature weights [{filters}, {source.shape[1]}]")
+    node.require(memory > 0 and filters > 0, "at least one filter and one step of memory")
+    node.require(state.shape == (batches, filters * memory), f"a state [{batches}, {filters * memory}]")
+    units = filters // options.rank
+    node.require(bias is None or bias.shape == (units,), f"a bias [{units}]")
+    if source.type is TensorType.FLOAT32:
+        return prepare_float(node, profile, options, (batches, units))
+    return _prepare_integer(node, profile, options, (batches, units))
+
+
+def _prepare_integer(node: Node, profile: Profile, options: SVDFOptions, shape: tuple[int, int]) -> SVDF:
+    """Prepare SVDF of int8.
 
     Notes
     -----
     Source: ``Prepare`` in ``kernels/svdf.cc``; for an int8 state ``micro/kernels/svdf_common.cc``. Only RELU
     is taken there, and has no effect.
     """
-    node.require(len(node.inputs) == 5 and len(node.outputs) == 1, "5 inputs and 1 output")
     source, features, time, state, target = node.input(0), node.input(1), node.input(2), node.input(4), node.output()
     bias = node.optional_input(3)
     narrow = state.type is TensorType.INT8
@@ -59,21 +88,9 @@ def prepare(node: Node, profile: Profile) -> SVDF:
         raise node.unsupported("int8 with int16 time weights and state")
     if narrow and profile.algorithm_of("SVDF") != "int8 state":
         raise node.unsupported("a state of int16; of int8 in TFLM's profiles only")
-    for spec in (source, features, time, state):
-        node.require(len(spec.shape) == 2, f"{spec.name!r} of rank 2")
-    options = options_of(node, SVDFOptions)
     activation = options.fused_activation_function
     node.require(activation is ActivationFunctionType.RELU, f"the fused activation RELU, not {activation.name}")
-    rank = options.rank
-    filters, memory = time.shape
-    batches = source.shape[0]
-    node.require(rank > 0 and filters % rank == 0, f"filters in groups of rank {rank}")
-    node.require(features.shape == (filters, source.shape[1]), f"feature weights [{filters}, {source.shape[1]}]")
-    node.require(memory > 0 and filters > 0, "at least one filter and one step of memory")
-    node.require(state.shape == (batches, filters * memory), f"a state [{batches}, {filters * memory}]")
-    units = filters // rank
-    if bias is not None:
-        node.require(bias.type is TensorType.INT32 and bias.shape == (units,), f"a bias int32[{units}]")
+    node.require(bias is None or bias.type is TensorType.INT32, "a bias of int32")
     require_quantized(node, source, features, time, state, target)
     require_symmetric(node, *((features, time) if narrow else (features, time, state)))
     rounding = profile.rounding_of(node.name)
@@ -81,8 +98,8 @@ def prepare(node: Node, profile: Profile) -> SVDF:
         feature_rescaling = checked_multiplier(node, float(source.scale * features.scale / state.scale), rounding)
         time_rescaling = checked_multiplier(node, float(state.scale * time.scale / target.scale), rounding)
     return SVDF(
-        ((batches, units),),
-        rank,
+        (shape,),
+        options.rank,
         source.zero_point,
         *feature_rescaling,
         state.zero_point,
@@ -93,7 +110,7 @@ def prepare(node: Node, profile: Profile) -> SVDF:
 
 
 def evaluate(
-    prepared: SVDF,
+    prepared: SVDF | FloatSVDF,
     x: np.ndarray,
     feature_weights: np.ndarray,
     time_weights: np.ndarray,
@@ -104,19 +121,38 @@ def evaluate(
 
     Notes
     -----
-    Source: ``EvalIntegerSVDF`` in ``kernels/internal/reference/svdf.h``. The whole state moves by one element, across
-    filters; the last one of each filter is written anew.
+    Source: ``kernels/internal/reference/svdf.h``. The whole state moves by one element, across filters; the last one
+    of each filter is written anew.
+    """
+    moved = state.ravel().copy()
+    moved[:-1] = moved[1:]
+    evaluate_moved = evaluate_float if isinstance(prepared, FloatSVDF) else _evaluate_integer
+    output, past = evaluate_moved(prepared, x, feature_weights, time_weights, bias, moved)  # type: ignore[arg-type]
+    return output, past.reshape(state.shape)
+
+
+def _evaluate_integer(
+    prepared: SVDF,
+    x: np.ndarray,
+    feature_weights: np.ndarray,
+    time_weights: np.ndarray,
+    bias: np.ndarray | None,
+    moved: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Push the new features into the state, which has moved by a step already, and weigh it over time.
+
+    Notes
+    -----
+    Source: ``EvalIntegerSVDF`` in ``kernels/internal/reference/svdf.h``.
     """
     batches, filters, memory = len(x), *time_weights.shape
     centred = x.astype(np.int64) - prepared.input_zero_point
     products = (centred @ feature_weights.astype(np.int64).T).astype(np.int32)
     rescaling = (prepared.feature_multiplier, prepared.feature_shift, prepared.rounding)
-    limits = np.iinfo(state.dtype)
+    limits = np.iinfo(moved.dtype)
     newest = np.clip(multiply_by_quantized_multiplier(products, *rescaling), limits.min, limits.max)
-    newest = (newest + prepared.state_zero_point).astype(state.dtype)  # the zero point comes after the clamp, and wraps
+    newest = (newest + prepared.state_zero_point).astype(moved.dtype)  # the zero point comes after the clamp, and wraps
 
-    moved = state.ravel().copy()
-    moved[:-1] = moved[1:]
     past = moved.reshape(batches, filters, memory)
     past[:, :, -1] = newest
 
@@ -126,7 +162,7 @@ def evaluate(
         sums = sums + bias
     rescaling = (prepared.time_multiplier, prepared.time_shift, prepared.rounding)
     scaled = multiply_by_quantized_multiplier(sums.astype(np.int32), *rescaling)
-    return output_codes(scaled, prepared.output_zero_point, -128, 127, np.int8), past.reshape(state.shape)
+    return output_codes(scaled, prepared.output_zero_point, -128, 127, np.int8), past
 
 
-KERNELS = (Kernel("SVDF", (1, 4), (TensorType.INT8,), prepare, evaluate, states=(_STATE,)),)
+KERNELS = (Kernel("SVDF", (1, 4), (TensorType.FLOAT32, TensorType.INT8), prepare, evaluate, states=(_STATE,)),)

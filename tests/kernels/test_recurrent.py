@@ -7,10 +7,11 @@ import pytest
 
 import q31
 from conformance.case import Case, Operand, constant, network, result, tensor
+from q31.kernels.recurrent.tensor_utils import tanh
 from q31.schema import ActivationFunctionType, Quantization, TensorType
-from q31.schema.options import SVDFOptions
+from q31.schema.options import RNNOptions, SVDFOptions
 
-INT8, INT16 = TensorType.INT8, TensorType.INT16
+FLOAT32, INT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16
 UNIT = Quantization((1.0,), (0,))
 
 
@@ -61,3 +62,42 @@ def test_other_activations_are_refused() -> None:
     case = svdf(tensor(INT16, (1, 3), UNIT, is_variable=True), ActivationFunctionType.NONE)
     with pytest.raises(q31.ModelError, match="RELU"):
         q31.Interpreter(model_content=case.model).allocate_tensors()
+
+
+def rnn(weights: Operand, depth: int = 1) -> Case:
+    """One unit that adds its input and half its state."""
+    x, y = tensor(FLOAT32, (1, depth)), result(FLOAT32, shape=(1, 1))
+    state = tensor(FLOAT32, (1, 1), is_variable=True)
+    half, bias = constant(np.array([[0.5]], np.float32)), constant(np.zeros(1, np.float32))
+    options = RNNOptions(ActivationFunctionType.RELU6)
+    return network([("RNN", 1, options, [x, weights, half, bias, state], [y])], [x], [y], [[np.zeros((1, depth))]])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_an_rnn_carries_its_state_over(backend: str) -> None:
+    interpreter = q31.Interpreter(model_content=rnn(constant(np.ones((1, 1), np.float32))).model, backend=backend)
+    interpreter.allocate_tensors()
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    for given, expected in ((4, 4), (1, 3), (100, 6), (0, 3)):
+        interpreter.set_tensor(source["index"], np.array([[given]], np.float32))
+        interpreter.invoke()
+        assert interpreter.get_tensor(target["index"]) == expected
+
+
+def test_weights_of_different_types_are_refused() -> None:
+    with pytest.raises(q31.UnsupportedOperatorError, match="all int8"):
+        q31.Interpreter(model_content=rnn(constant(np.ones((1, 1), np.int8), UNIT)).model).allocate_tensors()
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    with pytest.raises(q31.ModelError, match="weights \\[1, 2\\]"):
+        q31.Interpreter(model_content=rnn(constant(np.ones((1, 1), np.float32)), 2).model).allocate_tensors()
+
+
+def test_tanh_is_eigens() -> None:
+    """Its last bit differs from the C library's now and then; it is odd, and 1 from 7.9 on."""
+    x = np.linspace(-8, 8, 4001, dtype=np.float32)
+    y = tanh(x)
+    np.testing.assert_array_equal(y, -tanh(-x))
+    np.testing.assert_allclose(y, np.tanh(x.astype(np.float64)), rtol=5e-7)
+    assert tanh(np.float32(7.91)) == 1

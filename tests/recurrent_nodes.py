@@ -1,0 +1,38 @@
+"""Nodes of BIDIRECTIONAL_SEQUENCE_RNN with cells of one unit, whose inputs are constants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from q31.kernels.operator import Node, TensorSpec
+from q31.schema import Quantization, TensorType
+from q31.schema.options import BidirectionalSequenceRNNOptions
+
+FLOAT32, INT8 = TensorType.FLOAT32, TensorType.INT8
+
+
+def _floats(array: Any) -> TensorSpec:
+    value = np.asarray(array, np.float32)
+    return TensorSpec("t", FLOAT32, value.shape, Quantization(), value)
+
+
+def _codes(array: Any) -> TensorSpec:
+    value = np.asarray(array, np.int8)
+    return TensorSpec("t", INT8, value.shape, Quantization((1.0,), (0,)), value)
+
+
+def bidirectional(
+    x: Any, auxiliary: Any = None, width: int = 0, hybrid: bool = False, time_major: bool = False
+) -> Node:
+    """Weights of one, so that states are sums; ``width``: of an auxiliary input that has weights."""
+    matrix = _codes if hybrid else _floats
+    cell = [matrix([[1]]), matrix([[1]]), _floats([0]), _floats([[0]])]
+    inputs: list[TensorSpec | None] = [_floats(x), *cell, *cell, None, None, None]
+    if auxiliary is not None:
+        inputs[9] = _floats(auxiliary)
+    if width:
+        inputs[10:] = [matrix(np.ones((1, width)))] * 2
+    outputs = (TensorSpec("y", FLOAT32, ()),) * 2
+    return Node("BIDIRECTIONAL_SEQUENCE_RNN", 3, BidirectionalSequenceRNNOptions(time_major), tuple(inputs), outputs)

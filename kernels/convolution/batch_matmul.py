@@ -14,8 +14,9 @@ from ...schema.options import BatchMatMulOptions
 from ..activation_range import type_range
 from ..checks import checked_multiplier, options_of, require_arity, require_quantized, require_symmetric
 from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node, Prepared, Shape
+from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile, Rounding
+from .batch_matmul_lowering import lower_float_batch_matmul, lower_quantized_batch_matmul
 from .hybrid_matmul import HybridBatchMatMul, evaluate_hybrid, prepare_hybrid
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
@@ -133,4 +134,13 @@ def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.nda
     return output_codes(scaled, prepared.output_zero_point, *limits, x.dtype)
 
 
-KERNELS = (Kernel("BATCH_MATMUL", (1, 4), (FLOAT32, INT8, INT16), prepare, evaluate),)
+def lower(prepared: BatchMatMul | HybridBatchMatMul, node: Node) -> Instruction | None:
+    """Lower float32, and codes that become codes; hybrid products and sums as int32 stay with ``evaluate``."""
+    if isinstance(prepared, QuantizedBatchMatMul):
+        return lower_quantized_batch_matmul(prepared, node)
+    if isinstance(prepared, BatchMatMul) and node.output().type is FLOAT32:
+        return lower_float_batch_matmul(prepared, node)
+    return None
+
+
+KERNELS = (Kernel("BATCH_MATMUL", (1, 4), (FLOAT32, INT8, INT16), prepare, evaluate, lower),)

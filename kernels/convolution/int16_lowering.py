@@ -49,7 +49,7 @@ def lower_int16_product(
     """
     largest = _largest_sums(weights, (1, 2, 3))
     bias = bias_or_zeros(node, np.dtype(np.int64))
-    constants = _requantization_fields(requantization, bias, largest, groups)
+    constants = wide_requantization_fields(requantization, bias, largest, groups)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
     if constants is None or panel is None:
@@ -75,7 +75,7 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
         return lower_int16_product(prepared.requantization, node, image, window, image[3], grouped)
     largest = _largest_sums(weights, (0, 1, 2))
     bias = bias_or_zeros(node, np.dtype(np.int64))
-    constants = _requantization_fields(prepared.requantization, bias, largest, groups=1)
+    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
     if constants is None or np.any(largest >= 2.0**31):
         return None
     packed = pack_depthwise_filter(weights[0], -(-window.filter_height // 2))
@@ -97,7 +97,7 @@ def lower_int16_transpose_conv(
     """Lower TRANSPOSE_CONV to ``transpose_conv_int16``; ``weights`` are centered, their taps reversed."""
     source, window = node.input(2), prepared.window
     largest = _largest_sums(weights, (1, 2, 3))
-    constants = _requantization_fields(prepared.requantization, bias, largest, groups=1)
+    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, source.shape, 1, depth, itemsize=2)
     if constants is None or panel is None:
@@ -130,7 +130,7 @@ def _tensor_fields(node: Node, output_size: int, index: int = 0) -> dict[str, Fi
     return {"input": Input(index, 2 * size), "input_size": size, "output": Output(0, 2 * output_size)}
 
 
-def _requantization_fields(
+def wide_requantization_fields(
     requantization: Requantization, bias: np.ndarray, largest: np.ndarray, groups: int
 ) -> dict[str, Field] | None:
     """Return bias and the fields ``WIDE_REQUANTIZATION``; None where a product might not fit its int32."""

@@ -109,7 +109,7 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     window, image, channels = prepared.window, node.input(0).shape, weights.shape[3]
     if prepared.depth_multiplier > 1:
         return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(weights), bias)
-    requantization = _requantization_fields(prepared.requantization, weights[0], bias, (0, 1), groups=1)
+    requantization = requantization_fields(prepared.requantization, weights[0], bias, (0, 1), groups=1)
     pairs = -(-window.filter_height // 2)
     line_width = (window.output_width - 1) * window.stride_width + (window.filter_width - 1) * window.dilation_width + 1
     line_size = 2 * line_width * channels + 2 * LANES  # whole vectors are written, the last beyond the line's end
@@ -149,7 +149,7 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
         return lower_int16_transpose_conv(prepared, node, centered, sums)
     if source.type not in _EIGHT_BIT:
         return None
-    requantization = _requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
+    requantization = requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=2)
     if requantization is None or panel is None:
@@ -176,7 +176,7 @@ def _lower_product(
     weights: np.ndarray,
     bias: np.ndarray,
 ) -> Instruction | None:
-    requantization = _requantization_fields(prepared.requantization, weights, bias, (1, 2, 3), groups)
+    requantization = requantization_fields(prepared.requantization, weights, bias, (1, 2, 3), groups)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
     if requantization is None or panel is None:
@@ -221,7 +221,7 @@ def _input_fields(node: Node, zero_point: int, index: int = 0) -> dict[str, Fiel
     }
 
 
-def _requantization_fields(
+def requantization_fields(
     requantization: Requantization, weights: np.ndarray, bias: np.ndarray, axes: tuple[int, ...], groups: int
 ) -> dict[str, Field] | None:
     """Return the constants of ``kernels/jit/requantize.py``; None where a product might not fit its int32.

@@ -15,7 +15,7 @@ from .codes import center_run, zero_run
 from .layouts import fields
 from .panels import fill_panel
 from .requantize import load_requantization, requantize, store_codes
-from .vectors import LANES, PAIRED, constant_int32, constant_pairs, dot_pairs, splat_int32, splat_pair
+from .vectors import LANES, PAIRED, constant_int32, dot_pairs, load_pairs, splat_int32, splat_pair
 
 CONV_2D = fields("conv_2d")
 
@@ -70,7 +70,7 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
     r5 = r4 + p.depth
     f = block * p.depth * LANES
     for k in range(0, p.depth, 2):
-        weights = constant_pairs(packed, f + k * LANES)
+        weights = load_pairs(packed, f + k * LANES)
         c0 = dot_pairs(c0, splat_pair(panel, r0 + k), weights)
         c1 = dot_pairs(c1, splat_pair(panel, r1 + k), weights)
         c2 = dot_pairs(c2, splat_pair(panel, r2 + k), weights)
@@ -104,13 +104,13 @@ def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> No
     f = block * p.depth * LANES
     k = 0
     while k + 8 <= p.depth:
-        c0 = dot_pairs(c0, splat_pair(panel, r + k), constant_pairs(packed, f + k * LANES))
-        c1 = dot_pairs(c1, splat_pair(panel, r + k + 2), constant_pairs(packed, f + k * LANES + PAIRED))
-        c2 = dot_pairs(c2, splat_pair(panel, r + k + 4), constant_pairs(packed, f + k * LANES + 2 * PAIRED))
-        c3 = dot_pairs(c3, splat_pair(panel, r + k + 6), constant_pairs(packed, f + k * LANES + 3 * PAIRED))
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
+        c1 = dot_pairs(c1, splat_pair(panel, r + k + 2), load_pairs(packed, f + k * LANES + PAIRED))
+        c2 = dot_pairs(c2, splat_pair(panel, r + k + 4), load_pairs(packed, f + k * LANES + 2 * PAIRED))
+        c3 = dot_pairs(c3, splat_pair(panel, r + k + 6), load_pairs(packed, f + k * LANES + 3 * PAIRED))
         k += 8
     while k < p.depth:
-        c0 = dot_pairs(c0, splat_pair(panel, r + k), constant_pairs(packed, f + k * LANES))
+        c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
         k += 2
     total = (c0 + c1) + (c2 + c3)
     store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels)

@@ -75,7 +75,7 @@ def multiply_floats(p: Any, matrix: Any, block: Any, row: Any, rows: Any, output
     r5 = r4 + p.depth
     f = block * p.depth * LANES
     for k in range(p.depth):
-        weights = constant_float32(packed, f + k * LANES)
+        weights = load_float32(packed, f + k * LANES)
         c0 = c0 + splat_float32(matrix[r0 + k]) * weights
         c1 = c1 + splat_float32(matrix[r1 + k]) * weights
         c2 = c2 + splat_float32(matrix[r2 + k]) * weights

@@ -26,6 +26,7 @@ from .vectors import (
     load_first_int16,
     load_int16,
     load_int64,
+    load_pairs,
     multiply_wide_and_round,
     narrow_to_int16,
     narrow_to_int32,
@@ -113,7 +114,7 @@ def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -
     r5 = r4 + p.depth
     f = block * p.depth * LANES
     for k in range(start, stop, 2):
-        weights = constant_pairs(packed, f + k * LANES)
+        weights = load_pairs(packed, f + k * LANES)
         c0 = dot_pairs(c0, splat_pair(matrix, r0 + k), weights)
         c1 = dot_pairs(c1, splat_pair(matrix, r1 + k), weights)
         c2 = dot_pairs(c2, splat_pair(matrix, r2 + k), weights)
@@ -137,13 +138,13 @@ def add_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any, in
     f = block * p.depth * LANES
     k = start
     while k + 8 <= stop:
-        c0 = dot_pairs(c0, splat_pair(matrix, r + k), constant_pairs(packed, f + k * LANES))
-        c1 = dot_pairs(c1, splat_pair(matrix, r + k + 2), constant_pairs(packed, f + k * LANES + PAIRED))
-        c2 = dot_pairs(c2, splat_pair(matrix, r + k + 4), constant_pairs(packed, f + k * LANES + 2 * PAIRED))
-        c3 = dot_pairs(c3, splat_pair(matrix, r + k + 6), constant_pairs(packed, f + k * LANES + 3 * PAIRED))
+        c0 = dot_pairs(c0, splat_pair(matrix, r + k), load_pairs(packed, f + k * LANES))
+        c1 = dot_pairs(c1, splat_pair(matrix, r + k + 2), load_pairs(packed, f + k * LANES + PAIRED))
+        c2 = dot_pairs(c2, splat_pair(matrix, r + k + 4), load_pairs(packed, f + k * LANES + 2 * PAIRED))
+        c3 = dot_pairs(c3, splat_pair(matrix, r + k + 6), load_pairs(packed, f + k * LANES + 3 * PAIRED))
         k += 8
     while k < stop:
-        c0 = dot_pairs(c0, splat_pair(matrix, r + k), constant_pairs(packed, f + k * LANES))
+        c0 = dot_pairs(c0, splat_pair(matrix, r + k), load_pairs(packed, f + k * LANES))
         k += 2
     add_to_sums(p, index, (c0 + c1) + (c2 + c3))
 

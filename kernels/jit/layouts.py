@@ -47,6 +47,10 @@ POOL = """input output batches channels activation_min activation_max input_heig
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
 """Fields of poolings (:mod:`.pooling`)."""
 
+MATRICES = """input1 input1_size input2 input2_size output offsets1 offsets2 batches rows inner columns
+    row_stride1 depth_stride1 depth_stride2 column_stride2 output_channels depth filter panel panel_rows"""
+"""Fields of products of matrices (:mod:`.batch_matmul`)."""
+
 BROADCAST = "input1 input2 output input1_size input2_size sizes input1_strides input2_strides rank"
 """Fields of kernels with two operands that broadcast (:mod:`q31.kernels.elementwise.lowering`)."""
 
@@ -112,6 +116,9 @@ LAYOUTS: dict[str, Layout] = {
         "hybrid",
         f"input input_size output filter filter_step bias batches output_channels pairs {WINDOW} {HYBRID}",
     ),
+    "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
+    "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow"),
+    "batch_matmul_float32": _layout("batch_matmul", f"{MATRICES} bias activation_min activation_max"),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),
     "pad": _layout("copies", "input output value sizes output_strides rank run item_size output_offset output_size"),

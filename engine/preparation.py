@@ -278,7 +278,9 @@ def _folded_size(
 ) -> int | None:
     """Return how many bytes the outputs take, where the operator can be evaluated beforehand; otherwise None."""
     operator, kernel, prepared = prepared_operator.operator, prepared_operator.kernel, prepared_operator.prepared
-    if prepared is None or kernel.foreign or any(tensors[index].is_variable for index in operator.outputs):
+    if prepared is None or kernel.foreign or kernel.initial is not None:
+        return None
+    if any(tensors[index].is_variable for index in operator.outputs):
         return None
     if not kernel.shape_only and any(index >= 0 and index not in constants for index in operator.inputs):
         return None

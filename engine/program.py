@@ -17,6 +17,7 @@ from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, Operator, Tensor, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
+from .kept import Kept
 from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
 from .structure import STRUCTURAL, Environment
 from .structure import run as run_structural
@@ -193,16 +194,18 @@ class Program:
             from .machine import Stretch, kernel_address, load_kernels  # imports the compiled back end
 
             load_kernels(sorted({instruction.kernel for instruction in chain(*self.instructions.values())}))
+        resized: list[int] = []
         for operator in self.preparation.operators:
             if operator.folded or self._is_alias(operator):
                 continue
             if operator.index not in self.instructions:
                 close_stretch()
                 structural = operator.operator.name in STRUCTURAL
-                steps.append(self._structural(operator) if structural else self._evaluation(operator))
+                steps.append(self._structural(operator) if structural else self._evaluation(operator, resized))
             for instruction in self.instructions.get(operator.index, ()):
                 block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
                 rows.append((kernel_address(instruction.kernel), block))
+            resized += [index for index in operator.operator.outputs if self.preparation.shapes[index] is None]
         close_stretch()
         return steps
 
@@ -215,7 +218,8 @@ class Program:
             return False
         return source.ctypes.data == target.ctypes.data and source.nbytes == target.nbytes
 
-    def _evaluation(self, operator: PreparedOperator) -> Step:
+    def _evaluation(self, operator: PreparedOperator, resized: Sequence[int]) -> Step:
+        """Return the step that evaluates an operator; ``resized`` are the tensors before it that a run may resize."""
         # The step must not hold the program, which holds the step: its memory would stay until a garbage collection.
         arrays, inputs, outputs = self._arrays, operator.operator.inputs, operator.operator.outputs
         evaluate, shapes = operator.kernel.evaluate, self.preparation.shapes
@@ -223,13 +227,19 @@ class Program:
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
         prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
 
+        initial, kept = operator.kernel.initial, Kept(arrays, tuple(resized))
+
         def step() -> None:
             prepared = operator.prepared
             if prepared is None:
                 prepared = prepare_late()
             values = [None if i < 0 else arrays[i] for i in inputs]
+            if initial is not None:
+                values.append(initial(prepared) if kept.is_stale() else kept.value)
             with np.errstate(all="ignore"):  # a NaN is a value like another, as in the reference
                 results = as_tuple(evaluate(prepared, *values))
+            if initial is not None:
+                *results, kept.value = results  # type: ignore[assignment]
             for index, value in zip(targets, results, strict=True):
                 target = arrays[index]
                 if shapes[index] is None:

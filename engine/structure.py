@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ..kernels.operator import Kernel, Shape
+from ..kernels.registry import REGISTRY
 from ..schema import Graph, ModelError, Operator, TensorType
 from ..schema.options import (
     CallOnceOptions,
@@ -161,7 +162,7 @@ _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment],
     "WHILE": ((1, 1), _while),
 }
 
-STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE"})
+STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", *(name for name, one in REGISTRY.items() if one.initial)})
 """Operators after which the next run may give something else."""
 
 

@@ -207,6 +207,9 @@ class Kernel:
     states : indices of the inputs that are state: variable tensors, which must be given. ``evaluate`` returns their
         new values after the outputs, in this order, and never writes to them.
     selector : the input (or, negative, the output) whose type is held against ``types``.
+    initial : for operators that go on from run to run by something that is no tensor (a random generator): an array,
+        from what ``prepare`` returned. ``evaluate`` takes it after the inputs, and returns what follows it after the
+        outputs.
     """
 
     name: str
@@ -221,3 +224,4 @@ class Kernel:
     selector: int = 0
     foreign: bool = False
     states: tuple[int, ...] = ()
+    initial: Callable[[Any], np.ndarray] | None = None

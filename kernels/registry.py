@@ -29,6 +29,7 @@ from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, quantize
+from .random import distributions, rng_bit_generator
 from .recurrent import bidirectional_rnn, lstm, rnn, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
@@ -69,6 +70,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     conv_2d.KERNELS,
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
+    distributions.KERNELS,
     div.KERNELS,
     exp_log.KERNELS,
     finding.KERNELS,
@@ -97,6 +99,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     repeat.KERNELS,
     reshape.KERNELS,
     reverse.KERNELS,
+    rng_bit_generator.KERNELS,
     rnn.KERNELS,
     roots.KERNELS,
     scatter.KERNELS,

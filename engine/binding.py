@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..kernels.jit.layouts import LAYOUTS
-from ..kernels.operator import Field, Input, Instruction, Output, Scratch
+from ..kernels.operator import Field, Input, Instruction, Output, Scratch, State
 from ..schema import Error
 from .arena import ALIGNMENT, aligned
 
@@ -90,6 +90,8 @@ class Binder:
     def _resolve(self, place: str, value: Field, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         if isinstance(value, Input):
             return self._operand(place, inputs[value.index], value.size, write=False)
+        if isinstance(value, State):
+            return self._operand(place, inputs[value.index], value.size, write=True)
         if isinstance(value, Output):
             return self._operand(place, outputs[value.index], value.size, write=True)
         if isinstance(value, np.ndarray):

@@ -172,6 +172,8 @@ class Program:
             lower = operator.kernel.lower
             if lower is None or operator.folded or operator.node is None or not self._has_memory(operator):
                 continue
+            if _shares_state(operator):
+                continue
             lowered = lower(operator.prepared, operator.node)
             if lowered is not None:
                 instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)
@@ -314,6 +316,13 @@ class Program:
                 zero_point = tensor.quantization.zero_point
                 filled = tensor.type is TensorType.INT8 and zero_point
                 array[...] = np.array(zero_point[0]).astype(np.int8) if filled else 0  # a byte of the zero point
+
+
+def _shares_state(operator: PreparedOperator) -> bool:
+    """Whether a state is an operand in another place too, where a kernel that updates it would be seen."""
+    inputs, outputs = operator.operator.inputs, operator.operator.outputs
+    states = [inputs[state] for state in operator.kernel.states]
+    return any(inputs.count(state) > 1 or state in outputs for state in states)
 
 
 def copy_of(array: np.ndarray) -> np.ndarray:

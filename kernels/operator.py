@@ -164,13 +164,24 @@ class Output:
 
 
 @dataclass(frozen=True)
+class State:
+    """Instruction field: the address of the node's input tensor ``index``, a state, whose ``size`` bytes are updated.
+
+    The engine lowers no node whose state is an operand of it in another place too.
+    """
+
+    index: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Scratch:
     """Instruction field: the address of ``size`` bytes, 64-byte aligned, that live for this instruction only."""
 
     size: int
 
 
-Field: TypeAlias = "Input | Output | Scratch | np.ndarray | int | float"
+Field: TypeAlias = "Input | Output | State | Scratch | np.ndarray | int | float"
 
 
 @dataclass(frozen=True)

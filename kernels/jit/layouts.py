@@ -119,6 +119,18 @@ LAYOUTS: dict[str, Layout] = {
     "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
     "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow"),
     "batch_matmul_float32": _layout("batch_matmul", f"{MATRICES} bias activation_min activation_max"),
+    "lstm8": _layout(
+        "recurrent",
+        """input output hidden cell time_major batches steps inputs cells outputs input_depth hidden_depth gate_blocks
+        input_weights hidden_weights bias zeros constants input_zero_point output_zero_point hidden_zero_point
+        update_shift cell_clip projection_clip coupled logistic tanh cell_tanh vector vector_size input_sums
+        hidden_sums projected projection_weights projection_bias projection_blocks projection_depth projection_sums""",
+    ),
+    "svdf8": _layout(
+        "recurrent",
+        """input output state batches inputs filters memory units rank depth blocks feature_weights time_weights bias
+        zeros constants input_zero_point output_zero_point vector sums""",
+    ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),
     "pad": _layout("copies", "input output value sizes output_strides rank run item_size output_offset output_size"),

@@ -123,6 +123,7 @@ def _define_store(element: Any, vector: Vector) -> Any:
 load_uint8 = _define_load(types.uint8, INT16, _load_bytes)
 load_int16 = _define_load(types.int16, INT16)
 load_pairs = _define_load(types.int16, PAIRS)
+load_int32 = _define_load(types.int32, INT32)
 load_int64 = _define_load(types.int64, INT64)
 load_float32 = _define_load(types.float32, FLOAT32)
 
@@ -136,6 +137,7 @@ constant_float64 = _define_load(types.float64, FLOAT64, _load_constant)
 store_int8 = _define_store(types.int8, INT8)
 store_int16 = _define_store(types.int16, INT16)
 store_pairs = _define_store(types.int16, PAIRS)
+store_int32 = _define_store(types.int32, INT32)
 store_int64 = _define_store(types.int64, INT64)
 store_float32 = _define_store(types.float32, FLOAT32)
 

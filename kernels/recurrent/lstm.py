@@ -14,9 +14,10 @@ import numpy as np
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import UnidirectionalSequenceLSTMOptions
 from ..checks import options_of, require_quantized, require_symmetric
-from ..operator import Kernel, Node, Prepared, Shape, TensorSpec
+from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
 from . import lstm_litert, lstm_tflm
+from .lowering import lower_lstm
 from .lstm_weights import Arrays, Sizes, gates_of
 
 _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES = range(1, 5), range(5, 9), range(12, 16)
@@ -129,6 +130,15 @@ def evaluate(prepared: SequenceLSTM, x: np.ndarray, *others: np.ndarray | None) 
     return y, h.reshape(hidden.shape), c.reshape(cell.shape)
 
 
+def lower(prepared: SequenceLSTM, node: Node) -> Instruction | None:
+    """Lower LiteRT's arithmetic to ``lstm8``; TFLM's stays with ``evaluate``."""
+    if not isinstance(prepared.parameters, lstm_litert.Parameters):
+        return None
+    return lower_lstm(prepared.parameters, prepared.time_major, node)
+
+
 KERNELS = (
-    Kernel("UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), (TensorType.INT8,), prepare, evaluate, states=(_HIDDEN, _CELL)),
+    Kernel(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), (TensorType.INT8,), prepare, evaluate, lower, states=(_HIDDEN, _CELL)
+    ),
 )

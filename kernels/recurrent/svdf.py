@@ -13,8 +13,9 @@ from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import SVDFOptions
 from ..checks import checked_multiplier, options_of, require_quantized, require_symmetric
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .lowering import lower_svdf, rescaling_row
 from .svdf_float import FloatSVDF, evaluate_float, prepare_float
 
 _STATE = 4
@@ -165,4 +166,16 @@ def _evaluate_integer(
     return output_codes(scaled, prepared.output_zero_point, -128, 127, np.int8), past
 
 
-KERNELS = (Kernel("SVDF", (1, 4), (TensorType.FLOAT32, TensorType.INT8), prepare, evaluate, states=(_STATE,)),)
+def lower(prepared: SVDF | FloatSVDF, node: Node) -> Instruction | None:
+    """Lower int8 with a state of int16 to ``svdf8``."""
+    if not isinstance(prepared, SVDF):
+        return None
+    p = prepared
+    rows = (
+        rescaling_row(p.feature_multiplier, p.feature_shift, p.rounding),
+        rescaling_row(p.time_multiplier, p.time_shift, p.rounding),
+    )
+    return lower_svdf(rows, p.rank, (p.input_zero_point, p.output_zero_point), node)
+
+
+KERNELS = (Kernel("SVDF", (1, 4), (TensorType.FLOAT32, TensorType.INT8), prepare, evaluate, lower, states=(_STATE,)),)

@@ -15,7 +15,7 @@ from q31.engine import machine
 from q31.engine.binding import Binder
 from q31.kernels.jit import addressing
 from q31.kernels.jit.layouts import LAYOUTS
-from q31.kernels.operator import Input, Instruction, Output, Scratch
+from q31.kernels.operator import Input, Instruction, Output, Scratch, State
 
 
 class OutOfBounds(Exception):
@@ -54,7 +54,7 @@ class GuardedView:
 
 
 def _declared(value: Any) -> int | None:
-    if isinstance(value, Input | Output | Scratch):
+    if isinstance(value, Input | Output | Scratch | State):
         return value.size
     return value.nbytes if isinstance(value, np.ndarray) else None
 

@@ -24,7 +24,7 @@ from .elementwise import (
     squared_difference,
     unary,
 )
-from .indexing import finding, gather, lookup_rows, non_max_suppression, scatter, segments
+from .indexing import finding, gather, lookup_rows, lookup_sparse, non_max_suppression, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -83,6 +83,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     log_softmax.KERNELS,
     lookup.KERNELS,
     lookup_rows.KERNELS,
+    lookup_sparse.KERNELS,
     lstm.KERNELS,
     mean.KERNELS,
     mirror_pad.KERNELS,

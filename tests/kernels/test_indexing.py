@@ -12,7 +12,8 @@ from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, SINGLE, Profile
 from q31.kernels.registry import REGISTRY
 from q31.schema import ModelError, Quantization, TensorType
-from q31.schema.options import GatherOptions
+from q31.schema.options import EmbeddingLookupSparseOptions, GatherOptions
+from q31.schema.types import CombinerType
 
 OF = {
     np.dtype(np.float32): TensorType.FLOAT32,
@@ -49,6 +50,27 @@ def test_gather_refuses_positions_beyond_the_axis(position: int) -> None:
     x = np.arange(3, dtype=np.float32)
     with pytest.raises(ModelError, match="GATHER"):
         run("GATHER", LITERT, TensorType.FLOAT32, x, np.array([position], np.int32), options=GatherOptions())
+
+
+def looked_up(combiner: CombinerType, *, row: int = 2, size: int = 3) -> Any:
+    """Rows 1 and 2 of a table, with weights 3 and 4, in the last of three places."""
+    rows, indices = np.array([1, row], np.int32), np.array([[2, 0], [2, 1]], np.int32)
+    weights, table = np.array([3, 4], np.float32), np.array([[0], [10], [100]], np.float32)
+    arrays = (rows, indices, np.array([size, 5], np.int32), weights, table)
+    options = EmbeddingLookupSparseOptions(combiner)
+    return run("EMBEDDING_LOOKUP_SPARSE", LITERT, TensorType.FLOAT32, *arrays, options=options)
+
+
+def test_sparse_rows_are_combined_in_three_ways() -> None:
+    expected = {CombinerType.SUM: 430, CombinerType.MEAN: 430 / 7, CombinerType.SQRTN: 430 / 5}
+    for combiner, value in expected.items():
+        assert looked_up(combiner).tolist() == [[0], [0], [np.float32(value)]]
+
+
+@pytest.mark.parametrize("beyond", [{"row": 3}, {"row": -1}, {"size": 2}, {"size": -1}])
+def test_sparse_rows_out_of_bounds_are_refused(beyond: dict[str, int]) -> None:
+    with pytest.raises(ModelError, match="EMBEDDING_LOOKUP_SPARSE"):
+        looked_up(CombinerType.SUM, **beyond)
 
 
 def test_range_counts_steps_up_and_down() -> None:

@@ -79,7 +79,7 @@ class Case:
 
     ``inputs`` of another shape than the graph's make both sides resize before they allocate. ``more`` holds the inputs
     of further invokes of the same interpreter, of the same shapes. ``defined`` gives what is compared of an invoke's
-    outputs, for operators that leave part of them unwritten.
+    outputs, for operators that leave part of them unwritten. ``resets``: variable tensors are reset between invokes.
     """
 
     graph: Graph
@@ -87,6 +87,7 @@ class Case:
     note: str = ""
     more: tuple[tuple[np.ndarray, ...], ...] = ()
     defined: Callable[[list[np.ndarray]], list[np.ndarray]] = field(default=list, compare=False)
+    resets: bool = False
 
     @property
     def runs(self) -> tuple[tuple[np.ndarray, ...], ...]:

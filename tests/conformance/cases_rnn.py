@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -78,7 +79,8 @@ def rnn(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
     y = result(FLOAT32, shape=(*leading, units))
     name = "UNIDIRECTIONAL_SEQUENCE_RNN" if sequence else "RNN"
     runs = draw(given_runs([x.shape], has_special(kind, activation)))
-    return network([(name, 3, options, inputs, [y])], [x], [y], runs)
+    case = network([(name, 3, options, inputs, [y])], [x], [y], runs)
+    return replace(case, resets=draw(st.integers(0, 3)) == 3)
 
 
 @st.composite
@@ -107,7 +109,8 @@ def bidirectional(draw: DrawFn, kind: TensorType) -> Case:
     if options.merge_outputs:
         outputs = [result(FLOAT32, shape=(*leading, sum(units)))]
     runs = draw(given_runs([one.shape for one in given], False))
-    return network([("BIDIRECTIONAL_SEQUENCE_RNN", 3, options, inputs, outputs)], given, outputs, runs)
+    case = network([("BIDIRECTIONAL_SEQUENCE_RNN", 3, options, inputs, outputs)], given, outputs, runs)
+    return replace(case, resets=draw(st.integers(0, 3)) == 3)
 
 
 @st.composite
@@ -127,7 +130,8 @@ def svdf(draw: DrawFn, kind: TensorType) -> Case:
     activation = draw(activations())
     options = SVDFOptions(rank, activation, kind is not FLOAT32 and draw(st.booleans()))
     runs = draw(given_runs([x.shape], has_special(kind, activation)))
-    return network([("SVDF", 4, options, inputs, [y])], [x], [y], runs)
+    case = network([("SVDF", 4, options, inputs, [y])], [x], [y], runs)
+    return replace(case, resets=draw(st.integers(0, 3)) == 3)
 
 
 CASES: dict[str, st.SearchStrategy[Case]] = {

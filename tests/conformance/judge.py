@@ -70,7 +70,9 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
                 interpreter.resize_tensor_input(detail["index"], array.shape)
         interpreter.allocate_tensors()
         outputs = []
-        for arrays in case.runs:
+        for number, arrays in enumerate(case.runs):
+            if case.resets and number:
+                interpreter.reset_all_variables()
             for detail, array in zip(details, arrays, strict=True):
                 interpreter.set_tensor(detail["index"], array)
             interpreter.invoke()
@@ -83,7 +85,7 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
 
 def ask(oracle: Oracle, case: Case) -> Result:
     """Run a case in the oracle; an answer has the outputs of every invoke, one after the other."""
-    answer = oracle.run_many(case.model, case.runs)
+    answer = oracle.run_many(case.model, case.runs, resets=case.resets)
     return (
         Answer([[output for outputs in answer.runs for output in case.defined(outputs)]])
         if isinstance(answer, Answer)

@@ -91,9 +91,26 @@ class Oracle:
         """Run a model once. ``inputs`` are in the order of the subgraph's inputs; other shapes resize the model."""
         return self.run_many(model, [inputs], all_tensors=all_tensors)
 
-    def run_many(self, model: bytes, inputs: Sequence[Sequence[np.ndarray]], *, all_tensors: bool = False) -> Result:
-        """Run a model once for each list of inputs, in one interpreter; all lists have the same shapes."""
-        request = {"model": model, "inputs": [list(arrays) for arrays in inputs], "all_tensors": all_tensors}
+    def run_many(
+        self,
+        model: bytes,
+        inputs: Sequence[Sequence[np.ndarray]],
+        *,
+        all_tensors: bool = False,
+        resets: bool = False,
+    ) -> Result:
+        """Run a model once for each list of inputs, in one interpreter; all lists have the same shapes.
+
+        ``resets``: variable tensors are reset between runs.
+        """
+        arrays = [list(one) for one in inputs]
+        return self._answer({"model": model, "inputs": arrays, "all_tensors": all_tensors, "resets": resets})
+
+    def run_signatures(self, model: bytes, calls: Sequence[tuple[str, dict[str, np.ndarray]]]) -> Result:
+        """Call signatures by key with arrays by name, in one interpreter; each run is a dictionary of outputs."""
+        return self._answer({"model": model, "calls": list(calls), "all_tensors": False})
+
+    def _answer(self, request: dict[str, Any]) -> Result:
         if self._asked >= QUESTIONS_PER_PROCESS:
             self.close()
         self._start()

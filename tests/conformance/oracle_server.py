@@ -54,10 +54,14 @@ def read_all(interpreter: Any) -> dict[int, np.ndarray]:
 def run(request: dict[str, Any]) -> list[Any]:
     """Invoke the model once for each list of inputs; the answer is a list of outputs (or of all tensors) for each."""
     interpreter = open_interpreter(request["model"], request["all_tensors"])
+    if "calls" in request:
+        return [interpreter.get_signature_runner(key)(**arrays) for key, arrays in request["calls"]]
     answers: list[Any] = []
     for number, arrays in enumerate(request["inputs"]):
         if number == 0:
             resize_and_allocate(interpreter, arrays)
+        elif request["resets"]:
+            interpreter.reset_all_variables()
         for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
             interpreter.set_tensor(detail["index"], array)
         interpreter.invoke()

@@ -114,6 +114,22 @@ def test_signatures_of_several_subgraphs_run_their_own():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_signatures_share_their_variables_as_in_litert(backend, oracle):
+    graph = counting()
+    count = graph.subgraphs[0]
+    (first, handle, read, *_) = count.operators
+    peek = replace(count, operators=(first, handle, read), inputs=(), outputs=read.outputs)
+    keys = (Signature("count", 0, (("x", 0),), (("y", count.outputs[0]),)), Signature("peek", 2, (), (("y", 2),)))
+    content = write(replace(graph, subgraphs=(*graph.subgraphs, peek), signatures=keys))
+    calls = [("peek", {}), ("count", {"x": floats()}), ("count", {"x": floats()}), ("peek", {})]
+    answer = oracle.run_signatures(content, calls)
+    assert isinstance(answer, Answer), answer
+    interpreter = q31.Interpreter(model_content=content, backend=backend)
+    for (key, arrays), expected in zip(calls, answer.runs, strict=True):
+        np.testing.assert_array_equal(interpreter.get_signature_runner(key)(**arrays)["y"], expected["y"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_loop_that_never_runs_gives_its_inputs_memory_of_their_own(backend):
     builder = GraphBuilder()
     x, a, y, b, d = (builder.tensor(name, FLOAT32, (1, 3)) for name in "xaybd")

@@ -17,6 +17,7 @@ from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_qu
 from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile, Rounding
 from .batch_matmul_lowering import lower_float_batch_matmul, lower_quantized_batch_matmul
+from .hybrid_lowering import lower_hybrid_batch_matmul
 from .hybrid_matmul import HybridBatchMatMul, evaluate_hybrid, prepare_hybrid
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
@@ -135,10 +136,12 @@ def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.nda
 
 
 def lower(prepared: BatchMatMul | HybridBatchMatMul, node: Node) -> Instruction | None:
-    """Lower float32, and codes that become codes; hybrid products and sums as int32 stay with ``evaluate``."""
+    """Lower all but codes whose sums leave as int32."""
+    if isinstance(prepared, HybridBatchMatMul):
+        return lower_hybrid_batch_matmul(prepared, node)
     if isinstance(prepared, QuantizedBatchMatMul):
         return lower_quantized_batch_matmul(prepared, node)
-    if isinstance(prepared, BatchMatMul) and node.output().type is FLOAT32:
+    if node.output().type is FLOAT32:
         return lower_float_batch_matmul(prepared, node)
     return None
 

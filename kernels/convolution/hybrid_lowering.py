@@ -7,12 +7,14 @@ weights of -128, or longer than some thousand columns.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
 from .hybrid import GEMM_ROWS, SIMD_BLOCK, has_mistaken_weights, row_sums_wrap
+from .hybrid_matmul import HybridBatchMatMul
 from .packing import (
     LANES,
     LARGEST_SCRATCH,
@@ -29,6 +31,8 @@ from .packing import (
     window_fields,
 )
 from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+
+_EXACT_DEPTH = 512  # so many products of two bytes, and as much again for the zero points, are exact in float32
 
 
 def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | None:
@@ -59,6 +63,30 @@ def lower_hybrid_fully_connected(prepared: HybridFullyConnected, node: Node) -> 
     image = (prepared.batch, 1, 1, prepared.depth)
     filters = weights.reshape(prepared.units, 1, 1, prepared.depth)
     return _lower_product(prepared, node, image, PIXEL, 1, filters, prepared.filter_scale, prepared.asymmetric)
+
+
+def lower_hybrid_batch_matmul(prepared: HybridBatchMatMul, node: Node) -> Instruction | None:
+    """Lower BATCH_MATMUL by one constant matrix to the same as FULLY_CONNECTED.
+
+    The reference subtracts the part of the zero points in float32: up to some depth that is exact, as here.
+    """
+    x, y = node.input(0), node.input(1)
+    depth, columns = prepared.y_shape[3:]
+    if y.value is None or math.prod(y.shape[:-2]) != 1 or prepared.adjoint_x or math.prod(x.shape) == 0 or columns == 0:
+        return None
+    if prepared.quirks and sum(size > 1 for size in prepared.x_shape[:3]) > 1:
+        return None
+    matrix = y.value.reshape(y.shape[-2:])
+    weights = np.ascontiguousarray(matrix if prepared.adjoint_y else matrix.T)
+    if prepared.asymmetric and (depth >= _EXACT_DEPTH or (prepared.quirks and row_sums_wrap(weights))):
+        return None
+    batch = math.prod(x.shape[:-1])
+    unbounded = np.float32(-np.inf), np.float32(np.inf)
+    settings = (prepared.scale, prepared.asymmetric, prepared.quirks)
+    dense = HybridFullyConnected(prepared.output_shapes, batch, depth, columns, *settings, *unbounded)
+    stand_in = replace(node, inputs=(x, replace(y, shape=weights.shape, value=weights)))
+    filters = weights.reshape(columns, 1, 1, depth)
+    return _lower_product(dense, stand_in, (batch, 1, 1, depth), PIXEL, 1, filters, prepared.scale, prepared.asymmetric)
 
 
 def lower_hybrid_depthwise_conv_2d(prepared: HybridDepthwiseConv2D, node: Node) -> Instruction | None:

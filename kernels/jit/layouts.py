@@ -47,6 +47,10 @@ POOL = """input output batches channels activation_min activation_max input_heig
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
 """Fields of poolings (:mod:`.pooling`)."""
 
+FLOAT_SVDF = """input input_size output state batches inputs filters memory units rank blocks feature_weights
+    time_weights bias biased clamped activation_min activation_max sums"""
+"""Fields of SVDF in float32 and hybrid (:mod:`.float_recurrent`)."""
+
 MATRICES = """input1 input1_size input2 input2_size output offsets1 offsets2 batches rows inner columns
     row_stride1 depth_stride1 depth_stride2 column_stride2 output_channels depth filter panel panel_rows"""
 """Fields of products of matrices (:mod:`.batch_matmul`)."""
@@ -130,6 +134,11 @@ LAYOUTS: dict[str, Layout] = {
         "recurrent",
         """input output state batches inputs filters memory units rank depth blocks feature_weights time_weights bias
         zeros constants input_zero_point output_zero_point vector sums""",
+    ),
+    "svdf_float32": _layout("float_recurrent", FLOAT_SVDF),
+    "svdf_hybrid": _layout(
+        "float_recurrent",
+        f"{FLOAT_SVDF} filter_scale asymmetric whole codes scales ends vector depth products zeros",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

@@ -15,6 +15,7 @@ from ..checks import checked_multiplier, options_of, require_quantized, require_
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .float_lowering import lower_float_svdf
 from .lowering import lower_svdf, rescaling_row
 from .svdf_float import FloatSVDF, evaluate_float, prepare_float
 
@@ -167,9 +168,9 @@ def _evaluate_integer(
 
 
 def lower(prepared: SVDF | FloatSVDF, node: Node) -> Instruction | None:
-    """Lower int8 with a state of int16 to ``svdf8``."""
-    if not isinstance(prepared, SVDF):
-        return None
+    """Lower int8 with a state of int16 to ``svdf8``, or float32."""
+    if isinstance(prepared, FloatSVDF):
+        return lower_float_svdf(prepared, node)
     p = prepared
     rows = (
         rescaling_row(p.feature_multiplier, p.feature_shift, p.rounding),

@@ -24,15 +24,17 @@ def _codes(array: Any) -> TensorSpec:
 
 
 def bidirectional(
-    x: Any, auxiliary: Any = None, width: int = 0, hybrid: bool = False, time_major: bool = False
+    x: Any, auxiliary: Any = None, width: int = 0, hybrid: bool = False, time_major: bool = False, merged: bool = False
 ) -> Node:
     """Weights of one, so that states are sums; ``width``: of an auxiliary input that has weights."""
     matrix = _codes if hybrid else _floats
-    cell = [matrix([[1]]), matrix([[1]]), _floats([0]), _floats([[0]])]
+    batch = np.shape(x)[1 if time_major else 0]
+    cell = [matrix([[1]]), matrix([[1]]), _floats([0]), _floats(np.zeros((batch, 1)))]
     inputs: list[TensorSpec | None] = [_floats(x), *cell, *cell, None, None, None]
     if auxiliary is not None:
         inputs[9] = _floats(auxiliary)
     if width:
         inputs[10:] = [matrix(np.ones((1, width)))] * 2
-    outputs = (TensorSpec("y", FLOAT32, ()),) * 2
-    return Node("BIDIRECTIONAL_SEQUENCE_RNN", 3, BidirectionalSequenceRNNOptions(time_major), tuple(inputs), outputs)
+    outputs = (TensorSpec("y", FLOAT32, ()),) * (2 - merged)
+    options = BidirectionalSequenceRNNOptions(time_major, merge_outputs=merged)
+    return Node("BIDIRECTIONAL_SEQUENCE_RNN", 3, options, tuple(inputs), outputs)

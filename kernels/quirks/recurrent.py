@@ -56,6 +56,13 @@ def strides_by_input(node: Node, prepared: Prepared) -> bool:
     return prepared.auxiliary_stride != node.input(9).shape[2]
 
 
+def merges_a_batch(node: Node, prepared: Prepared) -> bool:
+    """Hybrid and symmetric, of a batch, with merged outputs and time first."""
+    if not isinstance(prepared, BidirectionalRNN) or prepared.hybrid is None or prepared.hybrid.asymmetric:
+        return False
+    return prepared.time_major and prepared.merge_outputs and node.input(0).shape[1] > 1
+
+
 _BIDIRECTIONAL = ("BIDIRECTIONAL_SEQUENCE_RNN",)
 
 QUIRKS: tuple[Quirk, ...] = (
@@ -80,6 +87,17 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         ("recurrent.bidirectional_rnn:prepare",),
         ignores_auxiliary_input,
+    ),
+    Quirk(
+        "bidirectional-rnn-merged-batch",
+        _BIDIRECTIONAL,
+        "hybrid and symmetric, with time first: reads through an invalid pointer to zero points where the outputs of a "
+        "batch of two or more are merged",
+        "there are no zero points",
+        "kernels/internal/kernel_utils.cc, RnnBatchStep",
+        Treatment.RIGHT,
+        ("recurrent.bidirectional_rnn:evaluate",),
+        merges_a_batch,
     ),
     Quirk(
         "bidirectional-rnn-runs-again",

@@ -85,12 +85,18 @@ def rnn(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
 
 @st.composite
 def bidirectional(draw: DrawFn, kind: TensorType) -> Case:
-    """Auxiliary inputs no narrower than the input: the reference reads beyond narrower ones."""
+    """Auxiliary inputs no narrower than the input: the reference reads beyond narrower ones.
+
+    Hybrid and symmetric, it dies of merged outputs of a batch where time is first; such cases are rare.
+    """
     batch, time, depth = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(WIDTHS)
     units = (draw(WIDTHS), draw(st.integers(1, 9)))
     options = BidirectionalSequenceRNNOptions(
         draw(st.booleans()), draw(activations()), draw(st.booleans()), kind is not FLOAT32 and draw(st.booleans())
     )
+    dies = kind is not FLOAT32 and options.time_major and options.merge_outputs
+    if dies and not options.asymmetric_quantize_inputs and draw(st.integers(0, 9)):
+        batch = 1
     leading = (time, batch) if options.time_major else (batch, time)
     x = tensor(FLOAT32, (*leading, depth))
     given: list[Operand] = [x]

@@ -230,6 +230,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
         [3, 15, 15, 12],
     ),
     "bidirectional-rnn-ignores-auxiliary": lambda: (bidirectional([[[1], [2]]], [[[10], [20]]]), [1, 3, 3, 2]),
+    "bidirectional-rnn-merged-batch": lambda: (
+        bidirectional([[[127], [-127]]], hybrid=True, time_major=True, merged=True),
+        [127, 127, -127, -127],
+    ),
     "bidirectional-rnn-runs-again": lambda: (bidirectional([[[1]], [[2]]], hybrid=True, time_major=True), None),
     "comparison-in-256ths": lambda: (compared("EQUAL", INT8, [3], [4], (0.001, 0.001)), [True]),
     "comparison-int16-ignores-scales": lambda: (compared("LESS", INT16, [3], [4], (1.0, 0.5)), [True]),

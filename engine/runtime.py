@@ -76,7 +76,7 @@ class Runtime:
         array = as_array(name, value)
         program = self._programs.get(subgraph_index)
         if program is not None and program.array(index) is None and tensor.type is TensorType.STRING:
-            program.set_object(index, array)
+            program.set_object(index, np.array(array))  # a copy, for the next value is written into it
             return
         target = self.memory(index, subgraph_index)
         if array.dtype != target.dtype:

@@ -15,13 +15,14 @@ from ..kernels.registry import REGISTRY
 from ..schema import Graph, ModelError, Operator, TensorType
 from ..schema.options import (
     CallOnceOptions,
+    HashtableOptions,
     IfOptions,
     StableHLOCompositeOptions,
     VarHandleOptions,
     WhileOptions,
 )
-
-Arrays: TypeAlias = tuple[np.ndarray, ...]
+from . import hash_tables
+from .hash_tables import Arrays, HashTable
 
 DEEPEST = 64
 _MOST_PROGRAMS = 256
@@ -50,6 +51,7 @@ class Environment:
         self._running: list[int] = []
         self._ran_once: set[int] = set()
         self.variables: dict[str, np.ndarray] = {}
+        self.tables: dict[str, HashTable] = {}
 
     def call(self, subgraph_index: int, arrays: Sequence[np.ndarray]) -> Arrays:
         """Run a subgraph on these inputs.
@@ -152,9 +154,17 @@ def _assign_variable(operator: Operator, arrays: Arrays, environment: Environmen
     return ()
 
 
+def _hash_table(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
+    return hash_tables.make(_options(operator, HashtableOptions), environment.tables)
+
+
 _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment], Arrays]]] = {
     "ASSIGN_VARIABLE": ((1, 1), _assign_variable),
     "CALL_ONCE": ((1, 1), _call_once),
+    "HASHTABLE": ((1, 1), _hash_table),
+    "HASHTABLE_FIND": ((1, 1), lambda _, arrays, environment: hash_tables.find(arrays, environment.tables)),
+    "HASHTABLE_IMPORT": ((1, 1), lambda _, arrays, environment: hash_tables.fill(arrays, environment.tables)),
+    "HASHTABLE_SIZE": ((1, 1), lambda _, arrays, environment: hash_tables.size(arrays, environment.tables)),
     "IF": ((1, 1), _if),
     "READ_VARIABLE": ((1, 1), _read_variable),
     "STABLEHLO_COMPOSITE": ((1, 1), _composite),
@@ -162,7 +172,9 @@ _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment],
     "WHILE": ((1, 1), _while),
 }
 
-STATEFUL = frozenset({"ASSIGN_VARIABLE", "CALL_ONCE", *(name for name, one in REGISTRY.items() if one.initial)})
+STATEFUL = frozenset(
+    {"ASSIGN_VARIABLE", "CALL_ONCE", "HASHTABLE_IMPORT", *(name for name, one in REGISTRY.items() if one.initial)}
+)
 """Operators after which the next run may give something else."""
 
 
@@ -207,5 +219,9 @@ def output_shapes(operator: Operator, inputs: Inferred, infer: Callable[[int, In
         shapes = inputs if infer(options.body_subgraph_index, inputs) == inputs else ()
     elif isinstance(options, StableHLOCompositeOptions):
         shapes = infer(options.decomposition_subgraph_index, inputs)
+    elif operator.name == "HASHTABLE_FIND":
+        shapes = inputs[1:2]
+    elif operator.name == "HASHTABLE_SIZE":
+        shapes = ((1,),)
     count = len(operator.outputs)
     return shapes[:count] if len(shapes) >= count else (None,) * count

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from q31.schema import Graph, GraphBuilder, Quantization, Subgraph, TensorType, numpy_dtype
+from q31.schema.strings import decode_strings
 
 _OF_DTYPE = {
     np.dtype(dtype): tensor_type
@@ -121,7 +122,7 @@ def _summary(array: np.ndarray) -> str:
     text = f"{array.dtype}{list(array.shape)}"
     if 0 < array.size <= 24:
         return f"{text} {array.tolist()}"
-    return f"{text} in {array.min()}..{array.max()}" if array.size else text
+    return f"{text} in {array.min()}..{array.max()}" if array.size and array.dtype != object else text
 
 
 def _describe(graph: Graph, subgraph: Subgraph, index: int) -> str:
@@ -134,7 +135,9 @@ def _describe(graph: Graph, subgraph: Subgraph, index: int) -> str:
         if len(item.quantization.scale) > 1:
             text += f" along {item.quantization.quantized_dimension}"
     data = graph.buffers[item.buffer].data
-    if len(data) and item.type not in (TensorType.INT4, TensorType.INT2):
+    if len(data) and item.type is TensorType.STRING:
+        text += f" = {decode_strings(data, item.name)}"
+    elif len(data) and item.type not in (TensorType.INT4, TensorType.INT2):
         text += f" = {_summary(np.frombuffer(data, numpy_dtype(item.type)))}"
     return text
 

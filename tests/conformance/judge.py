@@ -15,7 +15,7 @@ import q31
 
 from .case import Case
 from .cells import cells_of, named_cell
-from .oracle import Answer, Oracle, Refusal, Result
+from .oracle import Answer, Oracle, Refusal, Result, resolver_for
 from .report import Counts
 
 FAILURES = Path(__file__).with_name("failures")
@@ -85,7 +85,7 @@ def run(case: Case, backend: str) -> list[np.ndarray] | q31.Error:
 
 def ask(oracle: Oracle, case: Case) -> Result:
     """Run a case in the oracle; an answer has the outputs of every invoke, one after the other."""
-    answer = oracle.run_many(case.model, case.runs, resets=case.resets)
+    answer = oracle.run_many(case.model, case.runs, resets=case.resets, resolver=resolver_for(case.graph))
     return (
         Answer([[output for outputs in answer.runs for output in case.defined(outputs)]])
         if isinstance(answer, Answer)

@@ -23,10 +23,30 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from q31.schema import Graph
+
 SERVER = Path(__file__).with_name("oracle_server.py")
 
 # A kernel that writes outside its buffers spoils later answers, so no process answers for long.
 QUESTIONS_PER_PROCESS = 2000
+
+REFERENCE = "BUILTIN_REF"
+SUBSTITUTE = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
+"""The resolver for what the reference's lacks."""
+
+ABSENT = frozenset(
+    (
+        *("CEIL", "ELU", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE", "ROUND", "SEGMENT_SUM"),
+        *("STABLEHLO_AND", "STABLEHLO_CASE", "STABLEHLO_SHIFT_LEFT"),
+    )
+)
+"""Operators that the reference's resolver lacks."""
+
+
+def resolver_for(graph: Graph) -> str:
+    """Return the reference's resolver, or the substitute where it lacks an operator of the model."""
+    names = {operator.name for subgraph in graph.subgraphs for operator in subgraph.operators}
+    return SUBSTITUTE if names & ABSENT else REFERENCE
 
 
 def missing() -> str:
@@ -98,17 +118,20 @@ class Oracle:
         *,
         all_tensors: bool = False,
         resets: bool = False,
+        resolver: str = REFERENCE,
     ) -> Result:
         """Run a model once for each list of inputs, in one interpreter; all lists have the same shapes.
 
-        ``resets``: variable tensors are reset between runs.
+        ``resets``: variable tensors are reset between runs. ``resolver``: name of an ``OpResolverType``.
         """
         arrays = [list(one) for one in inputs]
-        return self._answer({"model": model, "inputs": arrays, "all_tensors": all_tensors, "resets": resets})
+        return self._answer(
+            {"model": model, "inputs": arrays, "all_tensors": all_tensors, "resets": resets, "resolver": resolver}
+        )
 
     def run_signatures(self, model: bytes, calls: Sequence[tuple[str, dict[str, np.ndarray]]]) -> Result:
         """Call signatures by key with arrays by name, in one interpreter; each run is a dictionary of outputs."""
-        return self._answer({"model": model, "calls": list(calls), "all_tensors": False})
+        return self._answer({"model": model, "calls": list(calls), "all_tensors": False, "resolver": REFERENCE})
 
     def _answer(self, request: dict[str, Any]) -> Result:
         if self._asked >= QUESTIONS_PER_PROCESS:

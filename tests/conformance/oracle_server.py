@@ -22,13 +22,13 @@ def read_exactly(stream: Any, count: int) -> bytes:
     return data
 
 
-def open_interpreter(model: bytes, preserve_all_tensors: bool) -> Any:
+def open_interpreter(model: bytes, preserve_all_tensors: bool, resolver: str) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     return Interpreter(
         model_content=model,
         num_threads=1,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+        experimental_op_resolver_type=OpResolverType[resolver],
         experimental_preserve_all_tensors=preserve_all_tensors,
     )
 
@@ -53,7 +53,7 @@ def read_all(interpreter: Any) -> dict[int, np.ndarray]:
 
 def run(request: dict[str, Any]) -> list[Any]:
     """Invoke the model once for each list of inputs; the answer is a list of outputs (or of all tensors) for each."""
-    interpreter = open_interpreter(request["model"], request["all_tensors"])
+    interpreter = open_interpreter(request["model"], request["all_tensors"], request["resolver"])
     if "calls" in request:
         return [interpreter.get_signature_runner(key)(**arrays) for key, arrays in request["calls"]]
     answers: list[Any] = []

@@ -16,6 +16,7 @@ from .packing import (
     as_grouped_filter,
     bias_or_zeros,
     has_constants,
+    line_fields,
     pack_depthwise_filter,
     pack_filter,
     pad_channels,
@@ -76,14 +77,14 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
     largest = _largest_sums(weights, (0, 1, 2))
     bias = bias_or_zeros(node, np.dtype(np.int64))
     constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
-    if constants is None or np.any(largest >= 2.0**31):
+    lines = line_fields(window, weights.shape[3])
+    if constants is None or lines is None or np.any(largest >= 2.0**31):
         return None
     packed = pack_depthwise_filter(weights[0], -(-window.filter_height // 2))
     fields: dict[str, Field] = {
         "filter": packed,
         "filter_step": packed.shape[2] * 2,
-        "pairs": len(packed),
-        "output_channels": weights.shape[3],
+        **lines,
         **_tensor_fields(node, math.prod(prepared.output_shape)),
         **window_fields(window, image[0]),
         **constants,

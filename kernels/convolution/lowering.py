@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...schema import TensorType
-from ..operator import Field, Input, Instruction, Node, Output, Scratch
+from ..operator import Field, Input, Instruction, Node, Output
 from ..padding import Window
 from ..profiles import Rounding
 from .float_lowering import (
@@ -29,12 +29,11 @@ from .int16_lowering import (
     lower_int16_transpose_conv,
 )
 from .packing import (
-    LANES,
-    LARGEST_SCRATCH,
     PIXEL,
     as_grouped_filter,
     bias_or_zeros,
     has_constants,
+    line_fields,
     pack_depthwise_filter,
     pack_filter,
     pad_channels,
@@ -110,25 +109,16 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     if prepared.depth_multiplier > 1:
         return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(weights), bias)
     requantization = requantization_fields(prepared.requantization, weights[0], bias, (0, 1), groups=1)
-    pairs = -(-window.filter_height // 2)
-    line_width = (window.output_width - 1) * window.stride_width + (window.filter_width - 1) * window.dilation_width + 1
-    line_size = 2 * line_width * channels + 2 * LANES  # whole vectors are written, the last beyond the line's end
-    ring = 2 * (pairs - 1) * window.dilation_height + 1  # lines from the one an output starts at to its last
-    if requantization is None or 2 * ring * line_size > LARGEST_SCRATCH:
+    lines = line_fields(window, channels)
+    if requantization is None or lines is None:
         return None
-    packed = pack_depthwise_filter(weights[0], pairs)
+    packed = pack_depthwise_filter(weights[0], -(-window.filter_height // 2))
     fields: dict[str, Field] = {
         "output": Output(0, math.prod(prepared.output_shape)),
         "filter": packed,
         "bias": pad_channels(bias),
-        "channels": channels,
-        "pairs": pairs,
         "filter_step": packed.shape[2] * 2,
-        "ring": ring,
-        "kept": Scratch(8 * ring),
-        "lines": Scratch(2 * ring * line_size),
-        "line_width": line_width,
-        "line_size": line_size,
+        **lines,
         **_input_fields(node, prepared.input_zero_point),
         **window_fields(window, image[0]),
         **requantization,

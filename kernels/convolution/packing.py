@@ -59,10 +59,12 @@ def window_fields(window: Window, batches: int) -> dict[str, Field]:
 def panel_fields(
     window: Window, image: tuple[int, ...], groups: int, depth: int, itemsize: int
 ) -> dict[str, Field] | None:
-    """Return the fields of a kernel with panels (``kernels/jit/panels.py``); None where one row is too large.
+    """Return the fields of a kernel with panels (``kernels/jit/panels.py``); None where one row is too large, or empty.
 
     ``depth`` is the length of a row in the panel, whose elements have ``itemsize`` bytes.
     """
+    if depth == 0:
+        return None
     positions = image[0] * window.output_height * window.output_width
     rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), TILE)
     size = itemsize * (rows * depth + LANES)  # whole vectors are written, the last beyond the end
@@ -76,6 +78,25 @@ def panel_fields(
         "panel": Scratch(size),
         "panel_rows": rows,
         "contiguous": int(one_tap and groups == 1 and depth == image[3]),
+    }
+
+
+def line_fields(window: Window, channels: int) -> dict[str, Field] | None:
+    """Return the fields of a kernel with lines (``kernels/jit/depthwise.py``); None where they are too large."""
+    pairs = -(-window.filter_height // 2)
+    line_width = (window.output_width - 1) * window.stride_width + (window.filter_width - 1) * window.dilation_width + 1
+    line_size = 2 * line_width * channels + 2 * LANES  # whole vectors are written, the last beyond the line's end
+    ring = 2 * (pairs - 1) * window.dilation_height + 1  # lines from the one an output starts at to its last
+    if 2 * ring * line_size > LARGEST_SCRATCH:
+        return None
+    return {
+        "channels": channels,
+        "pairs": pairs,
+        "ring": ring,
+        "kept": Scratch(8 * ring),
+        "lines": Scratch(2 * ring * line_size),
+        "line_width": line_width,
+        "line_size": line_size,
     }
 
 

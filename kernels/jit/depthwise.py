@@ -1,9 +1,10 @@
-"""DEPTHWISE_CONV_2D on 8-bit codes with a depth multiplier of 1; others are lowered to grouped convolutions.
+"""DEPTHWISE_CONV_2D on codes with a depth multiplier of 1; others are lowered to grouped convolutions.
 
-A *line* is two rows of the image, ``dilation_height`` apart, interleaved: centered int16, padded left and right with
-zeros (``[line_width][channels][2]``, and room for a vector behind). With the filter packed to match, int16
-``[pairs][FW][channels, whole vectors][2]``, every output is the same sum of products of pairs, and no border is left.
-Lines are kept in a ring, since the line that meets the lower rows of the filter now meets its upper rows later.
+A *line* is two rows of the image, ``dilation_height`` apart, interleaved: int16, those of 8 bits centered, padded
+left and right with zeros (``[line_width][channels][2]``, and room for a vector behind). With the filter packed to
+match, int16 ``[pairs][FW][channels, whole vectors][2]``, every output is the same sum of products of pairs, and no
+border is left. Lines are kept in a ring, since the line that meets the lower rows of the filter now meets its upper
+rows later.
 """
 
 from __future__ import annotations
@@ -12,16 +13,80 @@ from typing import Any
 
 from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
 from .codes import load_centered, zero_run
+from .int16_convolution import finish_codes, load_codes
 from .layouts import fields
 from .requantize import load_requantization, requantize, store_codes
-from .vectors import LANES, constant_int32, constant_pairs, dot_pairs, interleave, load_pairs, splat_int16, store_pairs
+from .vectors import (
+    LANES,
+    constant_int32,
+    constant_pairs,
+    dot_pairs,
+    interleave,
+    load_pairs,
+    splat_int16,
+    splat_int32,
+    store_pairs,
+    widen,
+)
 
 DEPTHWISE_CONV_2D = fields("depthwise_conv_2d")
+DEPTHWISE_CONV_2D_INT16 = fields("depthwise_conv_2d_int16")
 
 
 def depthwise_conv_2d(block: Any) -> None:
     """Convolve each channel: input (N, H, W, C), packed filter, output (N, OH, OW, C)."""
     p = read_block(block, DEPTHWISE_CONV_2D)
+    convolve_images(p, uint8_view(p.input, p.input_size), load_centered, start_from_bias, constants_of, finish8)
+
+
+def depthwise_conv_2d_int16(block: Any) -> None:
+    """Convolve each channel of int16 codes."""
+    p = read_block(block, DEPTHWISE_CONV_2D_INT16)
+    convolve_images(p, int16_view(p.input, p.input_size), load_codes, start_from_zero, no_constants, finish16)
+
+
+@helper
+def start_from_bias(p: Any, channel: Any) -> Any:
+    """Return where the sums of 16 channels start."""
+    return constant_int32(int32_view(p.bias, channel + LANES), channel)
+
+
+@helper
+def start_from_zero(p: Any, channel: Any) -> Any:
+    """Return where the sums start of codes whose bias is added in int64."""
+    return splat_int32(0)
+
+
+@helper
+def constants_of(p: Any, channel: Any) -> Any:
+    """Return the constants of 16 channels that stay in registers."""
+    return load_requantization(p, channel)
+
+
+@helper
+def no_constants(p: Any, channel: Any) -> Any:
+    """Return nothing: constants of int64 are too many to stay in registers."""
+    return 0
+
+
+@helper
+def finish8(p: Any, total: Any, channel: Any, constants: Any, output: Any, channels: Any) -> None:
+    """Store codes of 8 bits."""
+    store_codes(p, requantize(p, total, channel, constants), output, channels)
+
+
+@helper
+def finish16(p: Any, total: Any, channel: Any, constants: Any, output: Any, channels: Any) -> None:
+    """Store codes of 16 bits."""
+    finish_codes(p, widen(total), channel, output, channels)
+
+
+@fragment
+def convolve_images(p: Any, source: Any, load: Any, begin: Any, keep: Any, finish: Any) -> None:
+    """Convolve, line by line.
+
+    ``load`` reads 16 codes; ``begin`` gives where sums start, ``keep`` what ``finish`` gets beside the sums to store.
+    """
     kept = int64_view(p.kept, p.ring)
     for batch in range(p.batches):
         for slot in range(p.ring):
@@ -32,13 +97,13 @@ def depthwise_conv_2d(block: Any) -> None:
                 slot = row % p.ring
                 if kept[slot] != row:
                     kept[slot] = row
-                    fill_line(p, batch, row - p.padding_top, slot)
+                    fill_line(p, source, batch, row - p.padding_top, slot, load)
             output = (batch * p.output_height + y) * p.output_width * p.channels
             for channel in range(0, p.channels, LANES):
                 if p.pairs == 2 and p.filter_width == 3:
-                    convolve_row_3x3(p, y, channel, output + channel)
+                    convolve_row_3x3(p, y, channel, output + channel, begin, keep, finish)
                 else:
-                    convolve_row(p, y, channel, output + channel)
+                    convolve_row(p, y, channel, output + channel, begin, keep, finish)
 
 
 @helper
@@ -49,12 +114,12 @@ def line_start(p: Any, y: Any, pair: Any, channel: Any) -> Any:
 
 
 @fragment
-def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
+def convolve_row(p: Any, y: Any, channel: Any, output: Any, begin: Any, keep: Any, finish: Any) -> None:
     """Compute one row of the output for 16 channels."""
     lines = int16_view(p.lines, p.ring * p.line_size)
     packed = int16_view(p.filter, p.pairs * p.filter_width * p.filter_step)
-    bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
-    constants = load_requantization(p, channel)
+    bias = begin(p, channel)
+    constants = keep(p, channel)
     channels = min(LANES, p.channels - channel)
     for x in range(p.output_width):
         total = bias
@@ -64,16 +129,16 @@ def convolve_row(p: Any, y: Any, channel: Any, output: Any) -> None:
             for tap in range(p.filter_width):
                 values = load_pairs(lines, line + 2 * tap * p.dilation_width * p.channels)
                 total = dot_pairs(total, values, constant_pairs(packed, weights + tap * p.filter_step))
-        store_codes(p, requantize(p, total, channel, constants), output + x * p.channels, channels)
+        finish(p, total, channel, constants, output + x * p.channels, channels)
 
 
 @fragment
-def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
+def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any, begin: Any, keep: Any, finish: Any) -> None:
     """Compute the same for filters 3 wide and 3 or 4 high, whose weights stay in registers."""
     lines = int16_view(p.lines, p.ring * p.line_size)
     packed = int16_view(p.filter, 6 * p.filter_step)
-    bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
-    constants = load_requantization(p, channel)
+    bias = begin(p, channel)
+    constants = keep(p, channel)
     channels = min(LANES, p.channels - channel)
     weights = 2 * channel
     w00 = constant_pairs(packed, weights)
@@ -92,14 +157,14 @@ def convolve_row_3x3(p: Any, y: Any, channel: Any, output: Any) -> None:
         total = dot_pairs(total, load_pairs(lines, lower), w10)
         total = dot_pairs(total, load_pairs(lines, lower + tap), w11)
         total = dot_pairs(total, load_pairs(lines, lower + 2 * tap), w12)
-        store_codes(p, requantize(p, total, channel, constants), output, channels)
+        finish(p, total, channel, constants, output, channels)
         output += p.channels
         upper += 2 * p.stride_width * p.channels
         lower += 2 * p.stride_width * p.channels
 
 
 @fragment
-def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
+def fill_line(p: Any, source: Any, batch: Any, first: Any, slot: Any, load: Any) -> None:
     """Interleave rows ``first`` and ``first + dilation_height`` of the image; zeros stand where there is none."""
     second = first + p.dilation_height
     has_first = 0 <= first < p.input_height
@@ -112,20 +177,21 @@ def fill_line(p: Any, batch: Any, first: Any, slot: Any) -> None:
     target += 2 * before * p.channels
     row = p.input_width * p.channels
     start = batch * p.input_height * row
-    interleave_rows(p, start + first * row, start + second * row, has_first, has_second, target, inside * p.channels)
+    upper = start + first * row if has_first else -1
+    lower = start + second * row if has_second else -1
+    interleave_rows(p, source, upper, lower, target, inside * p.channels, load)
     target += 2 * inside * p.channels
     zero_run(lines, target, 2 * (p.line_width - before - inside) * p.channels)
 
 
 @fragment
-def interleave_rows(p: Any, first: Any, second: Any, has_first: Any, has_second: Any, target: Any, count: Any) -> None:
-    """Interleave two runs of codes, each of which may be missing. May write up to 15 pairs beyond them."""
-    source = uint8_view(p.input, p.input_size)
+def interleave_rows(p: Any, source: Any, first: Any, second: Any, target: Any, count: Any, load: Any) -> None:
+    """Interleave two runs of codes, each of which may be missing (-1). May write up to 15 pairs beyond them."""
     lines = int16_view(p.lines, target + 2 * count + 2 * LANES)
     for done in range(0, count, LANES):
         upper = lower = splat_int16(0)
-        if has_first:
-            upper = load_centered(p, source, first + done)
-        if has_second:
-            lower = load_centered(p, source, second + done)
+        if first >= 0:
+            upper = load(p, source, first + done)
+        if second >= 0:
+            lower = load(p, source, second + done)
         store_pairs(lines, target + 2 * done, interleave(upper, lower))

@@ -40,7 +40,6 @@ from .vectors import (
 )
 
 CONV_2D_INT16 = fields("conv_2d_int16")
-DEPTHWISE_CONV_2D_INT16 = fields("depthwise_conv_2d_int16")
 
 TILE = 6
 """Rows computed at a time."""
@@ -87,9 +86,6 @@ def multiply_int16_panel(
 @fragment
 def multiply_rows(p: Any, matrix: Any, block: Any, row: Any, rows: Any) -> None:
     """Multiply some rows of the panel with one block of 16 channels, into ``p.sums``."""
-    totals = int64_view(p.sums, TILE * LANES)
-    for i in range(rows):
-        store_int64(totals, i * LANES, widen(splat_int32(0)))
     start = 0
     while start < p.depth:
         stop = min(start + p.chunk, p.depth)
@@ -121,12 +117,12 @@ def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -
         c3 = dot_pairs(c3, splat_pair(matrix, r3 + k), weights)
         c4 = dot_pairs(c4, splat_pair(matrix, r4 + k), weights)
         c5 = dot_pairs(c5, splat_pair(matrix, r5 + k), weights)
-    add_to_sums(p, 0, c0)
-    add_to_sums(p, 1, c1)
-    add_to_sums(p, 2, c2)
-    add_to_sums(p, 3, c3)
-    add_to_sums(p, 4, c4)
-    add_to_sums(p, 5, c5)
+    add_to_sums(p, 0, c0, start)
+    add_to_sums(p, 1, c1, start)
+    add_to_sums(p, 2, c2, start)
+    add_to_sums(p, 3, c3, start)
+    add_to_sums(p, 4, c4, start)
+    add_to_sums(p, 5, c5, start)
 
 
 @fragment
@@ -146,14 +142,17 @@ def add_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any, in
     while k < stop:
         c0 = dot_pairs(c0, splat_pair(matrix, r + k), load_pairs(packed, f + k * LANES))
         k += 2
-    add_to_sums(p, index, (c0 + c1) + (c2 + c3))
+    add_to_sums(p, index, (c0 + c1) + (c2 + c3), start)
 
 
 @helper
-def add_to_sums(p: Any, index: Any, chunk: Any) -> None:
-    """Add int32 sums to the int64 sums of a row."""
+def add_to_sums(p: Any, index: Any, chunk: Any, start: Any) -> None:
+    """Add int32 sums to the int64 sums of a row; the first chunk's start them."""
     totals = int64_view(p.sums, TILE * LANES)
-    store_int64(totals, index * LANES, load_int64(totals, index * LANES) + widen(chunk))
+    if start == 0:
+        store_int64(totals, index * LANES, widen(chunk))
+    else:
+        store_int64(totals, index * LANES, load_int64(totals, index * LANES) + widen(chunk))
 
 
 @helper
@@ -202,20 +201,6 @@ def finish_codes(p: Any, sums: Any, channel: Any, position: Any, channels: Any) 
         store_int16(output, position, narrow_to_int16(codes))
     else:
         store_first_int16(output, position, narrow_to_int16(codes), channels)
-
-
-def depthwise_conv_2d_int16(block: Any) -> None:
-    """Convolve each channel: input (N, H, W, C), filter packed as that of ``depthwise_conv_2d``."""
-    p = read_block(block, DEPTHWISE_CONV_2D_INT16)
-    source = int16_view(p.input, p.input_size)
-    for batch in range(p.batches):
-        for y in range(p.output_height):
-            for x in range(p.output_width):
-                output = ((batch * p.output_height + y) * p.output_width + x) * p.output_channels
-                for channel in range(0, p.output_channels, LANES):
-                    sums = widen(sum_taps(p, source, batch, y, x, channel))
-                    channels = min(LANES, p.output_channels - channel)
-                    finish_codes(p, sums, channel, output + channel, channels)
 
 
 @fragment

@@ -43,6 +43,9 @@ BOX = """input output sizes input_strides output_strides rank run input_offset o
     input_size output_size"""
 """Fields of kernels that copy boxes of bytes (:mod:`q31.kernels.shape.copies`)."""
 
+LINES = "channels pairs ring kept lines line_width line_size"
+"""Fields of depthwise convolutions (:mod:`.depthwise`)."""
+
 POOL = """input output batches channels activation_min activation_max input_height input_width
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
 """Fields of poolings (:mod:`.pooling`)."""
@@ -73,8 +76,8 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "depthwise_conv_2d": _layout(
         "depthwise",
-        f"""input input_size output filter filter_step bias batches channels sign_flip input_zero_point {WINDOW}
-        {REQUANTIZATION} pairs ring kept lines line_width line_size""",
+        f"""input input_size output filter filter_step bias batches sign_flip input_zero_point {WINDOW}
+        {REQUANTIZATION} {LINES}""",
     ),
     "float_conv_2d": _layout(
         "float_convolution",
@@ -107,9 +110,8 @@ LAYOUTS: dict[str, Layout] = {
         {WIDE_REQUANTIZATION} depth panel panel_rows contiguous chunk sums""",
     ),
     "depthwise_conv_2d_int16": _layout(
-        "int16_convolution",
-        f"""input input_size output filter filter_step bias batches output_channels pairs {WINDOW}
-        {WIDE_REQUANTIZATION}""",
+        "depthwise",
+        f"""input input_size output filter filter_step bias batches {WINDOW} {WIDE_REQUANTIZATION} {LINES}""",
     ),
     "hybrid_conv_2d": _layout(
         "hybrid",

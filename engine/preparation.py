@@ -236,7 +236,11 @@ def _prepare(
             output_shapes = prepared_operator.prepared.output_shapes
         elif operator.name in STRUCTURAL:
             sources: Inferred = tuple(shapes[i] for i in operator.inputs if i >= 0)
-            output_shapes = structural_shapes(operator, sources, infer)
+            declared = tuple(subgraph.tensors[index].shape for index in operator.outputs)
+            output_shapes = structural_shapes(operator, sources, declared, infer)
+            for known in output_shapes:
+                if known is not None:
+                    _require_possible(f"{place}: {operator.name}: an output", known)
         for output, output_shape in zip(operator.outputs, output_shapes, strict=True):
             variable = subgraph.tensors[output]
             if variable.is_variable and output_shape != variable.shape:

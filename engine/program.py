@@ -19,7 +19,7 @@ from . import arena
 from .binding import Binder, aligned_empty, scratch_size
 from .kept import Kept
 from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
-from .structure import STRUCTURAL, Environment
+from .structure import STRUCTURAL, Environment, fitted
 from .structure import run as run_structural
 
 Step = Callable[[], None]
@@ -386,6 +386,6 @@ def _run_structural(
             raise ModelError(f"{place}: {operator.name}: tensor {index} is given {value.dtype}")
         target = arrays[index]
         if index in fixed and target is not None:
-            np.copyto(target, value, casting="no")
+            np.copyto(target, fitted(value, target.shape, f"{place}: {operator.name}"), casting="no")
         else:
             arrays[index] = value

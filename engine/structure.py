@@ -5,6 +5,7 @@ They are no kernels, for they know the graph; everything about them is decided w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -136,13 +137,13 @@ def _composite(operator: Operator, arrays: Arrays, environment: Environment) -> 
 
 def _var_handle(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     options = _options(operator, VarHandleOptions)
-    return (np.array(f"{options.container}/{options.shared_name}", object),)
+    return (np.array(f"{options.container}\0{options.shared_name}", object),)
 
 
 def _read_variable(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     key = _key(operator.name, arrays)
     if key not in environment.variables:
-        raise ModelError(f"READ_VARIABLE: variable {key!r} has no value yet")
+        raise ModelError(f"READ_VARIABLE: variable {key.split(chr(0))[-1]!r} has no value yet")
     return (environment.variables[key],)
 
 
@@ -197,16 +198,27 @@ def run(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     return results[: len(operator.outputs)]
 
 
+def fitted(value: np.ndarray, shape: Shape, what: str) -> np.ndarray:
+    """Return a value, or as many of its first elements as a tensor holds whose shape the file says (READ_VARIABLE)."""
+    size = math.prod(shape)
+    if value.size < size:
+        raise ModelError(f"{what}: the value has {value.size} elements; the file says {list(shape)}")
+    return value if value.shape == shape else value.reshape(-1)[:size].reshape(shape)
+
+
 Inferred: TypeAlias = "tuple[Shape | None, ...]"
 
 
-def output_shapes(operator: Operator, inputs: Inferred, infer: Callable[[int, Inferred], Inferred]) -> Inferred:
+def output_shapes(
+    operator: Operator, inputs: Inferred, declared: tuple[Shape, ...], infer: Callable[[int, Inferred], Inferred]
+) -> Inferred:
     """Return the shapes of a structural operator's outputs, None for those that are only known when it runs.
 
     Parameters
     ----------
     operator : the operator.
     inputs : the shapes of its inputs.
+    declared : the shapes of its outputs in the file.
     infer : subgraph index and shapes of its inputs -> shapes of its outputs.
     """
     options = operator.options
@@ -219,6 +231,8 @@ def output_shapes(operator: Operator, inputs: Inferred, infer: Callable[[int, In
         shapes = inputs if infer(options.body_subgraph_index, inputs) == inputs else ()
     elif isinstance(options, StableHLOCompositeOptions):
         shapes = infer(options.decomposition_subgraph_index, inputs)
+    elif operator.name == "READ_VARIABLE" and declared and declared[0]:
+        shapes = declared  # the reference believes the file here, but where it says a scalar
     elif operator.name == "HASHTABLE_FIND":
         shapes = inputs[1:2]
     elif operator.name == "HASHTABLE_SIZE":

@@ -182,8 +182,15 @@ def variables(draw: DrawFn) -> Case:
         value = first.tensor("value", FLOAT32, shape, value=draw(st.sampled_from([0.0, 10.0, -2.5])))
         first.operator("ASSIGN_VARIABLE", [handle(first, name), value], [], AssignVariableOptions())
     for name in names:
-        before, after = main.tensor("before", FLOAT32, shape), main.tensor("after", FLOAT32, shape)
+        # The file says the variable's shape, or that it is a scalar, which stands for any shape.
+        before = main.tensor("before", FLOAT32, draw(st.sampled_from([shape, shape, ()])))
+        after = main.tensor("after", FLOAT32, shape)
         main.operator("READ_VARIABLE", [handle(main, name)], [before], ReadVariableOptions())
+        if draw(st.booleans()):
+            # A smaller shape than the variable's: the reference gives its first elements.
+            part = main.tensor("part", FLOAT32, tuple(draw(st.integers(1, size)) for size in shape))
+            main.operator("READ_VARIABLE", [handle(main, name)], [part], ReadVariableOptions())
+            outputs.append(part)
         operator = draw(st.sampled_from(list(ARITHMETIC)))
         main.operator(operator, [before, x], [after], ARITHMETIC[operator])
         if draw(st.booleans()):

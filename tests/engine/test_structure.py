@@ -157,3 +157,20 @@ def test_subgraphs_that_call_each_other_too_deeply_are_refused():
     content = write(joined(*links, arithmetic("last", MulOptions(), 2.0, "MUL")))
     with pytest.raises(q31.ModelError, match="call each other"):
         q31.load(content)(floats())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_variable_is_read_in_the_shape_that_the_file_says(backend):
+    def reading(shape):
+        graph = counting()
+        main, first = graph.subgraphs
+        tensors = tuple(replace(t, shape=shape) if t.name == "before" else t for t in main.tensors)
+        read = replace(
+            main, tensors=tensors, operators=main.operators[:3], inputs=(), outputs=main.operators[2].outputs
+        )
+        return q31.load(write(replace(graph, subgraphs=(read, first))), backend=backend)()
+
+    assert reading((1, 2)).tolist() == [[10, 10]]
+    assert reading(()).shape == (1, 3)
+    with pytest.raises(q31.ModelError, match="3 elements; the file says"):
+        reading((2, 2))

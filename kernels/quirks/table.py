@@ -13,9 +13,9 @@ from __future__ import annotations
 from ..operator import Node, Prepared
 from ..profiles import Profile
 from ..quirk import Quirk, Treatment
-from . import activations, arithmetic, custom, movement, products, recurrent, reductions
+from . import activations, arithmetic, custom, movement, products, random, recurrent, reductions
 
-_FAMILIES = (activations, arithmetic, custom, movement, products, recurrent, reductions)
+_FAMILIES = (activations, arithmetic, custom, movement, products, random, recurrent, reductions)
 
 QUIRKS: tuple[Quirk, ...] = tuple(
     sorted((quirk for family in _FAMILIES for quirk in family.QUIRKS), key=lambda quirk: quirk.name)

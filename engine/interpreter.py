@@ -130,9 +130,11 @@ class Interpreter:
         """
 
         def view() -> np.ndarray:
-            array = np.asarray(_Owner(self._runtime.memory(tensor_index)))
+            memory = self._runtime.memory(tensor_index)
+            array = np.asarray(_Owner(memory))
             self._views.append(weakref.ref(array))
-            return array
+            # NumPy knows bfloat16 only as two bytes; a view of it keeps the array above alive.
+            return array if array.dtype == memory.dtype else array.view(memory.dtype)
 
         return view
 

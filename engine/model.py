@@ -14,7 +14,7 @@ from ..kernels.operator import Prepared, Shape
 from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
 from .program import Program
-from .runtime import as_array
+from .runtime import as_array, as_strings, require_range
 from .session import Session, open_model, sha256
 from .structure import STATEFUL
 
@@ -220,9 +220,11 @@ class Model:
         return [self._checked(port, given[port.name]) for port in self.inputs]
 
     def _checked(self, port: Port, value: Any) -> np.ndarray:
-        array = as_array(f"input {port.name!r}", value)
+        name = f"input {port.name!r}"
+        array = as_strings(name, value) if port.dtype == object else as_array(name, value)
         if array.dtype != port.dtype:
             raise InputError(f"input {port.name!r}: expected data type {port.dtype}, got {array.dtype}")
+        require_range(name, self.graph.subgraphs[0].tensors[port.index].type, array)
         return array
 
     def _batch_size(self, arrays: list[np.ndarray]) -> int | None:

@@ -5,6 +5,7 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -100,7 +101,17 @@ class Program:
                 start = layout.offsets[root]
                 size = lifetimes[root].size
                 self._arrays[index] = self._memory[start : start + size].view(dtype).reshape(shape)
+        for index in self.preparation.inputs:
+            if tensors[index].type is TensorType.STRING:
+                self._arrays[index] = self._empty_strings(index, limit)
         return layout.size
+
+    def _empty_strings(self, index: int, limit: int | None) -> np.ndarray:
+        """Return what a string input holds until it is set; the reference has no memory for it then."""
+        shape = self.preparation.shapes[index] or ()
+        if limit is not None and math.prod(shape) * np.dtype(object).itemsize > limit:
+            raise MemoryError
+        return np.full(shape, b"", object)
 
     def _aliases(self, preserve_all: bool) -> dict[int, int]:
         """Map each tensor that is only another shape of an earlier one (RESHAPE) to that one.
@@ -181,7 +192,8 @@ class Program:
 
     def _has_memory(self, operator: PreparedOperator) -> bool:
         indices = (*operator.operator.inputs, *operator.operator.outputs)
-        return all(index < 0 or self._arrays[index] is not None for index in indices)
+        arrays = [self._arrays[index] for index in indices if index >= 0]
+        return all(array is not None and array.dtype != object for array in arrays)
 
     def _build_steps(self) -> list[Step]:
         steps: list[Step] = []
@@ -244,7 +256,7 @@ class Program:
                 *results, kept.value = results  # type: ignore[assignment]
             for index, value in zip(targets, results, strict=True):
                 target = arrays[index]
-                if shapes[index] is None:
+                if shapes[index] is None or value.dtype == object:
                     arrays[index] = np.asarray(value, order="C")
                 elif target is not None:
                     np.copyto(target, value, casting="no")
@@ -269,7 +281,7 @@ class Program:
         """
         for index, array in zip(self.preparation.inputs, arrays, strict=True):
             target = self._arrays[index]
-            if target is None:
+            if target is None or (target.dtype == array.dtype == object):
                 self._arrays[index] = array
             elif target.dtype != array.dtype:
                 raise ModelError(f"subgraph {self._subgraph_index}: tensor {index} is given {array.dtype}")

@@ -13,6 +13,7 @@ import numpy as np
 from ..kernels.operator import Shape
 from ..schema import InputError, StateError, Subgraph, Tensor, TensorType
 from ..schema.constants import constant_array
+from ..schema.types import bit_width
 from .details import tensor_details
 from .program import Program
 from .session import Session
@@ -73,11 +74,7 @@ class Runtime:
         """Copy a value into a tensor; its shape and data type must be the tensor's."""
         tensor = self.tensor(index, subgraph_index)
         name = f"tensor {index} ({tensor.name!r})"
-        array = as_array(name, value)
-        program = self._programs.get(subgraph_index)
-        if program is not None and program.array(index) is None and tensor.type is TensorType.STRING:
-            program.set_object(index, np.array(array))  # a copy, for the next value is written into it
-            return
+        array = as_strings(name, value) if tensor.type is TensorType.STRING else as_array(name, value)
         target = self.memory(index, subgraph_index)
         if array.dtype != target.dtype:
             raise InputError(f"{name}: expected data type {target.dtype}, got {array.dtype}")
@@ -85,7 +82,11 @@ class Runtime:
             raise InputError(f"{name}: expected shape {list(target.shape)}, got {list(array.shape)}")
         if not target.flags.writeable:
             raise InputError(f"{name} is a constant of the model and cannot be set")
-        target[...] = array
+        require_range(name, tensor.type, array)
+        if array.dtype == object:  # replaced, for what was computed from the old one may lie on its memory
+            self._programs[subgraph_index].set_object(index, array)
+        else:
+            target[...] = array
 
     def resize(self, index: int, size: Any, subgraph_index: int = 0, strict: bool = False) -> None:
         """Give an input another shape; ``allocate`` must be called before the subgraph runs again."""
@@ -136,6 +137,30 @@ def as_array(name: str, value: Any) -> np.ndarray:
         return np.asarray(value)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{name}: expected an array, got {type(value).__name__}: {error}") from None
+
+
+def require_range(name: str, tensor_type: TensorType, array: np.ndarray) -> None:
+    """Raise InputError where an array has values beyond a type of fewer bits than its elements, such as int4."""
+    bits = bit_width(tensor_type)
+    if array.dtype.kind not in "iu" or bits == 8 * array.dtype.itemsize or not array.size:
+        return
+    least, greatest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if array.dtype.kind == "i" else (0, 2**bits - 1)
+    if array.min() < least or array.max() > greatest:
+        raise InputError(f"{name}: values of {tensor_type.name} lie between {least} and {greatest}")
+
+
+def as_strings(name: str, value: Any) -> np.ndarray:
+    """Return strings as a new object array of bytes; text becomes UTF-8, as LiteRT does it."""
+    try:
+        given = np.array(value, object)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}: expected an array of strings, got {type(value).__name__}: {error}") from None
+    strings = np.empty(given.shape, object)
+    for place, item in np.ndenumerate(given):
+        if not isinstance(item, (str, bytes)):
+            raise InputError(f"{name}: expected strings or bytes, got {type(item).__name__} at {list(place)}")
+        strings[place] = item.encode() if isinstance(item, str) else bytes(item)
+    return strings
 
 
 def _fits(shape: Shape, signature: Shape) -> bool:

@@ -50,7 +50,9 @@ class GraphBuilder:
         fields : the other fields of :class:`Tensor`, such as ``is_variable``.
         """
         if value is not None:
-            array = np.broadcast_to(np.asarray(value), tuple(shape))
+            # As objects, strings keep their trailing zeros.
+            given = np.asarray(value, object if type is TensorType.STRING else None)
+            array = np.broadcast_to(given, tuple(shape))
             data = memoryview(encode_constant(array, type))
             fields["buffer"] = len(self._buffers)
             self._buffers.append(Buffer(data, explicitly_empty=not len(data)))

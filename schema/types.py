@@ -180,7 +180,6 @@ _BITS: dict[TensorType, int] = {
     TensorType.INT4: 4,
     TensorType.UINT4: 4,
     TensorType.INT2: 2,
-    TensorType.BFLOAT16: 16,
     TensorType.FLOAT8_E4M3FN: 8,
     TensorType.FLOAT8_E5M2: 8,
 }
@@ -198,8 +197,16 @@ def numpy_dtype(tensor_type: TensorType) -> np.dtype:
     Raises
     ------
     UnsupportedOperatorError
-        For types without a NumPy equivalent (RESOURCE, VARIANT, BFLOAT16, the FLOAT8 types).
+        For types without a NumPy equivalent (RESOURCE, VARIANT, the FLOAT8 types).
+
+    Notes
+    -----
+    bfloat16 is that of ml_dtypes, as in LiteRT's Python; it is imported by the first model that has one.
     """
+    if tensor_type is TensorType.BFLOAT16:
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
     if tensor_type not in _DTYPES:
         raise UnsupportedOperatorError(f"data type {tensor_type.name} is not supported")
     return np.dtype(_DTYPES[tensor_type])
@@ -207,6 +214,8 @@ def numpy_dtype(tensor_type: TensorType) -> np.dtype:
 
 def bit_width(tensor_type: TensorType) -> int:
     """Return the number of bits an element takes in a buffer of the file; 0 where it varies (strings)."""
+    if tensor_type is TensorType.BFLOAT16:
+        return 16  # said here, so that a model is verified without ml_dtypes
     if tensor_type in _BITS:
         return _BITS[tensor_type]
     if tensor_type in (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT):

@@ -69,15 +69,18 @@ def read_input(
 
 def random_array(port: Port, generator: np.random.Generator) -> np.ndarray:
     """Return uniform random values: 8- and 16-bit integers over their whole range, wider ones and bool 0 or 1,
-    floating-point numbers from -1 to 1.
+    floating-point numbers, and both parts of complex ones, from -1 to 1.
 
     Raises
     ------
     InputError
-        Where the data type has no random values (strings, complex numbers).
+        Where the data type has no random values (strings).
     """  # noqa: D205
     dtype, shape = port.dtype, port.shape
-    if dtype.kind == "f":
+    if dtype.kind == "c":
+        parts = generator.uniform(-1, 1, (2, *shape))
+        return (parts[0] + 1j * parts[1]).astype(dtype)
+    if dtype.kind == "f" or dtype.name == "bfloat16":
         return generator.uniform(-1, 1, shape).astype(dtype)
     if dtype.kind in "iu" and dtype.itemsize <= 2:
         limits = np.iinfo(dtype)

@@ -10,16 +10,26 @@ INDEX_TYPES = (TensorType.INT32, TensorType.INT64)
 COPIED_TYPES = (
     TensorType.FLOAT32,
     TensorType.FLOAT16,
-    TensorType.INT32,
-    TensorType.UINT8,
-    TensorType.INT64,
-    TensorType.BOOL,
-    TensorType.INT16,
-    TensorType.INT8,
-    TensorType.UINT32,
+    TensorType.BFLOAT16,
     TensorType.FLOAT64,
+    TensorType.INT8,
+    TensorType.UINT8,
+    TensorType.INT16,
+    TensorType.UINT16,
+    TensorType.INT32,
+    TensorType.UINT32,
+    TensorType.INT64,
+    TensorType.UINT64,
+    TensorType.BOOL,
+    TensorType.COMPLEX64,
 )
-"""Types that operators which only move elements take here; narrower where the reference takes fewer."""
+"""Types of 8, 16, 32 and 64 bits, which the reference moves by their size."""
+
+FIXED_TYPES = (*COPIED_TYPES, TensorType.COMPLEX128)
+"""Types whose elements have one size in bytes."""
+
+ALL_TYPES = (*FIXED_TYPES, TensorType.STRING, TensorType.INT4, TensorType.UINT4)
+"""Types of which the reference does not look at an element."""
 
 
 def integers(node: Node, index: int, types: tuple[TensorType, ...] = INDEX_TYPES) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from ..checks import options_of, require_arity, require_same_type
 from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile
 from . import copies
-from .arguments import COPIED_TYPES, integers, normalized_axis, scalar
+from .arguments import ALL_TYPES, integers, normalized_axis, scalar
 
 
 def _truncating_divide(a: int, b: int) -> int:
@@ -108,7 +108,7 @@ def lower(prepared: Prepared, node: Node) -> Instruction | None:
 
 
 KERNELS = (
-    Kernel("RESHAPE", (1, 1), COPIED_TYPES, prepare_reshape, evaluate, lower, values=(1,), aliases=True),
-    Kernel("SQUEEZE", (1, 1), COPIED_TYPES, prepare_squeeze, evaluate, lower, aliases=True),
-    Kernel("EXPAND_DIMS", (1, 1), COPIED_TYPES, prepare_expand_dims, evaluate, lower, values=(1,), aliases=True),
+    Kernel("RESHAPE", (1, 1), ALL_TYPES, prepare_reshape, evaluate, lower, values=(1,), aliases=True),
+    Kernel("SQUEEZE", (1, 1), ALL_TYPES, prepare_squeeze, evaluate, lower, aliases=True),
+    Kernel("EXPAND_DIMS", (1, 1), ALL_TYPES, prepare_expand_dims, evaluate, lower, values=(1,), aliases=True),
 )

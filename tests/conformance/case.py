@@ -18,19 +18,9 @@ from q31.schema import Graph, GraphBuilder, Quantization, Subgraph, TensorType, 
 from q31.schema.strings import decode_strings
 
 _OF_DTYPE = {
-    np.dtype(dtype): tensor_type
-    for dtype, tensor_type in (
-        (np.float32, TensorType.FLOAT32),
-        (np.float16, TensorType.FLOAT16),
-        (np.int8, TensorType.INT8),
-        (np.uint8, TensorType.UINT8),
-        (np.int16, TensorType.INT16),
-        (np.int32, TensorType.INT32),
-        (np.int64, TensorType.INT64),
-        (np.bool_, TensorType.BOOL),
-        (np.uint32, TensorType.UINT32),
-        (np.float64, TensorType.FLOAT64),
-    )
+    numpy_dtype(tensor_type): tensor_type
+    for tensor_type in TensorType
+    if tensor_type.name not in ("INT4", "INT2", "UINT4", "RESOURCE", "VARIANT", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
 }
 
 
@@ -137,7 +127,7 @@ def _describe(graph: Graph, subgraph: Subgraph, index: int) -> str:
     data = graph.buffers[item.buffer].data
     if len(data) and item.type is TensorType.STRING:
         text += f" = {decode_strings(data, item.name)}"
-    elif len(data) and item.type not in (TensorType.INT4, TensorType.INT2):
+    elif len(data) and item.type not in (TensorType.INT4, TensorType.INT2, TensorType.UINT4):
         text += f" = {_summary(np.frombuffer(data, numpy_dtype(item.type)))}"
     return text
 

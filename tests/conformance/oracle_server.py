@@ -12,6 +12,7 @@ import struct
 import sys
 from typing import Any
 
+import ml_dtypes  # noqa: F401, without it LiteRT has no bfloat16
 import numpy as np
 
 

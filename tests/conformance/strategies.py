@@ -21,6 +21,7 @@ QUANTIZED_8_BIT = (TensorType.INT8, TensorType.UINT8)
 _RANGES = {
     TensorType.INT4: (-8, 7),
     TensorType.INT2: (-2, 1),
+    TensorType.UINT4: (0, 15),
     **{t: (int(np.iinfo(d).min), int(np.iinfo(d).max)) for t, d in (
         (TensorType.INT8, np.int8), (TensorType.UINT8, np.uint8), (TensorType.INT16, np.int16),
         (TensorType.INT32, np.int32), (TensorType.INT64, np.int64), (TensorType.UINT32, np.uint32),
@@ -182,6 +183,20 @@ def by_type(
 
 # Arrays
 
+_FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16, TensorType.FLOAT64)
+_WORDS = (b"", b"a", b"b", b"ab", b"a\0b", b"\0", "größe".encode(), b"a longer word than the others", b"\xff\xfe")
+
+
+@st.composite
+def string_arrays(draw: DrawFn, shape: Sequence[int]) -> np.ndarray:
+    """Draw an array of words, of which many come twice, some are empty and some are no text."""
+    random = Random(draw(st.integers(0, 2**32)))
+    array = np.empty(tuple(shape), object)
+    for place in np.ndindex(*shape):
+        array[place] = random.choice(_WORDS)
+    return array
+
+
 # Arrays of a single code are kept few: most of what they go into comes out flat, and proves little.
 _KINDS = (*["random"] * 8, "ends", "ends", "near", "ramp", "ramp", "least", "greatest", "zero point")
 
@@ -200,8 +215,12 @@ def arrays(
     """
     if tensor_type is TensorType.BOOL:
         return np.random.default_rng(draw(st.integers(0, 2**32))).integers(0, 2, shape).astype(bool)
-    if tensor_type in (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.FLOAT64):
+    if tensor_type is TensorType.STRING:
+        return draw(string_arrays(shape))
+    if tensor_type in _FLOATS:
         return draw(float_arrays(shape)).astype(numpy_dtype(tensor_type))
+    if tensor_type in (TensorType.COMPLEX64, TensorType.COMPLEX128):
+        return (draw(float_arrays(shape)) + 1j * draw(float_arrays(shape))).astype(numpy_dtype(tensor_type))
     dtype = numpy_dtype(tensor_type)
     least, greatest = code_range(tensor_type)
     least = least if low is None else low

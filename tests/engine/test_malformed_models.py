@@ -232,7 +232,7 @@ def test_a_zero_point_of_64_bits_is_cut_as_litert_cuts_it() -> None:
 def test_tensors_of_types_without_an_array_are_left_out_of_the_details() -> None:
     builder = GraphBuilder()
     x, y = builder.tensor("x", TensorType.FLOAT32, (1,)), builder.tensor("y", TensorType.FLOAT32, (1,))
-    builder.tensor("brain", TensorType.BFLOAT16, (1,))
+    builder.tensor("tiny", TensorType.FLOAT8_E5M2, (1,))
     builder.tensor("handle", TensorType.RESOURCE, (1,))
     builder.operator("RELU", [x], [y])
     details = Interpreter(model_content=write(builder.build([x], [y]))).get_tensor_details()

@@ -27,7 +27,7 @@ OPERANDS = {
 
 _scales = st.sampled_from([0.1, 1.0, 1 / 256, 1 / 32768, 0.0, -1.0, 1e-45, 3e38, 1e-20, 1e20, np.inf, np.nan])
 _shapes = st.lists(st.sampled_from([0, 1, 1, 2, 3, 4]), max_size=4).map(tuple)
-_numeric = [t for t in TensorType if t.name not in ("STRING", "RESOURCE", "VARIANT", "BFLOAT16")]
+_numeric = [t for t in TensorType if t.name not in ("STRING", "RESOURCE", "VARIANT")]
 
 
 @st.composite

@@ -46,7 +46,7 @@ INPUTS = {"PADV2": 3, "SLICE": 3, "STRIDED_SLICE": 4} | dict.fromkeys(
     ("SQUEEZE", "SHAPE", "UNPACK", "QUANTIZE", "DEQUANTIZE", "CAST"), 1
 )
 JOINS = ("PACK", "CONCATENATION")
-OF_NO_ARRAY = ("STRING", "RESOURCE", "VARIANT", "BFLOAT16", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
+OF_NO_ARRAY = ("STRING", "RESOURCE", "VARIANT", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
 TYPES = [t for t in TensorType if t.name not in OF_NO_ARRAY]
 EXTREMES = (2**31 - 1, -(2**31), 31, -4)
 SCALES = (0.0, -1.0, 1e-38, 1e38, math.nan, math.inf, 0.1)

@@ -49,7 +49,7 @@ def random_array(dtype: np.dtype, shape: tuple[int, ...], seed: random.Random) -
         return array
     if dtype.kind == "b":
         return generator.integers(0, 2, shape).astype(bool)
-    if dtype.kind in "fc":
+    if dtype.kind in "fc" or dtype.name == "bfloat16":
         array = generator.standard_normal(shape) * seed.choice((1.0, 1.0, 100.0, 1e30))
         if seed.random() < 0.3:
             array = np.where(generator.random(shape) < 0.1, generator.choice(_STRANGE, shape), array)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..schema import ActivationFunctionType, ModelError, TensorType
-from .fixed_point import round_half_away
+from .fixed_point import int32_from_float, round_half_away
 from .operator import TensorSpec
 
 _BOUNDS: dict[ActivationFunctionType, tuple[float | None, float | None]] = {
@@ -28,6 +28,8 @@ def type_range(tensor_type: TensorType) -> tuple[int, int]:
 def quantize_code(real: float, output: TensorSpec) -> int:
     """Return the code of a real number: ``zero_point + round(float32(real) / scale)``, not clamped.
 
+    2**31 passes the reference's check, being the float32 next to the greatest int32, and becomes the least one.
+
     Raises
     ------
     ModelError
@@ -37,7 +39,7 @@ def quantize_code(real: float, output: TensorSpec) -> int:
         code = round_half_away(np.float32(real) / output.scale)
     if not abs(code) <= 2.0**31:
         raise ModelError(f"the scale {output.scale} of tensor {output.name!r} is too small for a fused activation")
-    return output.zero_point + int(code)
+    return int(np.asarray(output.zero_point + int(int32_from_float(code)), np.int64).astype(np.int32))
 
 
 def quantized_activation_range(activation: ActivationFunctionType, output: TensorSpec) -> tuple[int, int]:

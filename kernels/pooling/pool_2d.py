@@ -64,6 +64,8 @@ def prepare(node: Node, profile: Profile) -> Pool2D:
         return Pool2D((output_shape,), window, *float_activation_range(options.fused_activation_function))
     require_quantized(node, source, target)
     low, high = quantized_activation_range(options.fused_activation_function, target)
+    if node.name == "MAX_POOL_2D" and source.type is TensorType.UINT8:
+        high &= 0xFF  # the reference's clamp is a byte here; only a bound that left int32 is beyond it
     return Pool2D((output_shape,), window, low, high, source.type is TensorType.UINT8)
 
 
@@ -125,7 +127,7 @@ def evaluate_max(prepared: Pool2D, x: np.ndarray) -> np.ndarray:
         np.copyto(under, value, where=under < value)
     if x.dtype == np.float32:
         return clamp_float(greatest, np.float32(prepared.activation_min), np.float32(prepared.activation_max))
-    return np.clip(greatest, prepared.activation_min, prepared.activation_max).astype(x.dtype)
+    return np.clip(greatest.astype(np.int64), prepared.activation_min, prepared.activation_max).astype(x.dtype)
 
 
 _ELEMENTS = {TensorType.INT8: "8", TensorType.UINT8: "8", TensorType.INT16: "16", TensorType.FLOAT32: "_float32"}
@@ -138,6 +140,8 @@ def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
     kernel = name + _ELEMENTS.get(source.type, "")
     taps = window.filter_height * window.filter_width
     if source.type not in _ELEMENTS or math.prod(source.shape) == 0 or taps >= _MOST_TAPS.get(kernel, 1 << 31):
+        return None
+    if prepared.activation_max < prepared.activation_min:  # a bound beyond int32, which codes are cut to
         return None
     number = float if source.type is TensorType.FLOAT32 else int
     fields: dict[str, Field] = {

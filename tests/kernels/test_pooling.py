@@ -77,3 +77,13 @@ def test_a_stride_of_nothing_is_refused(stride: int) -> None:
 def test_a_window_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ModelError, match="3x3"):
         pool_2d.prepare(node(TensorType.INT8, (1, 2, 2, 1), 3, padding=Padding.VALID), LITERT)
+
+
+@pytest.mark.parametrize(("tensor_type", "zero_point", "code"), [("UINT8", 128, 100), ("INT16", 0, 0), ("INT8", 5, 5)])
+def test_a_bound_of_2_to_31_becomes_the_least_int32_cut_to_a_code(tensor_type: str, zero_point: int, code: int) -> None:
+    """As recorded from LiteRT."""
+    kind = TensorType[tensor_type]
+    spec = TensorSpec("x", kind, (1, 1, 1, 1), Quantization((2.0**-31,), (zero_point,)))
+    options = Pool2DOptions(Padding.VALID, 1, 1, 1, 1, ActivationFunctionType.RELU_N1_TO_1)
+    prepared = pool_2d.prepare(Node("MAX_POOL_2D", 2, options, (spec,), (spec,)), LITERT)
+    assert pool_2d.evaluate_max(prepared, np.full(spec.shape, 100, spec.dtype)).item() == code

@@ -315,7 +315,7 @@ class Model:
     def _keeps_state(self) -> bool:
         subgraph = self.graph.subgraphs[0]
         return any(tensor.is_variable for tensor in subgraph.tensors) or any(
-            operator.name in STATEFUL for operator in subgraph.operators
+            (operator.custom_code or operator.name) in STATEFUL for operator in subgraph.operators
         )
 
     def _is_batched(self, program: Program, port: Port, size: int) -> bool:

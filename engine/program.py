@@ -76,6 +76,7 @@ class Program:
         self.arena_size = self._allocate(preserve_all)
         self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
+        self._reset_with_variables: list[Kept] = []
         self._steps: list[Step] = self._build_steps()
 
     # Memory
@@ -242,6 +243,8 @@ class Program:
         prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
 
         initial, kept = operator.kernel.initial, Kept(arrays, tuple(resized))
+        if operator.kernel.resets:
+            self._reset_with_variables.append(kept)
 
         def step() -> None:
             prepared = operator.prepared
@@ -321,13 +324,18 @@ class Program:
         self._arrays[index] = value
 
     def reset_variables(self) -> None:
-        """Fill variable tensors: int8 with the zero point, everything else with zero bytes, as the reference does."""
+        """Fill variable tensors: int8 with the zero point, everything else with zero bytes, as the reference does.
+
+        What tflite-micro's operators keep from run to run begins again, as in its own reset.
+        """
         for index, tensor in enumerate(self.preparation.tensors):
             array = self._arrays[index]
             if tensor.is_variable and array is not None:
                 zero_point = tensor.quantization.zero_point
                 filled = tensor.type is TensorType.INT8 and zero_point
                 array[...] = np.array(zero_point[0]).astype(np.int8) if filled else 0  # a byte of the zero point
+        for kept in self._reset_with_variables:
+            kept.value = None
 
 
 def _shares_state(operator: PreparedOperator) -> bool:

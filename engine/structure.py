@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from ..kernels.operator import Kernel, Shape
-from ..kernels.registry import REGISTRY
+from ..kernels.registry import CUSTOM, REGISTRY
 from ..schema import Graph, ModelError, Operator, TensorType
 from ..schema.options import (
     CallOnceOptions,
@@ -174,9 +174,12 @@ _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment],
 }
 
 STATEFUL = frozenset(
-    {"ASSIGN_VARIABLE", "CALL_ONCE", "HASHTABLE_IMPORT", *(name for name, one in REGISTRY.items() if one.initial)}
+    {
+        *("ASSIGN_VARIABLE", "CALL_ONCE", "HASHTABLE_IMPORT"),
+        *(name for name, one in (*REGISTRY.items(), *CUSTOM.items()) if one.initial),
+    }
 )
-"""Operators after which the next run may give something else."""
+"""Operators, custom ones by their code, after which the next run may give something else."""
 
 
 def _not_a_kernel(*arguments: Any) -> Any:

@@ -221,6 +221,7 @@ class Kernel:
     initial : for operators that go on from run to run by something that is no tensor (a random generator): an array,
         from what ``prepare`` returned. ``evaluate`` takes it after the inputs, and returns what follows it after the
         outputs.
+    resets : True where that begins again when the variables are reset, as tflite-micro's operators do.
     """
 
     name: str
@@ -236,3 +237,4 @@ class Kernel:
     foreign: bool = False
     states: tuple[int, ...] = ()
     initial: Callable[[Any], np.ndarray] | None = None
+    resets: bool = False

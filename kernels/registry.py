@@ -8,7 +8,7 @@ from .activations import exp_log, hard_swish, log_softmax, lookup, prelu, relu, 
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import detection_postprocess, numeric_verify
 from .custom.registration import registered
-from .custom.signal import filter_bank, rfft, spectrum
+from .custom.signal import filter_bank, noise, rfft, spectrum, streams
 from .elementwise import (
     absolute,
     add_n,
@@ -125,9 +125,11 @@ REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES fo
 _CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (
     detection_postprocess.KERNELS,
     filter_bank.KERNELS,
+    noise.KERNELS,
     numeric_verify.KERNELS,
     rfft.KERNELS,
     spectrum.KERNELS,
+    streams.KERNELS,
 )
 
 CUSTOM: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _CUSTOM_MODULES for kernel in kernels}

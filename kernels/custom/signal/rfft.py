@@ -1,4 +1,4 @@
-"""SignalRfft: the Fourier transform of real numbers, as KISS FFT computes it, for lengths that are powers of two."""
+"""SignalRfft and SignalIrfft: Fourier transforms of real numbers, as KISS FFT computes them, of powers of two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ....schema import TensorType
 from ....schema.flexbuffer import flexbuffer_map
 from ...checks import require_arity
-from ...operator import Kernel, Node, Prepared
+from ...operator import Kernel, Node, Prepared, Shape
 from ...profiles import Profile
 from ..options import integer
 
@@ -77,6 +77,27 @@ def prepare(node: Node, profile: Profile) -> Rfft:
     Source: ``RfftPrepare`` in tflite-micro's ``signal/micro/kernels/rfft.cc``, ``kf_init_state`` and
     ``kiss_fftr_alloc`` of KISS FFT 130.
     """
+    length = _checked_length(node)
+    shape = node.input(0).shape
+    node.require(shape[-1] <= length, f"at most {length} samples")
+    return _prepared(node, (*shape[:-1], length + 2), length, -1)
+
+
+def prepare_inverse(node: Node, profile: Profile) -> Rfft:
+    """Prepare SignalIrfft.
+
+    Notes
+    -----
+    Source: ``Prepare`` in tflite-micro's ``signal/micro/kernels/irfft.cc``. Bins beyond those of the length are not
+    read; too few of them are refused.
+    """
+    length = _checked_length(node)
+    shape = node.input(0).shape
+    node.require(shape[-1] >= length + 2 and shape[-1] % 2 == 0, f"{length // 2 + 1} bins, real and imaginary in turn")
+    return _prepared(node, (*shape[:-1], length), length, 1)
+
+
+def _checked_length(node: Node) -> int:
     require_arity(node, 1)
     source = node.input(0)
     node.require(node.output().type is source.type, "an output of the input's data type")
@@ -86,16 +107,19 @@ def prepare(node: Node, profile: Profile) -> Rfft:
     node.require(code == source.type, f"T to be the input's data type, not {code}")
     if not 4 <= length <= _LONGEST or length & (length - 1):
         raise node.unsupported(f"fft_length a power of two from 4 to {_LONGEST}, not {length}")
-    node.require(source.shape[-1] <= length, f"at most {length} samples")
-    dtype = source.dtype
+    return length
+
+
+def _prepared(node: Node, shape: Shape, length: int, sign: int) -> Rfft:
+    dtype = node.input(0).dtype
     arithmetic = Arithmetic(dtype, 0 if dtype.kind == "f" else 8 * dtype.itemsize - 1)
     half = length // 2
     return Rfft(
-        ((*source.shape[:-1], length + 2),),
+        (shape,),
         length,
         arithmetic,
-        arithmetic.unit_circle([-2 * math.pi * i / half for i in range(half)]),
-        arithmetic.unit_circle([-math.pi * ((i + 1) / half + 0.5) for i in range(half // 2)]),
+        arithmetic.unit_circle([sign * 2 * math.pi * i / half for i in range(half)]),
+        arithmetic.unit_circle([sign * math.pi * ((i + 1) / half + 0.5) for i in range(half // 2)]),
     )
 
 
@@ -116,8 +140,43 @@ def evaluate(prepared: Rfft, x: np.ndarray) -> np.ndarray:
         return _unpack(prepared, packed)
 
 
-def _transform(arithmetic: Arithmetic, x: Complex, twiddles: Complex) -> Complex:
+def evaluate_inverse(prepared: Rfft, x: np.ndarray) -> np.ndarray:
+    """Return the samples of which ``x`` is the spectrum, along the last axis.
+
+    Integers are divided by the length as the transform goes, floats after it.
+
+    Notes
+    -----
+    Source: ``IrfftFloatApply`` in tflite-micro's ``signal/src/irfft_float.cc``, ``kiss_fftri`` of KISS FFT 130.
+    """
+    packed = _transform(prepared.arithmetic, _pack(prepared, x), prepared.twiddles, inverse=True)
+    samples = np.stack(packed, axis=-1).reshape(prepared.output_shape)
+    return samples if prepared.arithmetic.fraction_bits else samples / np.float32(prepared.length)
+
+
+def _pack(prepared: Rfft, x: np.ndarray) -> Complex:
+    """Return the spectrum of even samples as real and odd ones as imaginary parts, from that of real samples."""
+    arithmetic, half = prepared.arithmetic, prepared.length // 2
+    real, imaginary = x[..., 0::2], x[..., 1::2]
+    packed = tuple(np.zeros((*x.shape[:-1], half), arithmetic.dtype) for _ in range(2))
+    packed[0][..., 0], packed[1][..., 0] = arithmetic.divide(
+        (real[..., 0] + real[..., half], real[..., 0] - real[..., half]), 2
+    )
+    k = np.arange(1, half // 2 + 1)
+    near = arithmetic.divide((real[..., k], imaginary[..., k]), 2)
+    far = arithmetic.divide((real[..., half - k], -imaginary[..., half - k]), 2)
+    both = _add(near, far)
+    turned = arithmetic.multiply(_subtract(near, far), prepared.real_twiddles)
+    packed[0][..., k], packed[1][..., k] = _add(both, turned)
+    # Bin half - k; in the middle, where it is the same bin, this one stays.
+    packed[0][..., half - k], packed[1][..., half - k] = both[0] - turned[0], -(both[1] - turned[1])
+    return packed[0], packed[1]
+
+
+def _transform(arithmetic: Arithmetic, x: Complex, twiddles: Complex, *, inverse: bool = False) -> Complex:
     """Return the complex transform by decimation in time, radix 4 and, where the length is twice that, radix 2.
+
+    ``twiddles`` say which way it goes, but for the quarter turns of radix 4.
 
     Notes
     -----
@@ -128,7 +187,9 @@ def _transform(arithmetic: Arithmetic, x: Complex, twiddles: Complex) -> Complex
         return x
     radix = 4 if length % 4 == 0 else 2
     below = twiddles[0][::radix], twiddles[1][::radix]
-    parts = [_transform(arithmetic, (x[0][..., q::radix], x[1][..., q::radix]), below) for q in range(radix)]
+    parts = [
+        _transform(arithmetic, (x[0][..., q::radix], x[1][..., q::radix]), below, inverse=inverse) for q in range(radix)
+    ]
     parts = [arithmetic.divide(part, radix) for part in parts]
     k = np.arange(length // radix)
     turned = [parts[0]]
@@ -138,14 +199,10 @@ def _transform(arithmetic: Arithmetic, x: Complex, twiddles: Complex) -> Complex
     first, one, two, three = turned
     sums, differences = _add(one, three), _subtract(one, three)
     even, odd = _add(first, two), _subtract(first, two)
-    return _join(
-        [
-            _add(even, sums),
-            (odd[0] + differences[1], odd[1] - differences[0]),
-            _subtract(even, sums),
-            (odd[0] - differences[1], odd[1] + differences[0]),
-        ]
-    )
+    right = odd[0] + differences[1], odd[1] - differences[0]
+    left = odd[0] - differences[1], odd[1] + differences[0]
+    quarters = [left, right] if inverse else [right, left]
+    return _join([_add(even, sums), quarters[0], _subtract(even, sums), quarters[1]])
 
 
 def _unpack(prepared: Rfft, packed: Complex) -> np.ndarray:
@@ -180,4 +237,7 @@ def _join(parts: list[Complex]) -> Complex:
     return np.concatenate([one[0] for one in parts], axis=-1), np.concatenate([one[1] for one in parts], axis=-1)
 
 
-KERNELS = (Kernel("SignalRfft", (1, 1), _TYPES, prepare, evaluate),)
+KERNELS = (
+    Kernel("SignalRfft", (1, 1), _TYPES, prepare, evaluate),
+    Kernel("SignalIrfft", (1, 1), _TYPES, prepare_inverse, evaluate_inverse),
+)

@@ -18,6 +18,8 @@ _BOUNDS: dict[ActivationFunctionType, tuple[float | None, float | None]] = {
 
 def type_range(tensor_type: TensorType) -> tuple[int, int]:
     """Return the least and greatest code of an integer type (int4 and int2 included)."""
+    if tensor_type is TensorType.UINT4:
+        return 0, 15
     if tensor_type in (TensorType.INT4, TensorType.INT2):
         bits = 4 if tensor_type is TensorType.INT4 else 2
         return -(1 << (bits - 1)), (1 << (bits - 1)) - 1

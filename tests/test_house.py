@@ -124,7 +124,9 @@ def test_importing_q31_imports_nothing_heavy() -> None:
 
 
 def test_the_face_resolves_every_name() -> None:
-    assert loaded_after("import q31\nfor name in q31.__all__: getattr(q31, name)", "numba", "rich", "ml_dtypes") == set()
+    assert (
+        loaded_after("import q31\nfor name in q31.__all__: getattr(q31, name)", "numba", "rich", "ml_dtypes") == set()
+    )
     assert set(q31.__all__) <= set(dir(q31))
     with pytest.raises(AttributeError, match="nonsense"):
         _ = q31.nonsense  # type: ignore[attr-defined]

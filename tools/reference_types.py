@@ -18,7 +18,11 @@ no tensor's type matters, the operator runs subgraphs or keeps values.
 
 _SIZED = "float32 float16 bfloat16 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool complex64"
 _GROUPS = {"sized": _SIZED, "fixed": f"{_SIZED} complex128", "any": f"{_SIZED} complex128 string"}
-"""sized: whatever has 8, 16, 32 or 64 bits; fixed: whatever has a size; any: strings as well."""
+"""sized: whatever has 8, 16, 32 or 64 bits; fixed: whatever has a size; any: strings as well.
+
+A kernel's source promises more in two places: EMBEDDING_LOOKUP of strings ends the process, for it copies the bytes of
+their table into an output without memory, and TILE knows complex128 when it is prepared, but not when it runs.
+"""
 
 _TABLE = """
 ABS 1-3 float32 int8 int16 int32
@@ -54,11 +58,11 @@ DEQUANTIZE 1-9 int8 uint8 int16 float16 int2 int4 uint4
 DILATE 1-1 sized
 DIV 1-2 float32 int8 uint8 int16 int32
 DYNAMIC_UPDATE_SLICE 1-6 fixed int4
-EMBEDDING_LOOKUP 1-5 any
+EMBEDDING_LOOKUP 1-5 fixed int4 int2
 EMBEDDING_LOOKUP_SPARSE 1-1 float32
 EQUAL 1-5 float32 int8 uint8 int16 float16 int32 int64 bool string
 EXP 1-2 float32 int8 int16
-EXPAND_DIMS 1-1 any
+EXPAND_DIMS 1-1 any int4 int2 uint4
 FAKE_QUANT 1-2 float32
 FILL 1-5 sized string
 FLOOR 1-1 float32 float16 bfloat16
@@ -111,7 +115,7 @@ QUANTIZE 1-6 float32 int8 uint8 int16 int32
 RANDOM_STANDARD_NORMAL 1-1 float32
 RANDOM_UNIFORM 1-1 float32
 RANGE 1-1 float32 int32 int64
-RANK 1-1 any
+RANK 1-1 any int4 int2 uint4
 READ_VARIABLE 1-1 graph
 REAL 1-1 complex64 complex128
 REDUCE_ALL 1-1 bool
@@ -124,9 +128,9 @@ RELU 1-3 float32 int8 uint8 int16
 RELU6 1-3 float32 int8 uint8 int16
 RELU_0_TO_1 1-1 float32 int8 uint8
 RELU_N1_TO_1 1-1 float32 int8 uint8
-RESHAPE 1-1 any
+RESHAPE 1-1 any int4 int2 uint4
 RESIZE_BILINEAR 1-4 float32 int8 uint8 int16
-RESIZE_NEAREST_NEIGHBOR 1-4 float32 int8 uint8 int16 int32
+RESIZE_NEAREST_NEIGHBOR 1-4 float32 int8 uint8 int16 float16 bfloat16 uint16 int32 uint32 bool
 REVERSE_SEQUENCE 1-1 float32 uint8 int16 int32 int64
 REVERSE_V2 1-4 float32 int8 uint8 int16 float16 bfloat16 int32 int64 bool
 RFFT2D 1-1 float32
@@ -136,7 +140,7 @@ RSQRT 1-3 float32 int8 int16
 SCATTER_ND 1-1 float32 int8 uint8 int32 int64 bool
 SELECT 1-4 sized
 SELECT_V2 1-2 sized
-SHAPE 1-1 any
+SHAPE 1-1 any int4 int2 uint4
 SIGN 1-2 float32 float64 int32
 SIN 1-1 float32 float16
 SKIP_GRAM 1-1 string
@@ -150,7 +154,7 @@ SPLIT_V 1-3 float32 int8 uint8 int16 int32 int64
 SQRT 1-2 float32 int8 int16
 SQUARE 1-1 float32
 SQUARED_DIFFERENCE 1-2 float32 int8 int32
-SQUEEZE 1-1 any
+SQUEEZE 1-1 any int4 int2 uint4
 STABLEHLO_ADD 1-1 float32 int8 uint8 int16 float16 float64 uint16 int32 uint32 int64 uint64 bool
 STABLEHLO_COMPOSITE 1-1 graph
 STABLEHLO_GATHER 1-1 sized
@@ -166,7 +170,7 @@ SUB 1-5 float32 int8 uint8 int16 int32 int64
 SUM 1-2 float32 int8 uint8 int16 int32 int64
 SVDF 1-4 float32 int8 hybrid
 TANH 1-3 float32 int8 uint8 int16 float16 bfloat16
-TILE 1-2 fixed string
+TILE 1-2 sized string
 TOPK_V2 1-3 float32 int8 uint8 int16 int32 int64
 TRANSPOSE 1-8 sized int4
 TRANSPOSE_CONV 1-5 float32 int8 uint8 int16 hybrid

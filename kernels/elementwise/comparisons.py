@@ -83,7 +83,7 @@ def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray
         Source: ``ComparisonWithScaling`` in ``kernels/internal/reference/comparisons.h``.
         """
         if isinstance(prepared, PlainComparison):
-            return np.asarray(operation(a, b))
+            return np.asarray(operation(a, b), bool)  # NumPy compares strings as objects
         p = prepared
         first = _rescaled(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift, p.wraps_shifts)
         second = _rescaled(b, p.input2_zero_point, p.input2_multiplier, p.input2_shift, p.wraps_shifts)
@@ -102,8 +102,8 @@ _ORDERED = (
 )
 
 KERNELS = (
-    Kernel("EQUAL", (1, 5), (TensorType.BOOL, *_ORDERED), prepare, _evaluator(np.equal)),
-    Kernel("NOT_EQUAL", (1, 4), (TensorType.BOOL, *_ORDERED), prepare, _evaluator(np.not_equal)),
+    Kernel("EQUAL", (1, 5), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.equal)),
+    Kernel("NOT_EQUAL", (1, 4), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.not_equal)),
     Kernel("GREATER", (1, 2), _ORDERED, prepare, _evaluator(np.greater)),
     Kernel("GREATER_EQUAL", (1, 3), _ORDERED, prepare, _evaluator(np.greater_equal)),
     Kernel("LESS", (1, 3), _ORDERED, prepare, _evaluator(np.less)),

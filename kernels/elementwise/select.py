@@ -12,6 +12,7 @@ from ..broadcast import broadcast_shape
 from ..checks import require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
+from ..shape.arguments import COPIED_TYPES
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,7 @@ def evaluate(prepared: Select, condition: np.ndarray, a: np.ndarray, b: np.ndarr
     return chosen.reshape(prepared.output_shape)
 
 
-_TYPES = (
-    TensorType.FLOAT32,
-    TensorType.INT8,
-    TensorType.UINT8,
-    TensorType.INT16,
-    TensorType.INT32,
-    TensorType.INT64,
-    TensorType.BOOL,
-)
-
 KERNELS = (
-    Kernel("SELECT", (1, 4), _TYPES, prepare, evaluate, selector=1),
-    Kernel("SELECT_V2", (1, 2), _TYPES, prepare_v2, evaluate, selector=1),
+    Kernel("SELECT", (1, 4), COPIED_TYPES, prepare, evaluate, selector=1),
+    Kernel("SELECT_V2", (1, 2), COPIED_TYPES, prepare_v2, evaluate, selector=1),
 )

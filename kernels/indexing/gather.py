@@ -121,9 +121,11 @@ _TYPES = (
     TensorType.INT32,
     TensorType.INT64,
     TensorType.BOOL,
+    TensorType.BFLOAT16,
+    TensorType.STRING,
 )
 
 KERNELS = (
-    Kernel("GATHER", (1, 8), _TYPES, prepare_gather, evaluate_gather),
+    Kernel("GATHER", (1, 8), (*_TYPES, TensorType.INT4), prepare_gather, evaluate_gather),
     Kernel("GATHER_ND", (1, 6), _TYPES, prepare_gather_nd, evaluate_gather_nd),
 )

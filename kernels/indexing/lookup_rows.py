@@ -11,6 +11,7 @@ from ...schema import TensorType
 from ..checks import require_arity
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
+from ..shape.arguments import FIXED_TYPES
 from .bounds import require_within
 
 _CODES = (TensorType.INT8, TensorType.UINT8)
@@ -80,13 +81,4 @@ def evaluate(prepared: EmbeddingLookup, rows: np.ndarray, table: np.ndarray) -> 
         return picked.view(prepared.codes).astype(np.float32) * scales
 
 
-_TYPES = (
-    TensorType.FLOAT32,
-    TensorType.INT8,
-    TensorType.UINT8,
-    TensorType.INT16,
-    TensorType.INT32,
-    TensorType.INT64,
-)
-
-KERNELS = (Kernel("EMBEDDING_LOOKUP", (1, 5), _TYPES, prepare, evaluate, selector=1),)
+KERNELS = (Kernel("EMBEDDING_LOOKUP", (1, 5), FIXED_TYPES, prepare, evaluate, selector=1),)

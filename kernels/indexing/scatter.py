@@ -11,7 +11,7 @@ from ..broadcast import LARGEST_RANK
 from ..checks import require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
-from ..shape.arguments import INDEX_TYPES, vector
+from ..shape.arguments import FIXED_TYPES, INDEX_TYPES, vector
 from .bounds import flat_positions, require_within
 
 _LARGEST_SIZE = 2**31 - 1
@@ -183,15 +183,7 @@ _SCATTER_TYPES = (
     TensorType.INT32,
 )
 _SPARSE_TYPES = (TensorType.INT32, TensorType.INT64, TensorType.INT8, TensorType.UINT8, TensorType.FLOAT32)
-_SLICE_TYPES = (
-    TensorType.FLOAT32,
-    TensorType.FLOAT16,
-    TensorType.BOOL,
-    TensorType.INT8,
-    TensorType.INT16,
-    TensorType.INT32,
-    TensorType.INT64,
-)
+_SLICE_TYPES = (*FIXED_TYPES, TensorType.INT4)
 _MATRIX_TYPES = (
     TensorType.FLOAT32,
     TensorType.INT64,

@@ -81,6 +81,10 @@ def lower(prepared: ResizeNearestNeighbor, node: Node) -> Instruction | None:
     )
 
 
-_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16)
+_TYPES = (
+    *(TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16, TensorType.BOOL),
+    *(TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.UINT16, TensorType.INT32, TensorType.UINT32),
+)
+"""Pixels of 8, 16 and 32 bits are moved by their size."""
 
 KERNELS = (Kernel("RESIZE_NEAREST_NEIGHBOR", (1, 4), _TYPES, prepare, evaluate, lower, values=(1,)),)

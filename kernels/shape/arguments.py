@@ -28,7 +28,7 @@ COPIED_TYPES = (
 FIXED_TYPES = (*COPIED_TYPES, TensorType.COMPLEX128)
 """Types whose elements have one size in bytes."""
 
-ALL_TYPES = (*FIXED_TYPES, TensorType.STRING, TensorType.INT4, TensorType.UINT4)
+ALL_TYPES = (*FIXED_TYPES, TensorType.STRING, TensorType.INT4, TensorType.INT2, TensorType.UINT4)
 """Types of which the reference does not look at an element."""
 
 

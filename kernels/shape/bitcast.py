@@ -6,21 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...schema import TensorType
 from ..checks import require_arity
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
-
-_TYPES = (
-    TensorType.FLOAT32,
-    TensorType.INT32,
-    TensorType.UINT8,
-    TensorType.INT64,
-    TensorType.INT16,
-    TensorType.INT8,
-    TensorType.UINT32,
-    TensorType.FLOAT64,
-)
+from .arguments import FIXED_TYPES
 
 
 @dataclass(frozen=True)
@@ -39,7 +28,7 @@ def prepare(node: Node, profile: Profile) -> BitCast:
     """
     require_arity(node, 1)
     source, target = node.input(0), node.output()
-    node.require(target.type in _TYPES, "an output of " + ", ".join(t.name.lower() for t in _TYPES))
+    node.require(target.type in FIXED_TYPES, "an output of " + ", ".join(t.name.lower() for t in FIXED_TYPES))
     old, new = source.dtype.itemsize, target.dtype.itemsize
     if old == new:
         return BitCast((source.shape,), target.dtype)
@@ -54,4 +43,4 @@ def evaluate(prepared: BitCast, x: np.ndarray) -> np.ndarray:
     return np.frombuffer(x.tobytes(), prepared.dtype).reshape(prepared.output_shape).copy()
 
 
-KERNELS = (Kernel("BITCAST", (1, 1), _TYPES, prepare, evaluate),)
+KERNELS = (Kernel("BITCAST", (1, 1), FIXED_TYPES, prepare, evaluate),)

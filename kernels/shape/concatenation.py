@@ -140,6 +140,8 @@ _CONCATENATION_TYPES = (
     TensorType.INT64,
     TensorType.BOOL,
     TensorType.UINT32,
+    TensorType.BFLOAT16,
+    TensorType.INT4,
 )
 _PACK_TYPES = (
     TensorType.FLOAT32,

@@ -89,6 +89,7 @@ _TYPES = (
     TensorType.INT32,
     TensorType.INT64,
     TensorType.BOOL,
+    TensorType.BFLOAT16,
 )
 
 KERNELS = (

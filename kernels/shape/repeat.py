@@ -11,7 +11,7 @@ from ..broadcast import LARGEST_RANK
 from ..checks import require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
-from .arguments import COPIED_TYPES, integers, vector
+from .arguments import COPIED_TYPES, FIXED_TYPES, integers, vector
 
 _LARGEST_SIZE = 2**31 - 1
 
@@ -101,7 +101,7 @@ def evaluate_fill(prepared: Prepared, shape: np.ndarray, value: np.ndarray) -> n
 
 
 KERNELS = (
-    Kernel("TILE", (1, 2), COPIED_TYPES, prepare_tile, evaluate_tile, values=(1,)),
-    Kernel("BROADCAST_TO", (2, 4), COPIED_TYPES, prepare_broadcast_to, evaluate_broadcast_to, values=(1,)),
-    Kernel("FILL", (1, 5), COPIED_TYPES, prepare_fill, evaluate_fill, values=(0,), selector=1),
+    Kernel("TILE", (1, 2), (*COPIED_TYPES, TensorType.STRING), prepare_tile, evaluate_tile, values=(1,)),
+    Kernel("BROADCAST_TO", (2, 4), FIXED_TYPES, prepare_broadcast_to, evaluate_broadcast_to, values=(1,)),
+    Kernel("FILL", (1, 5), (*COPIED_TYPES, TensorType.STRING), prepare_fill, evaluate_fill, values=(0,), selector=1),
 )

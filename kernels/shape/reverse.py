@@ -103,6 +103,7 @@ _TYPES = (
     TensorType.INT32,
     TensorType.INT64,
     TensorType.BOOL,
+    TensorType.BFLOAT16,
 )
 _SEQUENCE_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT16, TensorType.INT32, TensorType.INT64)
 

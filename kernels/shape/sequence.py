@@ -11,7 +11,7 @@ from ...schema import TensorType
 from ..checks import require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
-from .arguments import COPIED_TYPES
+from .arguments import ALL_TYPES
 
 _LARGEST_SIZE = 2**31 - 1
 
@@ -72,5 +72,5 @@ _TYPES = (TensorType.INT32, TensorType.INT64, TensorType.FLOAT32)
 
 KERNELS = (
     Kernel("RANGE", (1, 1), _TYPES, prepare_range, evaluate_range, values=(0, 1, 2)),
-    Kernel("RANK", (1, 1), COPIED_TYPES, prepare_rank, evaluate_rank, shape_only=True),
+    Kernel("RANK", (1, 1), ALL_TYPES, prepare_rank, evaluate_rank, shape_only=True),
 )

@@ -10,7 +10,7 @@ from ...schema.options import ShapeOptions
 from ..checks import options_of, require_arity
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile
-from .arguments import COPIED_TYPES, INDEX_TYPES
+from .arguments import ALL_TYPES, INDEX_TYPES
 
 
 @dataclass(frozen=True)
@@ -38,4 +38,4 @@ def evaluate(prepared: ShapeOf, x: np.ndarray | None = None) -> np.ndarray:
     return np.array(prepared.shape, prepared.dtype)
 
 
-KERNELS = (Kernel("SHAPE", (1, 1), COPIED_TYPES, prepare, evaluate, shape_only=True),)
+KERNELS = (Kernel("SHAPE", (1, 1), ALL_TYPES, prepare, evaluate, shape_only=True),)

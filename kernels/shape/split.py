@@ -94,6 +94,7 @@ _UNPACK_TYPES = (
     TensorType.INT16,
     TensorType.INT32,
     TensorType.BOOL,
+    TensorType.BFLOAT16,
 )
 
 KERNELS = (

@@ -175,7 +175,10 @@ def lower(prepared: StridedSlice, node: Node) -> Instruction | None:
     )
 
 
+_SLICED_TYPES = (*COPIED_TYPES, TensorType.STRING, TensorType.INT4)
+_STRIDED_TYPES = (*COPIED_TYPES, TensorType.STRING)
+
 KERNELS = (
-    Kernel("SLICE", (1, 8), COPIED_TYPES, prepare_slice, evaluate, lower, values=(1, 2)),
-    Kernel("STRIDED_SLICE", (1, 4), COPIED_TYPES, prepare_strided_slice, evaluate, lower, values=(1, 2, 3)),
+    Kernel("SLICE", (1, 8), _SLICED_TYPES, prepare_slice, evaluate, lower, values=(1, 2)),
+    Kernel("STRIDED_SLICE", (1, 4), _STRIDED_TYPES, prepare_strided_slice, evaluate, lower, values=(1, 2, 3)),
 )

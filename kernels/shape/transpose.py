@@ -52,4 +52,4 @@ def lower(prepared: Transpose, node: Node) -> Instruction | None:
     )
 
 
-KERNELS = (Kernel("TRANSPOSE", (1, 8), COPIED_TYPES, prepare, evaluate, lower, values=(1,)),)
+KERNELS = (Kernel("TRANSPOSE", (1, 8), (*COPIED_TYPES, TensorType.INT4), prepare, evaluate, lower, values=(1,)),)

@@ -13,6 +13,7 @@ from q31.schema.options import DivOptions
 
 from .case import Case, constant, result, single_operator, tensor
 from .cases_elementwise import operand_shapes
+from .cases_shape import COPIED
 from .strategies import (
     activations,
     arrays,
@@ -63,6 +64,8 @@ def two(
     else:
         b = draw(second(shape_b, quantization_b))
     fixed = draw(st.sampled_from([(False, False), (False, False), (True, False), (False, True)]))
+    if tensor_type is TensorType.STRING:  # LiteRT takes no scalar strings from Python
+        fixed = (fixed[0] or not shape_a, fixed[1] or not shape_b)
     operands = [
         constant(value, quantization, tensor_type) if is_fixed else tensor(tensor_type, value.shape, quantization)
         for value, quantization, is_fixed in ((a, quantization_a, fixed[0]), (b, quantization_b, fixed[1]))
@@ -246,12 +249,13 @@ for _name in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQ
         CASES[f"{_name} {_label} tiny scales"] = comparison(_name, _type, log_uniform(2.0**-40, 2.0**-10))
 for _name in ("EQUAL", "NOT_EQUAL"):
     CASES[f"{_name} bool"] = two(_name, BOOL, 1, BOOL)
+    CASES[f"{_name} string"] = two(_name, TensorType.STRING, 3, BOOL)
     CASES[f"{_name} int16"] = comparison(_name, INT16, scales(2.0**-15, 0.99))
 for _name in ("EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
     CASES[f"{_name} int16 unquantized"] = two(_name, INT16, 2, BOOL)
 CASES["LESS int16 quantized"] = comparison("LESS", INT16, scales(2.0**-15, 0.99))
 for _name in ("SELECT", "SELECT_V2"):
-    for _type in (FLOAT32, INT8, UINT8, INT16, INT32, INT64, BOOL):
+    for _type in (FLOAT32, INT8, INT16, INT64, *COPIED):
         CASES[f"{_name} {_type.name.lower()}"] = select(_name, _type)
 for _type in (FLOAT32, INT32):
     _label = _type.name.lower()

@@ -9,12 +9,25 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, Operand, constant, result, single_operator, tensor
-from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, parameters
+from conformance.cases_shape import (
+    BFLOAT16,
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    INT4,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    STRING,
+    UINT8,
+    parameters,
+)
 from conformance.strategies import arrays, by_type, shapes
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import GatherNdOptions, GatherOptions
 
-GATHERED = (FLOAT32, FLOAT16, UINT8, INT8, INT16, INT32, INT64, BOOL)
+GATHERED = (FLOAT32, FLOAT16, BFLOAT16, UINT8, INT8, INT16, INT32, INT64, BOOL)
 POSITIONS = st.sampled_from([INT32, INT32, INT64, INT16])
 
 
@@ -38,8 +51,10 @@ def whole_numbers(draw: DrawFn, shape: tuple[int, ...], high: int, tensor_type: 
 
 @st.composite
 def gather(draw: DrawFn, tensor_type: TensorType) -> Case:
-    shape = draw(shapes(1, 4))
+    shape = draw(shapes(1, 1 if tensor_type is STRING else 4))
     axis = draw(st.integers(0, len(shape) - 1))
+    if tensor_type is INT4:  # slices of whole bytes: of others the reference picks other elements
+        shape = (*shape, draw(st.sampled_from([2, 4])))
     batch_dims = draw(st.integers(0, axis)) if draw(st.booleans()) else 0
     position_shape = (*shape[:batch_dims], *draw(shapes(0, 2)))
     positions = draw(whole_numbers(position_shape, shape[axis], draw(POSITIONS)))
@@ -66,6 +81,6 @@ def gather_nd(draw: DrawFn, tensor_type: TensorType) -> Case:
 
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    **by_type("GATHER", gather, *GATHERED),
-    **by_type("GATHER_ND", gather_nd, *GATHERED),
+    **by_type("GATHER", gather, *GATHERED, INT4, STRING),
+    **by_type("GATHER_ND", gather_nd, *GATHERED, STRING),
 }

@@ -12,6 +12,10 @@ from q31.schema import Quantization, TensorType
 from q31.schema.options import ResizeBilinearOptions, ResizeNearestNeighborOptions
 
 TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16)
+MOVED = (
+    *(TensorType.FLOAT16, TensorType.BFLOAT16, TensorType.BOOL),
+    *(TensorType.UINT16, TensorType.INT32, TensorType.UINT32),
+)
 
 
 @st.composite
@@ -22,7 +26,7 @@ def resize(draw: DrawFn, name: str, tensor_type: TensorType) -> Case:
     align = draw(st.booleans())
     half = draw(st.booleans()) and not (align and name == "RESIZE_BILINEAR")
     table = ResizeBilinearOptions if name == "RESIZE_BILINEAR" else ResizeNearestNeighborOptions
-    parameter = Quantization() if tensor_type is TensorType.FLOAT32 else draw(per_tensor(tensor_type))
+    parameter = draw(per_tensor(tensor_type)) if tensor_type in TYPES[1:] else Quantization()
     floats = tensor_type is TensorType.FLOAT32
     x = draw(float_arrays(shape, special=True) if floats else arrays(tensor_type, shape))
     inputs, values = [tensor(tensor_type, shape, parameter)], [x]
@@ -38,5 +42,5 @@ def resize(draw: DrawFn, name: str, tensor_type: TensorType) -> Case:
 CASES: dict[str, SearchStrategy[Case]] = {
     f"{name} {t.name.lower()}": resize(name, t)
     for name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
-    for t in TYPES
+    for t in (TYPES if name == "RESIZE_BILINEAR" else (*TYPES, *MOVED))
 }

@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.cases_indexing import given, whole_numbers
-from conformance.cases_shape import BOOL, FLOAT16, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
+from conformance.cases_shape import BOOL, COPIED, FLOAT32, INT4, INT8, INT16, INT32, INT64, UINT8, index
 from conformance.strategies import arrays, by_type, shapes
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import (
@@ -86,12 +86,13 @@ def matrix_set_diag(draw: DrawFn, tensor_type: TensorType) -> Case:
     return single_operator("MATRIX_SET_DIAG", MatrixSetDiagOptions(), inputs, [result(tensor_type)], [x, diagonal])
 
 
+UPDATED = (*COPIED, TensorType.COMPLEX128, INT4)
 MATRICES = (FLOAT32, INT64, INT32, INT16, INT8, UINT8)
 
 CASES: dict[str, SearchStrategy[Case]] = {
     **by_type("SCATTER_ND", scatter_nd, FLOAT32, UINT8, BOOL, INT8, INT64, INT32),
     **by_type("SPARSE_TO_DENSE", sparse_to_dense, INT32, INT64, INT8, UINT8, FLOAT32),
-    **by_type("DYNAMIC_UPDATE_SLICE", dynamic_update_slice, FLOAT32, FLOAT16, BOOL, INT8, INT16, INT32, INT64),
+    **by_type("DYNAMIC_UPDATE_SLICE", dynamic_update_slice, FLOAT32, INT8, INT16, INT64, *UPDATED),
     **by_type("MATRIX_DIAG", matrix_diag, *MATRICES),
     **by_type("MATRIX_SET_DIAG", matrix_set_diag, *MATRICES),
 }

@@ -8,7 +8,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.cases_indexing import given, whole_numbers
-from conformance.cases_shape import FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
+from conformance.cases_shape import COPIED, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
 from conformance.strategies import arrays, broadcastable, by_type, float_arrays, per_channel, per_tensor, shapes
 from q31.schema import Quantization, TensorType, numpy_dtype
 from q31.schema.options import (
@@ -92,6 +92,6 @@ CASES: dict[str, SearchStrategy[Case]] = {
     **{f"{name} {t.name.lower()}": segments(t, name) for name in SEGMENTS for t in (INT32, FLOAT32)},
     **{f"CUMSUM {t.name.lower()}": cumsum(t) for t in (FLOAT32, INT32, INT64)},
     **by_type("BROADCAST_ARGS", broadcast_args, INT32, INT64),
-    **by_type("EMBEDDING_LOOKUP", embedding_lookup, FLOAT32, INT8, UINT8, INT16, INT32, INT64),
+    **by_type("EMBEDDING_LOOKUP", embedding_lookup, FLOAT32, INT8, INT16, INT64, *COPIED, TensorType.COMPLEX128),
     **{f"EMBEDDING_LOOKUP {t.name.lower()} to float32": embedding_lookup(t, True) for t in (INT8, UINT8)},
 }

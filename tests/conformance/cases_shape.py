@@ -58,6 +58,14 @@ def index(
     return constant(array), []
 
 
+def data(x: np.ndarray, tensor_type: TensorType, quantization: Quantization) -> tuple[Operand, list[np.ndarray]]:
+    """An input that is given at run time; a constant where LiteRT does not let it be given."""
+    scalar = tensor_type in (STRING, INT4, TensorType.UINT4) and x.shape == ()
+    if tensor_type is TensorType.INT2 or scalar:
+        return constant(x, quantization, tensor_type), []
+    return tensor(tensor_type, x.shape, quantization), [x]
+
+
 def sized(low_rank: int = 1, high_rank: int = 4) -> SearchStrategy[tuple[int, ...]]:
     """Shapes, now and then with an empty axis; the oracle gives no answer where the output is empty."""
     plain = shapes(low_rank, high_rank)
@@ -112,7 +120,8 @@ def reshape(draw: DrawFn, tensor_type: TensorType) -> Case:
     if draw(st.booleans()):
         target[draw(st.integers(0, len(target) - 1))] = -1
     parameter = draw(parameters(tensor_type))
-    inputs, values = [tensor(tensor_type, shape, parameter)], [draw(arrays(tensor_type, shape))]
+    operand, values = data(draw(arrays(tensor_type, shape)), tensor_type, parameter)
+    inputs = [operand]
     options = ReshapeOptions(tuple(target))
     if draw(st.booleans()):
         operand, given = draw(index(target))
@@ -130,8 +139,8 @@ def squeeze(draw: DrawFn, tensor_type: TensorType) -> Case:
     dims = tuple(axis - len(shape) if draw(st.booleans()) else axis for axis in axes)
     parameter = draw(parameters(tensor_type))
     x = draw(arrays(tensor_type, shape))
-    inputs, outputs = [tensor(tensor_type, shape, parameter)], [result(tensor_type, parameter)]
-    return single_operator("SQUEEZE", SqueezeOptions(dims), inputs, outputs, [x])
+    operand, values = data(x, tensor_type, parameter)
+    return single_operator("SQUEEZE", SqueezeOptions(dims), [operand], [result(tensor_type, parameter)], values)
 
 
 @st.composite
@@ -141,8 +150,9 @@ def expand_dims(draw: DrawFn, tensor_type: TensorType) -> Case:
     operand, given = draw(index(draw(st.sampled_from([axis, [axis]])), draw(st.sampled_from([INT32, INT64]))))
     parameter = draw(parameters(tensor_type))
     x = draw(arrays(tensor_type, shape))
-    inputs, outputs = [tensor(tensor_type, shape, parameter), operand], [result(tensor_type, parameter)]
-    return single_operator("EXPAND_DIMS", ExpandDimsOptions(), inputs, outputs, [x, *given])
+    source, values = data(x, tensor_type, parameter)
+    outputs = [result(tensor_type, parameter)]
+    return single_operator("EXPAND_DIMS", ExpandDimsOptions(), [source, operand], outputs, [*values, *given])
 
 
 @st.composite
@@ -169,7 +179,7 @@ def concatenation(draw: DrawFn, tensor_type: TensorType) -> Case:
         parameter = draw(per_tensor(tensor_type)) if rescaled else output
         value = draw(arrays(tensor_type, part, (*parameter.zero_point, 0)[0]))
         if draw(st.integers(0, 5)) == 0:
-            inputs.append(constant(value, parameter))
+            inputs.append(constant(value, parameter, tensor_type))
         else:
             inputs.append(tensor(tensor_type, part, parameter))
             values.append(value)
@@ -281,13 +291,17 @@ def shape_of(draw: DrawFn, tensor_type: TensorType) -> Case:
     shape = draw(sized(0, 5))
     out_type = draw(st.sampled_from([INT32, INT64]))
     x = draw(arrays(tensor_type, shape))
-    return single_operator("SHAPE", ShapeOptions(out_type), [tensor(tensor_type, shape)], [result(out_type)], [x])
+    operand, values = data(x, tensor_type, Quantization())
+    return single_operator("SHAPE", ShapeOptions(out_type), [operand], [result(out_type)], values)
 
 
-COPIED = (FLOAT16, TensorType.FLOAT64, UINT8, INT32, TensorType.UINT32, BOOL)
+BFLOAT16, STRING, INT4 = TensorType.BFLOAT16, TensorType.STRING, TensorType.INT4
+SELDOM = (BFLOAT16, TensorType.UINT16, TensorType.UINT64, TensorType.COMPLEX64)
+COPIED = (FLOAT16, TensorType.FLOAT64, UINT8, INT32, TensorType.UINT32, BOOL, *SELDOM)
+ANY = (*COPIED, TensorType.COMPLEX128, STRING, INT4, TensorType.UINT4, TensorType.INT2)
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    **{f"PAD {t.name.lower()}": pad(t) for t in (FLOAT32, FLOAT16, INT8, UINT8, INT16, INT32, INT64, BOOL)},
+    **{f"PAD {t.name.lower()}": pad(t) for t in (FLOAT32, FLOAT16, BFLOAT16, INT8, UINT8, INT16, INT32, INT64, BOOL)},
     **{f"PADV2 {t.name.lower()}": pad(t, "PADV2") for t in (FLOAT32, INT8, UINT8, INT16, INT64)},
     **{f"RESHAPE {t.name.lower()}": reshape(t) for t in (FLOAT32, INT8, INT64)},
     **{f"SQUEEZE {t.name.lower()}": squeeze(t) for t in (FLOAT32, INT8)},
@@ -301,16 +315,16 @@ CASES: dict[str, SearchStrategy[Case]] = {
     **{f"STRIDED_SLICE {t.name.lower()}": strided_slice(t) for t in (FLOAT32, INT8, INT16, INT64, BOOL)},
     "STRIDED_SLICE int8 by offset": strided_slice_by_offset(INT8),
     **{f"SHAPE {t.name.lower()}": shape_of(t) for t in (FLOAT32, INT8)},
-    **by_type("PADV2", lambda t: pad(t, "PADV2"), FLOAT16, INT32, BOOL),
-    **by_type("RESHAPE", reshape, INT16, *COPIED),
-    **by_type("SQUEEZE", squeeze, INT16, INT64, *COPIED),
-    **by_type("EXPAND_DIMS", expand_dims, INT16, INT64, *COPIED),
-    **by_type("TRANSPOSE", transpose, *COPIED),
-    **by_type("CONCATENATION", concatenation, FLOAT16, TensorType.UINT32),
+    **by_type("PADV2", lambda t: pad(t, "PADV2"), FLOAT16, INT32, BOOL, BFLOAT16),
+    **by_type("RESHAPE", reshape, INT16, INT32, *ANY),
+    **by_type("SQUEEZE", squeeze, INT16, INT64, *ANY),
+    **by_type("EXPAND_DIMS", expand_dims, INT16, INT64, *ANY),
+    **by_type("TRANSPOSE", transpose, *COPIED, INT4),
+    **by_type("CONCATENATION", concatenation, FLOAT16, TensorType.UINT32, BFLOAT16, INT4),
     **by_type("PACK", pack, UINT8, INT32, TensorType.UINT32),
-    **by_type("UNPACK", unpack, UINT8, FLOAT16),
+    **by_type("UNPACK", unpack, UINT8, FLOAT16, BFLOAT16),
     **by_type("SPLIT", split, INT32),
-    **by_type("SLICE", take, *COPIED),
-    **by_type("STRIDED_SLICE", strided_slice, *COPIED),
-    **by_type("SHAPE", shape_of, INT16, INT64, *COPIED),
+    **by_type("SLICE", take, *COPIED, INT4, STRING),
+    **by_type("STRIDED_SLICE", strided_slice, *COPIED, STRING),
+    **by_type("SHAPE", shape_of, INT16, INT64, *ANY),
 }

@@ -8,6 +8,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, result, single_operator, tensor
 from conformance.cases_shape import (
+    BFLOAT16,
     BOOL,
     COPIED,
     FLOAT16,
@@ -16,7 +17,9 @@ from conformance.cases_shape import (
     INT16,
     INT32,
     INT64,
+    STRING,
     UINT8,
+    data,
     index,
     parameters,
     sized,
@@ -69,8 +72,9 @@ def fill(draw: DrawFn, tensor_type: TensorType) -> Case:
     operand, given = draw(index(draw(sized(0, 5)), draw(INDEX)))
     parameter = draw(parameters(tensor_type))
     value = draw(arrays(tensor_type, ()))
-    inputs, outputs = [operand, tensor(tensor_type, (), parameter)], [result(tensor_type, parameter)]
-    return single_operator("FILL", FillOptions(), inputs, outputs, [*given, np.asarray(value)])
+    source, values = data(np.asarray(value), tensor_type, parameter)
+    outputs = [result(tensor_type, parameter)]
+    return single_operator("FILL", FillOptions(), [operand, source], outputs, [*given, *values])
 
 
 @st.composite
@@ -189,16 +193,16 @@ def split_v(draw: DrawFn, tensor_type: TensorType) -> Case:
     return single_operator("SPLIT_V", SplitVOptions(count), inputs, outputs, [x, *first, *second], version=2)
 
 
-REVERSED = (FLOAT32, FLOAT16, UINT8, INT8, INT16, INT32, INT64, BOOL)
+REVERSED = (FLOAT32, FLOAT16, BFLOAT16, UINT8, INT8, INT16, INT32, INT64, BOOL)
 BLOCKED = (FLOAT32, UINT8, INT8, INT32, INT64)
 
 CASES: dict[str, SearchStrategy[Case]] = {
     **{f"TILE {t.name.lower()}": tile(t) for t in (FLOAT32, INT8)},
-    **by_type("TILE", tile, INT16, INT64, *COPIED),
+    **by_type("TILE", tile, INT16, INT64, *COPIED, STRING),
     **{f"BROADCAST_TO {t.name.lower()}": broadcast_to(t) for t in (FLOAT32, INT8)},
-    **by_type("BROADCAST_TO", broadcast_to, INT16, INT64, *COPIED),
+    **by_type("BROADCAST_TO", broadcast_to, INT16, INT64, *COPIED, TensorType.COMPLEX128),
     **{f"FILL {t.name.lower()}": fill(t) for t in (FLOAT32, INT8)},
-    **by_type("FILL", fill, INT16, INT64, *COPIED),
+    **by_type("FILL", fill, INT16, INT64, *COPIED, STRING),
     **by_type("REVERSE_V2", reverse, *REVERSED),
     **by_type("REVERSE_SEQUENCE", reverse_sequence, FLOAT32, UINT8, INT16, INT32, INT64),
     **by_type("SPACE_TO_DEPTH", space_to_depth, *BLOCKED),

@@ -127,7 +127,36 @@ def numeric_verify(draw: DrawFn, tensor_type: TensorType, channels: bool = False
     )
 
 
+@st.composite
+def mfcc(draw: DrawFn) -> Case:
+    bins = draw(st.integers(2, 65))
+    shape = (draw(st.integers(1, 2)), draw(st.integers(1, 4)), bins)
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x = (random.random(shape) * 10.0 ** random.integers(-14, 8, shape)).astype(np.float32)
+    if draw(st.booleans()):
+        special = [0.0, -0.0, np.inf, 1e-40, -1.0, np.nan]
+        x = np.where(random.random(shape) < 0.05, random.choice(special, shape), x).astype(np.float32)
+    rate = draw(st.sampled_from([8000, 16000, 44100, 1]) | st.integers(1, 96000))
+    channels = draw(st.integers(1, 40))
+    options = {
+        "upper_frequency_limit": draw(st.integers(1, max(rate // 2, 1)) | st.sampled_from([4000.0, 3999.9])),
+        "lower_frequency_limit": draw(st.sampled_from([0, 20, 20.7, rate // 4]) | st.integers(0, max(rate // 8, 1))),
+        "filterbank_channel_count": channels,
+        "dct_coefficient_count": draw(st.integers(1, channels) | st.just(channels) | st.integers(0, channels + 1)),
+    }
+    return single_operator(
+        "CUSTOM",
+        CustomOptions("Mfcc", bytes(flexbuffers.Dumps(options))),
+        [tensor(FLOAT32, shape), tensor(TensorType.INT32, (1,))],
+        [result(FLOAT32)],
+        [x, np.array([rate], np.int32)],
+        note=f"{options}",
+    )
+
+
 CASES: dict[str, SearchStrategy[Case]] = {
+    "Mfcc float32": mfcc(),
+} | {
     f"TFLite_Detection_PostProcess {boxes.name.lower()} boxes, {scores.name.lower()} scores, {kind}": detection(
         boxes, scores, kind == "regular"
     )

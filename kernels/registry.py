@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .activations import exp_log, hard_swish, log_softmax, lookup, prelu, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
-from .custom import detection_postprocess, mfcc, numeric_verify
+from .custom import audio_spectrogram, detection_postprocess, mfcc, numeric_verify
 from .custom.registration import registered
 from .custom.signal import filter_bank, noise, rfft, spectrum, streams
 from .elementwise import (
@@ -123,6 +123,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
 REGISTRY: Mapping[str, Kernel] = {kernel.name: kernel for kernels in _MODULES for kernel in kernels}
 
 _CUSTOM_MODULES: tuple[tuple[Kernel, ...], ...] = (
+    audio_spectrogram.KERNELS,
     detection_postprocess.KERNELS,
     filter_bank.KERNELS,
     mfcc.KERNELS,

@@ -45,9 +45,7 @@ def prepare(node: Node, profile: Profile) -> Mfcc:
     kept = integer(node, options, "dct_coefficient_count")
     node.require(channels <= _MOST_CHANNELS, f"at most {_MOST_CHANNELS} channels, not {channels}")
     node.require(0 <= kept <= _MOST_CHANNELS, f"dct_coefficient_count in [0, {_MOST_CHANNELS}], not {kept}")
-    lower, upper = (
-        float(np.float32(integer(node, options, f"{name}_frequency_limit"))) for name in ("lower", "upper")
-    )
+    lower, upper = (float(np.float32(integer(node, options, f"{name}_frequency_limit"))) for name in ("lower", "upper"))
     return Mfcc(((*source.shape[:2], kept),), lower, upper, channels, kept)
 
 
@@ -69,7 +67,7 @@ def evaluate(prepared: Mfcc, x: np.ndarray, rate: np.ndarray) -> np.ndarray:
     possible = 1 <= prepared.coefficients <= prepared.channels and 0 <= prepared.lower < prepared.upper
     if not possible or rate.item() <= 0 or x.shape[-1] < 2:
         raise ModelError(
-            f"CUSTOM 'Mfcc': expected frequencies, channels, coefficients, bins and a sample rate that go together; got "
+            f"CUSTOM 'Mfcc': expected frequencies, channels, coefficients, bins and a sample rate that fit; got "
             f"{prepared.lower:g} to {prepared.upper:g} Hz, {prepared.channels}, {prepared.coefficients}, "
             f"{x.shape[-1]} and {rate.item()}"
         )

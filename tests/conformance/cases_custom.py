@@ -128,6 +128,27 @@ def numeric_verify(draw: DrawFn, tensor_type: TensorType, channels: bool = False
 
 
 @st.composite
+def audio_spectrogram(draw: DrawFn) -> Case:
+    window = draw(st.integers(2, 70) | st.sampled_from([127, 128, 200, 300, 512, 1000, 2048]))
+    stride = draw(st.integers(1, window + 3))
+    channels = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    samples = max(window + stride * draw(st.integers(0, 3)) + draw(st.sampled_from([0, 1, stride - 1, -1])), 1)
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x = (random.standard_normal((samples, channels)) * 10.0 ** draw(st.integers(-6, 6))).astype(np.float32)
+    if draw(st.integers(0, 3)) == 0:
+        x = np.where(random.random(x.shape) < 0.02, random.choice([np.inf, 1e38, -0.0, 1e-40], x.shape), x)
+    options = {"window_size": window, "stride": stride, "magnitude_squared": draw(st.booleans())}
+    return single_operator(
+        "CUSTOM",
+        CustomOptions("AudioSpectrogram", bytes(flexbuffers.Dumps(options))),
+        [tensor(FLOAT32, x.shape)],
+        [result(FLOAT32)],
+        [x.astype(np.float32)],
+        note=f"{options}",
+    )
+
+
+@st.composite
 def mfcc(draw: DrawFn) -> Case:
     bins = draw(st.integers(2, 65))
     shape = (draw(st.integers(1, 2)), draw(st.integers(1, 4)), bins)
@@ -154,19 +175,27 @@ def mfcc(draw: DrawFn) -> Case:
     )
 
 
-CASES: dict[str, SearchStrategy[Case]] = {
-    "Mfcc float32": mfcc(),
-} | {
-    f"TFLite_Detection_PostProcess {boxes.name.lower()} boxes, {scores.name.lower()} scores, {kind}": detection(
-        boxes, scores, kind == "regular"
-    )
-    for boxes in (FLOAT32, UINT8)
-    for scores in (FLOAT32, UINT8)
-    for kind in ("fast", "regular")
-} | {
-    **{
-        f"NumericVerify {one.name.lower()}": numeric_verify(one)
-        for one in (UINT8, TensorType.INT8, TensorType.INT16, TensorType.FLOAT16)
-    },
-    **{f"NumericVerify {one.name.lower()} per-channel": numeric_verify(one, True) for one in (UINT8, TensorType.INT8)},
-}
+CASES: dict[str, SearchStrategy[Case]] = (
+    {
+        "AudioSpectrogram float32": audio_spectrogram(),
+        "Mfcc float32": mfcc(),
+    }
+    | {
+        f"TFLite_Detection_PostProcess {boxes.name.lower()} boxes, {scores.name.lower()} scores, {kind}": detection(
+            boxes, scores, kind == "regular"
+        )
+        for boxes in (FLOAT32, UINT8)
+        for scores in (FLOAT32, UINT8)
+        for kind in ("fast", "regular")
+    }
+    | {
+        **{
+            f"NumericVerify {one.name.lower()}": numeric_verify(one)
+            for one in (UINT8, TensorType.INT8, TensorType.INT16, TensorType.FLOAT16)
+        },
+        **{
+            f"NumericVerify {one.name.lower()} per-channel": numeric_verify(one, True)
+            for one in (UINT8, TensorType.INT8)
+        },
+    }
+)

@@ -26,7 +26,7 @@ import numpy as np
 
 import q31
 from conformance.judge import BACKENDS, compare
-from q31.engine.structure import STATEFUL
+from q31.engine.structure import STATEFUL, Environment
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import PROFILES
 from q31.kernels.random import distributions
@@ -36,6 +36,8 @@ from robustness.jobs import Job, Outcome
 
 MEMORY = 3 << 30
 """Bytes of address space beyond what the process has when it starts to answer."""
+
+MOST_CALLS = 300
 
 _STRANGE = np.array([np.nan, np.inf, -np.inf, 3.4e38, -3.4e38, 1e-45, -0.0], np.float32)
 
@@ -206,6 +208,19 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
 
 
+def limit_loops() -> None:
+    """Refuse models whose subgraphs call each other too often: a broken loop need not end, as little as in LiteRT."""
+    call = Environment.call
+
+    def limited(environment: Any, subgraph_index: int, arrays: Any) -> Any:
+        environment.calls = getattr(environment, "calls", 0) + 1
+        if environment.calls > MOST_CALLS:
+            raise q31.ModelError("subgraphs call each other without an end")
+        return call(environment, subgraph_index, arrays)
+
+    Environment.call = limited  # type: ignore[method-assign]
+
+
 def main() -> None:
     # Whatever is printed must not land in the pipe.
     answers = os.fdopen(os.dup(1), "wb")
@@ -218,6 +233,7 @@ def main() -> None:
         guarded_views.install()
     if sys.platform == "linux":
         limit_memory()
+    limit_loops()
     distributions.draw_seeds = lambda: (1, 2)  # so that both back ends draw the same numbers
     while True:
         (length,) = struct.unpack("<Q", read_exactly(questions, 8))

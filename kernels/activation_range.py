@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..schema import ActivationFunctionType, ModelError, TensorType
@@ -76,7 +78,7 @@ def float_activation_range(activation: ActivationFunctionType) -> tuple[np.float
     )
 
 
-def clamp_float(x: np.ndarray, low: np.float32, high: np.float32) -> np.ndarray:
+def clamp_float(x: np.ndarray, low: Any, high: Any) -> np.ndarray:
     """Clamp as C++'s ``std::min(std::max(x, low), high)`` does: a NaN stays a NaN."""
     x = np.where(x < low, low, x)
     return np.where(high < x, high, x)

@@ -1,7 +1,7 @@
 """Functions of one 8-bit code as a table of 256, and the operators that are nothing else in 8 bits.
 
 LOGISTIC and TANH: int8 and uint8 by a table filled in float32, int16 by interpolation in a table (module
-``sigmoid_int16``), float32 by the function itself.
+``sigmoid_int16``), floats by the function itself in float32.
 """
 
 from __future__ import annotations
@@ -25,9 +25,12 @@ from ..fixed_point import (
     rounding_divide_by_pot,
 )
 from ..libm import address, expf, tanhf
+from ..narrow_floats import NARROW, through_float32
 from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, TensorSpec
 from ..profiles import Profile
 from .sigmoid_int16 import InterpolatedSigmoid, evaluate_interpolated, prepare_logistic_int16, prepare_tanh_int16
+
+_FLOATS = (TensorType.FLOAT32, *NARROW)
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -48,7 +51,7 @@ class Lookup(Prepared):
 
 @dataclass(frozen=True)
 class FloatFunction(Prepared):
-    """A float32 function applied to each element: ``"logistic"`` or ``"tanh"``."""
+    """A function applied to each float, computed in float32: ``"logistic"`` or ``"tanh"``."""
 
     function: str
 
@@ -185,7 +188,7 @@ def prepare_logistic(node: Node, profile: Profile) -> Activation:
     require_arity(node, 1)
     source, target = node.input(0), node.output()
     require_same_type(node, source, target)
-    if source.type is TensorType.FLOAT32:
+    if source.type in _FLOATS:
         return FloatFunction((source.shape,), "logistic")
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
@@ -207,7 +210,7 @@ def prepare_tanh(node: Node, profile: Profile) -> Activation:
     require_arity(node, 1)
     source, target = node.input(0), node.output()
     require_same_type(node, source, target)
-    if source.type is TensorType.FLOAT32:
+    if source.type in _FLOATS:
         return FloatFunction((source.shape,), "tanh")
     require_quantized(node, source, target)
     if source.type is TensorType.INT16:
@@ -226,7 +229,7 @@ def evaluate(prepared: Activation, x: np.ndarray) -> np.ndarray:
         return np.asarray(prepared.table[x.view(np.uint8)])
     if isinstance(prepared, InterpolatedSigmoid):
         return evaluate_interpolated(prepared, x)
-    return _FLOAT_FUNCTIONS[prepared.function](x)
+    return through_float32(_FLOAT_FUNCTIONS[prepared.function], x)
 
 
 def lower(prepared: Activation, node: Node) -> Instruction | None:
@@ -235,12 +238,14 @@ def lower(prepared: Activation, node: Node) -> Instruction | None:
         return lower_table(prepared.table, node)
     if isinstance(prepared, InterpolatedSigmoid):
         return lower_by_tabulating(evaluate, prepared, node)
+    if node.input(0).type is not TensorType.FLOAT32:
+        return None
     if prepared.function == "logistic":
         return lower_function("logistic_float32", "exponential", "expf", node)
     return lower_function("apply_float32", "function", "tanhf", node)
 
 
-_TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+_TYPES = (*_FLOATS, TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 
 KERNELS = (
     Kernel("LOGISTIC", (1, 3), _TYPES, prepare_logistic, evaluate, lower),

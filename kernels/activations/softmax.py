@@ -1,4 +1,4 @@
-"""SOFTMAX over the last axis: float32; int8 and uint8 in gemmlowp's fixed point; int16 by two tables."""
+"""SOFTMAX over the last axis: floats in float32; int8 and uint8 in gemmlowp's fixed point; int16 by two tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import numpy as np
 
 from ...schema import TensorType
 from ...schema.options import SoftmaxOptions
-from ..checks import checked_multiplier, options_of, require_arity, require_quantized, require_symmetric
+from ..checks import (
+    checked_multiplier,
+    options_of,
+    require_arity,
+    require_quantized,
+    require_same_type,
+    require_symmetric,
+)
 from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, round_half_away, rounding_divide_by_pot
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import INT16_MAX, INT16_MIN, exp_on_negative_values, reciprocal
@@ -21,6 +28,7 @@ from ..profiles import Profile, Rounding
 SCALED_DIFF_INTEGER_BITS = 5
 ACCUMULATION_INTEGER_BITS = 12
 
+_FLOATS = (TensorType.FLOAT32, TensorType.FLOAT16)
 _8_BIT = (TensorType.INT8, TensorType.UINT8)
 
 
@@ -81,8 +89,8 @@ def prepare(node: Node, profile: Profile) -> Softmax:
     source, target = node.input(0), node.output()
     node.require(len(source.shape) >= 1, "an input of rank 1 or more")
     beta = np.float32(options_of(node, SoftmaxOptions).beta)
-    if source.type is TensorType.FLOAT32:
-        node.require(target.type is TensorType.FLOAT32, "an output of float32")
+    if source.type in _FLOATS:
+        require_same_type(node, source, target)
         return FloatSoftmax((source.shape,), beta)
     node.require(math.isfinite(beta) and float(beta) >= 0, f"a beta that is finite and not negative, not {beta}")
     allowed = (source.type, TensorType.INT16)
@@ -192,16 +200,19 @@ def evaluate(prepared: Softmax, x: np.ndarray) -> np.ndarray:
 def evaluate_float(prepared: FloatSoftmax, x: np.ndarray) -> np.ndarray:
     """Apply SOFTMAX in float32: the sum runs left to right, and each element is divided by it.
 
+    float16 rounds each exponential before it is divided, not the sum of them.
+
     Notes
     -----
     Source: ``Softmax`` in ``kernels/internal/reference/softmax.h``.
     """
-    lowest = np.finfo(np.float32).min
+    dtype, lowest = x.dtype, np.finfo(x.dtype).min
+    x = x.astype(np.float32, copy=False)
     greatest = np.fmax.reduce(x, axis=-1, keepdims=True, initial=lowest)  # a NaN never wins a comparison
     with np.errstate(all="ignore"):
         exponentials = expf((x - greatest) * prepared.beta)
         total = np.add.accumulate(exponentials, axis=-1)[..., -1:]
-        return exponentials / total
+        return np.asarray(exponentials.astype(dtype).astype(np.float32) / total, dtype)
 
 
 def accumulate(prepared: QuantizedSoftmax, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -268,7 +279,7 @@ def lower(prepared: Softmax, node: Node) -> Instruction | None:
         "depth": source.shape[-1],
     }
     if isinstance(prepared, FloatSoftmax):
-        exponential = address("expf")
+        exponential = address("expf") if source.type is TensorType.FLOAT32 else None
         if exponential is None:
             return None
         return Instruction("softmax_float32", {**fields, "beta": float(prepared.beta), "exponential": exponential})
@@ -286,6 +297,6 @@ def lower(prepared: Softmax, node: Node) -> Instruction | None:
     return Instruction("softmax8", fields)
 
 
-_TYPES = (TensorType.FLOAT32, *_8_BIT, TensorType.INT16)
+_TYPES = (*_FLOATS, *_8_BIT, TensorType.INT16)
 
 KERNELS = (Kernel("SOFTMAX", (1, 3), _TYPES, prepare, evaluate, lower),)

@@ -1,4 +1,4 @@
-"""ADD and SUB: float32, int32, int64 as they are; int8, uint8 and int16 rescaled to a common scale.
+"""ADD and SUB: floats, int32, int64 as they are; int8, uint8 and int16 rescaled to a common scale.
 
 The quantized form brings both operands to twice the larger input scale with some spare bits, adds or subtracts in
 int32, and rescales the sum to the output. int16 tensors whose scales are powers of two have a form of their own.
@@ -284,6 +284,6 @@ def lower(prepared: Sum, node: Node) -> Instruction | None:
 
 
 KERNELS = (
-    Kernel("ADD", (1, 5), _TYPES, prepare, evaluate_add, lower),
+    Kernel("ADD", (1, 5), (*_TYPES, TensorType.FLOAT16), prepare, evaluate_add, lower),
     Kernel("SUB", (1, 5), _TYPES, prepare, evaluate_sub, lower),
 )

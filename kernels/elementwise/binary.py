@@ -15,6 +15,7 @@ from ...schema import InputError, TensorType
 from ..broadcast import broadcast_shape
 from ..checks import require_arity, require_same_type
 from ..libm import atan2f
+from ..narrow_floats import NARROW, through_float32
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
 
@@ -169,10 +170,10 @@ def evaluate_floor_mod(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.nda
 
 
 def evaluate_atan2(prepared: Binary, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Return the angle of the point (x, y), in float32 or float64, by the C library."""
-    if y.dtype == np.float32:
-        return atan2f(y, x)
-    return np.asarray(np.frompyfunc(math.atan2, 2, 1)(y, x), np.float64)
+    """Return the angle of the point (x, y) by the C library, in float64 where that is the type, else in float32."""
+    if y.dtype == np.float64:
+        return np.asarray(np.frompyfunc(math.atan2, 2, 1)(y, x), np.float64)
+    return through_float32(atan2f, y, x)
 
 
 _CODES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
@@ -181,8 +182,8 @@ _PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
 _BOOL = (TensorType.BOOL,)
 
 KERNELS = (
-    Kernel("MAXIMUM", (1, 4), (*_PLAIN, *_CODES), prepare, evaluate_maximum),
-    Kernel("MINIMUM", (1, 4), (*_PLAIN, *_CODES), prepare, evaluate_minimum),
+    Kernel("MAXIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_maximum),
+    Kernel("MINIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_minimum),
     Kernel("LOGICAL_AND", (1, 1), _BOOL, prepare, evaluate_and),
     Kernel("LOGICAL_OR", (1, 1), _BOOL, prepare, evaluate_or),
     Kernel("BITWISE_XOR", (1, 1), _INTEGERS, prepare, evaluate_xor),
@@ -195,5 +196,5 @@ KERNELS = (
         evaluate_floor_div,
     ),
     Kernel("FLOOR_MOD", (1, 2), (*_PLAIN, TensorType.INT8, TensorType.INT16), prepare, evaluate_floor_mod),
-    Kernel("ATAN2", (1, 1), (TensorType.FLOAT32, TensorType.FLOAT64), prepare_same_shape, evaluate_atan2),
+    Kernel("ATAN2", (1, 1), (TensorType.FLOAT32, *NARROW, TensorType.FLOAT64), prepare_same_shape, evaluate_atan2),
 )

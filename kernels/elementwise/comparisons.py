@@ -94,6 +94,7 @@ def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray
 
 _ORDERED = (
     TensorType.FLOAT32,
+    TensorType.FLOAT16,
     TensorType.INT8,
     TensorType.UINT8,
     TensorType.INT16,
@@ -104,8 +105,8 @@ _ORDERED = (
 KERNELS = (
     Kernel("EQUAL", (1, 5), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.equal)),
     Kernel("NOT_EQUAL", (1, 4), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.not_equal)),
-    Kernel("GREATER", (1, 2), _ORDERED, prepare, _evaluator(np.greater)),
+    Kernel("GREATER", (1, 2), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.greater)),
     Kernel("GREATER_EQUAL", (1, 3), _ORDERED, prepare, _evaluator(np.greater_equal)),
-    Kernel("LESS", (1, 3), _ORDERED, prepare, _evaluator(np.less)),
+    Kernel("LESS", (1, 3), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.less)),
     Kernel("LESS_EQUAL", (1, 2), _ORDERED, prepare, _evaluator(np.less_equal)),
 )

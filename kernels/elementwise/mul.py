@@ -1,4 +1,4 @@
-"""MUL: float32, int32, int64, uint32 as they are; int8, uint8 and int16 with one rescaling of the product."""
+"""MUL: floats, integers and complex64 as they are; int8, uint8 and int16 codes with one rescaling of the product."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...schema import TensorType
+from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import MulOptions
 from ..activation_range import quantized_activation_range
 from ..broadcast import broadcast_shape
@@ -21,6 +21,7 @@ from ..checks import (
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
 from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .complex_parts import multiply_complex
 from .lowering import (
     broadcast_fields,
     is_lowerable,
@@ -32,7 +33,20 @@ from .lowering import (
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
-_TYPES = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64, TensorType.UINT32, *_QUANTIZED)
+_TYPES = (
+    TensorType.FLOAT32,
+    TensorType.FLOAT16,
+    TensorType.COMPLEX64,
+    TensorType.INT32,
+    TensorType.INT64,
+    TensorType.UINT32,
+    *_QUANTIZED,
+)
+
+
+@dataclass(frozen=True)
+class ComplexProduct(Prepared):
+    """MUL of complex numbers, which has no fused activation."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,10 @@ class QuantizedProduct(Prepared):
     rounding: Rounding
 
 
-def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedProduct:
+Product = PlainArithmetic | ComplexProduct | QuantizedProduct
+
+
+def prepare(node: Node, profile: Profile) -> Product:
     """Prepare MUL.
 
     Notes
@@ -61,6 +78,9 @@ def prepare(node: Node, profile: Profile) -> PlainArithmetic | QuantizedProduct:
     require_same_type(node, *tensors)
     options = options_of(node, MulOptions)
     shape = broadcast_shape(node, first.shape, second.shape)
+    if first.type is TensorType.COMPLEX64:
+        node.require(options.fused_activation_function is ActivationFunctionType.NONE, "no activation")
+        return ComplexProduct((shape,))
     unquantized_int16 = first.type is TensorType.INT16 and not output.quantized
     if first.type not in _QUANTIZED or unquantized_int16:
         return prepare_plain(node, shape, options.fused_activation_function)
@@ -89,7 +109,7 @@ def accumulate(prepared: QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.n
     )
 
 
-def evaluate(prepared: PlainArithmetic | QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def evaluate(prepared: Product, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Multiply with broadcasting; the result has the type of the operands.
 
     Notes
@@ -98,13 +118,15 @@ def evaluate(prepared: PlainArithmetic | QuantizedProduct, a: np.ndarray, b: np.
     """
     if isinstance(prepared, PlainArithmetic):
         return evaluate_plain(np.multiply, prepared, a, b)
+    if isinstance(prepared, ComplexProduct):
+        return multiply_complex(a, b)
     codes = multiply_by_quantized_multiplier(
         accumulate(prepared, a, b), prepared.output_multiplier, prepared.output_shift, prepared.rounding
     )
     return output_codes(codes, prepared.output_zero_point, prepared.activation_min, prepared.activation_max, a.dtype)
 
 
-def lower(prepared: PlainArithmetic | QuantizedProduct, node: Node) -> Instruction | None:
+def lower(prepared: Product, node: Node) -> Instruction | None:
     """Lower codes and float32; of codes, an operand that stays along the rows becomes the second."""
     if isinstance(prepared, PlainArithmetic):
         bounds = float(prepared.activation_min), float(prepared.activation_max)

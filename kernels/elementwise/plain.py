@@ -15,14 +15,14 @@ from ..operator import Node, Prepared, Shape
 
 @dataclass(frozen=True)
 class PlainArithmetic(Prepared):
-    """Two operands, broadcast, in their own type: float32 or an integer type that wraps.
+    """Two operands, broadcast, in their own type: float32, float16 or an integer type that wraps.
 
-    ``activation_min`` and ``activation_max`` are the fused activation's clamp; that of float32 without an activation
-    is its finite range, so that infinities leave as the greatest float32.
+    ``activation_min`` and ``activation_max`` are the fused activation's clamp; that of floats without an activation
+    is their finite range, so that infinities leave as the greatest float.
     """
 
-    activation_min: int | np.float32
-    activation_max: int | np.float32
+    activation_min: int | np.floating[Any]
+    activation_max: int | np.floating[Any]
 
 
 _INTEGER_BOUNDS = {
@@ -47,9 +47,13 @@ def integer_activation_range(activation: ActivationFunctionType, tensor_type: Te
 
 
 def prepare_plain(node: Node, shape: Shape, activation: ActivationFunctionType) -> PlainArithmetic:
-    """Prepare float32 or unquantized integers; the caller has checked types and shapes."""
-    if node.input(0).type is TensorType.FLOAT32:
-        return PlainArithmetic((shape,), *float_activation_range(activation))
+    """Prepare floats or unquantized integers; the caller has checked types and shapes."""
+    dtype = node.input(0).dtype
+    if dtype.kind == "f":
+        low, high = (
+            np.clip(bound, np.finfo(dtype).min, np.finfo(dtype).max) for bound in float_activation_range(activation)
+        )
+        return PlainArithmetic((shape,), dtype.type(low), dtype.type(high))
     return PlainArithmetic((shape,), *integer_activation_range(activation, node.input(0).type))
 
 
@@ -59,6 +63,6 @@ def evaluate_plain(
     """Apply ``operation`` to the broadcast operands and clamp; integers wrap as two's complement."""
     with np.errstate(over="ignore", invalid="ignore"):
         result = np.asarray(operation(a, b))
-    if a.dtype == np.float32:
-        return clamp_float(result, np.float32(prepared.activation_min), np.float32(prepared.activation_max))
+    if isinstance(prepared.activation_min, np.floating):
+        return clamp_float(result, prepared.activation_min, prepared.activation_max)
     return np.asarray(np.clip(result, prepared.activation_min, prepared.activation_max), a.dtype)

@@ -13,6 +13,7 @@ from ...schema import TensorType
 from ..activations.lookup import lower_by_tabulating
 from ..checks import require_arity, require_same_type
 from ..libm import cosf, sinf
+from ..narrow_floats import NARROW, through_float32
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 
@@ -52,17 +53,17 @@ def evaluate_square(prepared: Unary, x: np.ndarray) -> np.ndarray:
 
 
 def evaluate_sin(prepared: Unary, x: np.ndarray) -> np.ndarray:
-    """Return the sine of float32."""
-    return sinf(x)
+    """Return the sine, computed in float32."""
+    return through_float32(sinf, x)
 
 
 def evaluate_cos(prepared: Unary, x: np.ndarray) -> np.ndarray:
-    """Return the cosine of float32."""
-    return cosf(x)
+    """Return the cosine, computed in float32."""
+    return through_float32(cosf, x)
 
 
 def evaluate_floor(prepared: Unary, x: np.ndarray) -> np.ndarray:
-    """Round float32 down."""
+    """Round floats down."""
     return np.asarray(np.floor(x))
 
 
@@ -96,11 +97,11 @@ _FLOAT32 = (TensorType.FLOAT32,)
 _PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
 
 KERNELS = (
-    Kernel("NEG", (1, 1), (*_PLAIN, TensorType.INT8, TensorType.INT16), prepare, evaluate_neg, lower_neg),
+    Kernel("NEG", (1, 1), (*_PLAIN, *NARROW, TensorType.INT8, TensorType.INT16), prepare, evaluate_neg, lower_neg),
     Kernel("SQUARE", (1, 1), _FLOAT32, prepare, evaluate_square),
-    Kernel("SIN", (1, 1), _FLOAT32, prepare, evaluate_sin),
-    Kernel("COS", (1, 1), _FLOAT32, prepare, evaluate_cos),
-    Kernel("FLOOR", (1, 1), _FLOAT32, prepare, evaluate_floor),
+    Kernel("SIN", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_sin),
+    Kernel("COS", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_cos),
+    Kernel("FLOOR", (1, 1), (*_FLOAT32, *NARROW), prepare, evaluate_floor),
     Kernel("SIGN", (1, 2), (TensorType.FLOAT32, TensorType.FLOAT64, TensorType.INT32), prepare, evaluate_sign),
     Kernel("LOGICAL_NOT", (1, 1), (TensorType.BOOL,), prepare, evaluate_not),
     Kernel("ZEROS_LIKE", (1, 1), _PLAIN, prepare, evaluate_zeros),

@@ -16,8 +16,8 @@ from .strategies import (
     code_range,
     extreme_scales,
     float32,
-    float_arrays,
     log_uniform,
+    numbers,
     per_tensor,
     scales,
     shapes,
@@ -45,10 +45,11 @@ def unary(draw: Any, name: str, tensor_type: TensorType, options: Any, source: A
 
 
 @st.composite
-def floats(draw: Any, name: str, options: Any) -> Case:
-    """float32, with zeros of both signs, infinities and NaN among the values."""
-    x = draw(float_arrays(draw(shapes(0 if name != "SOFTMAX" else 1, 4)), special=True))
-    return single_operator(name, draw(options), [tensor(FLOAT32, x.shape)], [result(FLOAT32)], [x])
+def floats(draw: Any, name: str, options: Any, tensor_type: TensorType = FLOAT32, version: int = 1) -> Case:
+    """Floats, with zeros of both signs, infinities and NaN among the values."""
+    x = draw(numbers(tensor_type, draw(shapes(0 if name != "SOFTMAX" else 1, 4))))
+    inputs = [tensor(tensor_type, x.shape)]
+    return single_operator(name, draw(options), inputs, [result(tensor_type)], [x], version=version)
 
 
 def rescaled(tensor_type: TensorType, low: float = 2.0**-9, high: float = 2.0**9) -> Any:
@@ -149,3 +150,4 @@ for _name, _options in (
     ("SOFTMAX", _betas),
 ):
     CASES[f"{_name} float32"] = floats(_name, _options)
+CASES["SOFTMAX float16"] = floats("SOFTMAX", _betas, TensorType.FLOAT16, 3)

@@ -24,6 +24,7 @@ from .strategies import (
     float_arrays,
     log_uniform,
     mostly,
+    numbers,
     per_tensor,
     requantized,
     scales,
@@ -31,16 +32,10 @@ from .strategies import (
 )
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
+FLOAT16, BFLOAT16 = TensorType.FLOAT16, TensorType.BFLOAT16
 INT32, INT64, BOOL, FLOAT64 = TensorType.INT32, TensorType.INT64, TensorType.BOOL, TensorType.FLOAT64
 UINT16, UINT32 = TensorType.UINT16, TensorType.UINT32
 _NONE = Quantization()
-
-
-def numbers(tensor_type: TensorType, shape: tuple[int, ...], zero_point: int = 0) -> st.SearchStrategy[np.ndarray]:
-    """Any values of a type; float32 with zeros of both signs, infinities and NaN."""
-    if tensor_type is FLOAT32:
-        return float_arrays(shape, special=True)
-    return arrays(tensor_type, shape, zero_point)
 
 
 def without(code: int) -> Any:
@@ -210,7 +205,7 @@ def divisors(draw: Any, tensor_type: TensorType, shape: tuple[int, ...], quantiz
 
 CASES: dict[str, st.SearchStrategy[Case]] = {}
 for _name in ("MAXIMUM", "MINIMUM"):
-    for _type in (FLOAT32, INT8, UINT8, INT16, INT32, INT64):
+    for _type in (FLOAT32, FLOAT16, BFLOAT16, INT8, UINT8, INT16, INT32, INT64):
         CASES[f"{_name} {_type.name.lower()}"] = two(_name, _type, 4)
     CASES[f"{_name} int8 quantized"] = two(_name, INT8, 2, quantizations=three_quantizations(INT8, scales(), 1.5))
 for _name in ("LOGICAL_AND", "LOGICAL_OR"):
@@ -231,7 +226,7 @@ for _name, _types in (
             _name, _type, 2, second=lambda shape, q, t=_type: divisors(t, shape, q)
         )
 CASES["FLOOR_MOD float32 by zero"] = two("FLOOR_MOD", FLOAT32, 2)
-for _type in (FLOAT32, FLOAT64):
+for _type in (FLOAT32, FLOAT16, BFLOAT16, FLOAT64):
     CASES[f"ATAN2 {_type.name.lower()}"] = atan2(_type)
 CASES["POW float32"] = two("POW", FLOAT32, 1, second=exponents)
 CASES["POW int32"] = two(
@@ -240,13 +235,15 @@ CASES["POW int32"] = two(
 )  # fmt: skip
 CASES["POW int32 any base"] = two("POW", INT32, 1, second=lambda shape, _: arrays(INT32, shape, 0, 0, 5))
 for _name in ("EQUAL", "NOT_EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL"):
-    for _type in (FLOAT32, INT32, INT64):
+    for _type in (FLOAT32, FLOAT16, INT32, INT64):
         CASES[f"{_name} {_type.name.lower()}"] = two(_name, _type, 1, BOOL)
     for _type in (INT8, UINT8):
         _label = _type.name.lower()
         CASES[f"{_name} {_label}"] = comparison(_name, _type, scales(2.0**-12, 0.99))
         CASES[f"{_name} {_label} scales above one"] = comparison(_name, _type, log_uniform(2.0**-2, 2.0**8))
         CASES[f"{_name} {_label} tiny scales"] = comparison(_name, _type, log_uniform(2.0**-40, 2.0**-10))
+for _name in ("GREATER", "LESS"):
+    CASES[f"{_name} bfloat16"] = two(_name, BFLOAT16, 1, BOOL)
 for _name in ("EQUAL", "NOT_EQUAL"):
     CASES[f"{_name} bool"] = two(_name, BOOL, 1, BOOL)
     CASES[f"{_name} string"] = two(_name, TensorType.STRING, 3, BOOL)

@@ -17,9 +17,9 @@ from .strategies import (
     broadcastable,
     extreme_scales,
     float32,
-    float_arrays,
     log_uniform,
     mostly,
+    numbers,
     per_tensor,
     requantized,
     scales,
@@ -126,13 +126,14 @@ def powers_of_two(draw: Any, name: str) -> Case:
 @st.composite
 def plain(draw: Any, name: str, tensor_type: TensorType) -> Case:
     """Numbers that are not quantized."""
-    options = _OPTIONS[name](fused_activation_function=draw(activations()))
+    fused = {} if tensor_type is TensorType.COMPLEX64 else {"fused_activation_function": draw(activations())}
+    options = _OPTIONS[name](**fused)
 
     def values(shape: tuple[int, ...], _: Any) -> st.SearchStrategy[np.ndarray]:
-        return float_arrays(shape, special=True) if tensor_type is FLOAT32 else arrays(tensor_type, shape)
+        return numbers(tensor_type, shape)
 
     none = Quantization()
-    version = {FLOAT32: 1}.get(tensor_type, 5)
+    version = {FLOAT32: 1, TensorType.COMPLEX64: 7}.get(tensor_type, 5)
     return draw(operands(name, options, tensor_type, (none, none, none), values, version))
 
 
@@ -146,6 +147,9 @@ for _name in _OPTIONS:
         CASES[f"{_name} {_type.name.lower()}"] = plain(_name, _type)
 for _name in ("ADD", "MUL"):
     CASES[f"{_name} int16 unquantized"] = plain(_name, INT16)
+for _name in ("ADD", "MUL"):
+    CASES[f"{_name} float16"] = plain(_name, TensorType.FLOAT16)
+CASES["MUL complex64"] = plain("MUL", TensorType.COMPLEX64)
 CASES["MUL uint32"] = plain("MUL", TensorType.UINT32)
 for _name in ("ADD", "SUB"):
     CASES[f"{_name} int16 powers of two"] = powers_of_two(_name)

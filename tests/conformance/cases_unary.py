@@ -7,34 +7,43 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from q31.schema import TensorType
+from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import GeluOptions
 
 from .case import Case, result, single_operator, tensor
 from .strategies import (
-    arrays,
     code_range,
     extreme_scales,
     float32,
     float_arrays,
     log_uniform,
     mostly,
+    numbers,
     per_tensor,
     scales,
     shapes,
 )
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
+FLOAT16, BFLOAT16 = TensorType.FLOAT16, TensorType.BFLOAT16
 INT32, INT64, BOOL, FLOAT64 = TensorType.INT32, TensorType.INT64, TensorType.BOOL, TensorType.FLOAT64
 
 
 @st.composite
 def plain(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None) -> Case:
-    """Numbers that are not quantized; float32 with zeros of both signs, infinities and NaN."""
+    """Numbers that are not quantized; floats with zeros of both signs, infinities and NaN."""
     shape = draw(st.one_of(shapes(0, 5), st.just((2, 0, 3))))
-    x = draw(float_arrays(shape, special=True) if tensor_type is FLOAT32 else arrays(tensor_type, shape))
+    x = draw(numbers(tensor_type, shape))
     chosen = None if options is None else draw(options)
     return single_operator(name, chosen, [tensor(tensor_type, shape)], [result(tensor_type)], [x], version=version)
+
+
+@st.composite
+def whole(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None) -> Case:
+    """Every 16th float of 16 bits, from a drawn one on: all of them in sixteen examples."""
+    x = np.arange(draw(st.integers(0, 15)), 1 << 16, 16).astype(np.uint16).view(numpy_dtype(tensor_type))
+    chosen = None if options is None else draw(options)
+    return single_operator(name, chosen, [tensor(tensor_type, x.shape)], [result(tensor_type)], [x], version=version)
 
 
 def spread(tensor_type: TensorType, draw: Any, least: int) -> np.ndarray:
@@ -104,6 +113,16 @@ for _type in (INT8, INT16):
     _label = _type.name.lower()
     CASES[f"NEG {_label} quantized"] = unlooked("NEG", _type)
     CASES[f"ABS {_label}"] = codes("ABS", _type, 3, _any_scale, st.one_of(_ratio, st.just(1.0)))
+for _type in (FLOAT16, BFLOAT16):
+    for _name in ("NEG", "FLOOR"):
+        CASES[f"{_name} {_type.name.lower()}"] = plain(_name, _type, 1)
+        CASES[f"{_name} {_type.name.lower()} all"] = whole(_name, _type, 1)
+    for _name in ("LOGISTIC", "TANH"):
+        CASES[f"{_name} {_type.name.lower()}"] = plain(_name, _type, 3)
+        CASES[f"{_name} {_type.name.lower()} all"] = whole(_name, _type, 3)
+for _name in ("SIN", "COS"):
+    CASES[f"{_name} float16"] = plain(_name, FLOAT16, 1)
+    CASES[f"{_name} float16 all"] = whole(_name, FLOAT16, 1)
 for _type in (FLOAT32, INT32, INT64):
     CASES[f"ZEROS_LIKE {_type.name.lower()}"] = plain("ZEROS_LIKE", _type, 1)
 for _type, _version in ((FLOAT32, 1), (FLOAT64, 1), (INT32, 2)):

@@ -267,3 +267,17 @@ def biases(draw: DrawFn, channels: int, dtype: type = np.int32) -> np.ndarray:
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     reach = draw(st.sampled_from([0, 100, 20_000, 20_000, 1_000_000, 2**31 - 1]))
     return random.integers(-reach, reach, channels, np.int64, endpoint=True).astype(dtype)
+
+
+def _rounded(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
+
+
+def numbers(tensor_type: TensorType, shape: tuple[int, ...], zero_point: int = 0) -> SearchStrategy[np.ndarray]:
+    """Any values of a type; floats with zeros of both signs, infinities and NaN."""
+    if tensor_type in (TensorType.FLOAT32, TensorType.FLOAT16, TensorType.BFLOAT16):
+        return float_arrays(shape, special=True).map(lambda array: _rounded(array, numpy_dtype(tensor_type)))
+    if tensor_type is TensorType.COMPLEX64:
+        return float_arrays((*shape, 2), special=True).map(lambda array: array.view(np.complex64)[..., 0])
+    return arrays(tensor_type, shape, zero_point)

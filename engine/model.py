@@ -314,8 +314,10 @@ class Model:
 
     def _keeps_state(self) -> bool:
         subgraph = self.graph.subgraphs[0]
-        return any(tensor.is_variable for tensor in subgraph.tensors) or any(
-            (operator.custom_code or operator.name) in STATEFUL for operator in subgraph.operators
+        return (
+            any(tensor.is_variable for tensor in subgraph.tensors)
+            or any((operator.custom_code or operator.name) in STATEFUL for operator in subgraph.operators)
+            or any(operator.kernel.initial is not None for operator in self._program.preparation.operators)
         )
 
     def _is_batched(self, program: Program, port: Port, size: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,12 @@ class Custom(Prepared):
     types: tuple[TensorType, ...]
 
 
-def register_custom(name: str, prepare: Callable[[Node, Profile], Prepared], evaluate: Callable[..., Any]) -> None:
+def register_custom(
+    name: str,
+    prepare: Callable[[Node, Profile], Prepared],
+    evaluate: Callable[..., Any],
+    initial: Callable[[Any], np.ndarray] | None = None,
+) -> None:
     """Register a custom operator, for every model that is loaded afterwards.
 
     Parameters
@@ -38,11 +44,14 @@ def register_custom(name: str, prepare: Callable[[Node, Profile], Prepared], eva
         each output, or None where that depends on values.
     evaluate : ``evaluate(prepared, *arrays) -> array or tuple of arrays``. The arrays are the inputs in order,
         read-only, None where one is left out; each result must have the output's data type and shape.
+    initial : for an operator that goes on from run to run: ``initial(prepared) -> array`` gives what it begins with.
+        ``evaluate`` takes that array after the inputs, and returns after the outputs what the next run begins with, of
+        any shape. ``Interpreter.reset_all_variables`` makes it begin again.
 
     Raises
     ------
     InputError
-        ``name`` is not a string or empty, or ``prepare`` or ``evaluate`` cannot be called.
+        ``name`` is not a string or empty, or one of the functions cannot be called with those arguments.
 
     Notes
     -----
@@ -59,14 +68,55 @@ def register_custom(name: str, prepare: Callable[[Node, Profile], Prepared], eva
     >>> def evaluate(prepared, x):
     ...     return np.sinc(x).astype(np.float32)
     >>> register_custom("Sinc", prepare, evaluate)
+
+    The sum over all runs:
+
+    >>> def add(prepared, x, total):
+    ...     return total + x, total + x
+    >>> register_custom("Sum", prepare, add, lambda prepared: np.zeros(prepared.output_shape, np.float32))
     """
     if not isinstance(name, str) or not name:
         raise InputError(f"a custom operator is registered by its custom code, a string; got {name!r}")
-    for role, function in (("prepare", prepare), ("evaluate", evaluate)):
-        if not callable(function):
-            raise InputError(f"custom operator {name!r}: {role} must be a function; got {type(function).__name__}")
-    checked = _checked_prepare(prepare), _checked_evaluate(name, evaluate)
-    _REGISTERED[name] = Kernel(name, _ANY_VERSION, tuple(TensorType), *checked, foreign=True)
+    _check_function(name, "prepare", prepare, "(node, profile)", 2)
+    _check_function(name, "evaluate", evaluate, "(prepared, *arrays)", None)
+    if initial is not None:
+        _check_function(name, "initial", initial, "(prepared)", 1)
+    checked = _checked_prepare(prepare), _checked_evaluate(name, evaluate, keeps=initial is not None)
+    start = None if initial is None else _checked_initial(name, initial)
+    _REGISTERED[name] = Kernel(
+        name, _ANY_VERSION, tuple(TensorType), *checked, foreign=True, initial=start, resets=start is not None
+    )
+
+
+def _check_function(name: str, role: str, function: Any, form: str, count: int | None) -> None:
+    """Raise InputError unless ``function`` can be called with ``count`` arguments; None stands for one or more."""
+    if not callable(function):
+        raise InputError(f"custom operator {name!r}: {role} must be a function; got {type(function).__name__}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a built-in function, of which Python does not know it
+        return
+    positional = [p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    many = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+    needed = sum(p.default is p.empty for p in positional)
+    fits = many or len(positional) >= (1 if count is None else count)
+    if not fits or (count is not None and needed > count):
+        raise InputError(f"custom operator {name!r}: {role} must take {form}; it takes {signature}")
+
+
+def _checked_initial(name: str, initial: Callable[[Any], np.ndarray]) -> Callable[[Custom], np.ndarray]:
+    def checked(prepared: Custom) -> np.ndarray:
+        return _checked_kept(name, "initial", initial(prepared.own))
+
+    return checked
+
+
+def _checked_kept(name: str, role: str, value: Any) -> np.ndarray:
+    if not isinstance(value, (np.ndarray, np.generic)):
+        raise Error(
+            f"CUSTOM {name!r:.60}: {role} must return an array for the next run; it returned {type(value).__name__}"
+        )
+    return np.array(value)
 
 
 def registered() -> Mapping[str, Kernel]:
@@ -98,18 +148,22 @@ def _checked_shapes(node: Node, shapes: Any) -> tuple[Shape | None, ...]:
     return result
 
 
-def _checked_evaluate(name: str, evaluate: Callable[..., Any]) -> Callable[..., tuple[np.ndarray, ...]]:
+def _checked_evaluate(name: str, evaluate: Callable[..., Any], *, keeps: bool) -> Callable[..., tuple[np.ndarray, ...]]:
     def checked(prepared: Custom, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         results = evaluate(prepared.own, *map(_read_only, arrays))
         results = results if isinstance(results, tuple) else (results,)
-        if len(results) != len(prepared.types):
+        if len(results) != len(prepared.types) + keeps:
             raise Error(
                 f"CUSTOM {name!r:.60}: evaluate returned {len(results)} arrays for {len(prepared.types)} outputs"
+                + (" and one for the next run" if keeps else "")
             )
+        kept: tuple[np.ndarray, ...] = ()
+        if keeps:
+            kept, results = (_checked_kept(name, "evaluate", results[-1]),), results[:-1]
         for index, (result, shape) in enumerate(zip(results, prepared.output_shapes, strict=True)):
             _check_result(f"CUSTOM {name!r:.60}: output {index}", result, prepared.types[index], shape)
         # Copies: where a shape is only known now the array itself is kept, and an input's memory is used again.
-        return tuple(np.array(result) for result in results)
+        return (*(np.array(result) for result in results), *kept)
 
     return checked
 

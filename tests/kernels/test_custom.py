@@ -202,3 +202,49 @@ def test_quantized_tensors_keep_their_parameters(backend: str) -> None:
     q31.register_custom("Negate", negate, lambda prepared, x: (2 * prepared.offset - x).astype(np.int8))
     (result,) = invoke(bytes(write(builder.build([x], [y]))), backend, np.array([1, 2, 3, 4], np.int8))
     assert result.tolist() == [5, 4, 3, 2]
+
+
+def test_an_operator_may_go_on_from_run_to_run(backend: str) -> None:
+    def add(prepared: Offset, x: np.ndarray, left_out: None, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return total + x, total + x
+
+    q31.register_custom("Mine", prepare, add, lambda prepared: np.full((2, 3), prepared.offset, np.float32))
+    interpreter = q31.Interpreter(model_content=model(), backend=backend)
+    interpreter.allocate_tensors()
+    index = interpreter.get_output_details()[0]["index"]
+    for expected in (2.5 + RELU_X, 2.5 + 2 * RELU_X, None, 2.5 + RELU_X):
+        if expected is None:
+            interpreter.reset_all_variables()
+            continue
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], X)
+        interpreter.invoke()
+        assert np.array_equal(interpreter.get_tensor(index), expected)
+
+
+def test_what_is_kept_must_be_an_array(backend: str) -> None:
+    def forgets(prepared: Offset, x: np.ndarray, left_out: None, total: np.ndarray) -> Any:
+        return x
+
+    q31.register_custom("Mine", prepare, forgets, lambda prepared: np.zeros(1))
+    with pytest.raises(q31.Error, match="returned 1 arrays for 1 outputs and one for the next run"):
+        invoke(model(), backend, X)
+    q31.register_custom("Mine", prepare, lambda prepared, x, none, total: (x, None), lambda prepared: np.zeros(1))
+    with pytest.raises(q31.Error, match="evaluate must return an array for the next run; it returned NoneType"):
+        invoke(model(), backend, X)
+    q31.register_custom("Mine", prepare, forgets, lambda prepared: 0)  # type: ignore[arg-type, return-value]
+    with pytest.raises(q31.Error, match="initial must return an array"):
+        invoke(model(), backend, X)
+
+
+@pytest.mark.parametrize(
+    ("functions", "message"),
+    [
+        ((lambda node: None, lambda prepared, x: x), r"prepare must take \(node, profile\); it takes \(node\)"),
+        ((lambda a, b, c: None, lambda prepared, x: x), "prepare must take"),
+        ((lambda a, b: None, lambda: None), "evaluate must take"),
+        ((lambda a, b: None, lambda *arrays: None, lambda: None), "initial must take"),
+    ],
+)
+def test_functions_that_cannot_be_called_are_refused(backend: str, functions: Any, message: str) -> None:
+    with pytest.raises(q31.InputError, match=message):
+        q31.register_custom("Mine", *functions)

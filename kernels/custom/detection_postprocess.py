@@ -27,6 +27,8 @@ NAME = "TFLite_Detection_PostProcess"
 
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8)
 _COORDINATES = 4
+_BLOCK = 64
+_GREATEST_LOG = 709.782712893384
 _INT32_MAX = 2**31 - 1
 
 
@@ -173,13 +175,9 @@ def _decode(prepared: DetectionPostprocess, boxes: np.ndarray, anchors: np.ndarr
 def _exp(x: np.ndarray) -> np.ndarray:
     """Return ``exp(x)`` of float64, as the C library computes it."""
 
-    def one(value: float) -> float:
-        try:
-            return math.exp(value)
-        except OverflowError:
-            return math.inf
-
-    return np.array([one(value) for value in x.reshape(-1).tolist()], np.float64).reshape(x.shape)
+    overflows = x > _GREATEST_LOG  # where Python's own raises an error
+    values = [math.exp(value) for value in np.where(overflows, 0, x).reshape(-1).tolist()]
+    return np.where(overflows, math.inf, np.array(values, np.float64).reshape(x.shape))
 
 
 def _dequantize(x: np.ndarray, codes: Codes | None) -> np.ndarray:
@@ -218,7 +216,7 @@ def _fast(
         labels = [[int(one)] for one in scores.argmax(axis=1)]
     else:
         labels = [best(row, count) for row in scores.tolist()]
-    greatest = np.array([row[label[0]] for row, label in zip(scores, labels, strict=True)], np.float32)
+    greatest = scores[np.arange(len(scores)), [label[0] for label in labels]]
     selected = _suppress(prepared, corners, greatest, prepared.max_detections)
     step = prepared.max_classes_per_detection
     found = [
@@ -240,15 +238,28 @@ def _regular(
 
 
 def _suppress(prepared: DetectionPostprocess, corners: np.ndarray, scores: np.ndarray, most: int) -> list[int]:
-    """Return the boxes left by non-maximum suppression, best first; of equal scores, the lower index comes first."""
+    """Return the boxes left by non-maximum suppression, best first; of equal scores, the lower index comes first.
+
+    Candidates are looked at a block at a time: most often, the first blocks have as many as are wanted.
+    """
     (above,) = np.nonzero(scores >= prepared.score_threshold)
-    candidates = above[np.argsort(-scores[above], kind="stable")]
+    ordered = above[np.argsort(-scores[above], kind="stable")]
     selected: list[int] = []
-    while len(candidates) and len(selected) < most:
-        first, candidates = candidates[0], candidates[1:]
-        selected.append(int(first))
-        candidates = candidates[~(_overlap(corners[first], corners[candidates]) > prepared.overlap_threshold)]
+    for start in range(0, len(ordered), _BLOCK):
+        candidates = ordered[start : start + _BLOCK]
+        for box in selected:
+            candidates = candidates[_apart(prepared, corners, box, candidates)]
+        while len(candidates) and len(selected) < most:
+            first, candidates = candidates[0], candidates[1:]
+            selected.append(int(first))
+            candidates = candidates[_apart(prepared, corners, first, candidates)]
+        if len(selected) >= most:
+            break
     return selected
+
+
+def _apart(prepared: DetectionPostprocess, corners: np.ndarray, box: int, others: np.ndarray) -> np.ndarray:
+    return ~(_overlap(corners[box], corners[others]) > prepared.overlap_threshold)
 
 
 def _overlap(one: np.ndarray, others: np.ndarray) -> np.ndarray:

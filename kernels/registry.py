@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .activations import exp_log, hard_swish, log_softmax, lookup, prelu, relu, softmax
+from .activations import exp_log, gelu, hard_swish, log_softmax, lookup, prelu, relu, softmax
 from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import audio_spectrogram, detection_postprocess, mfcc, numeric_verify
 from .custom.registration import registered
@@ -73,6 +73,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     distributions.KERNELS,
     div.KERNELS,
     exp_log.KERNELS,
+    gelu.KERNELS,
     finding.KERNELS,
     fully_connected.KERNELS,
     gather.KERNELS,

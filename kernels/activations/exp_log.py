@@ -1,4 +1,4 @@
-"""EXP, LOG and GELU: float32 by the C library, int8, uint8 (GELU) and int16 by tables filled in float32."""
+"""EXP and LOG: float32 by the C library, int8 and int16 by tables filled in float32."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema import TensorType
-from ...schema.options import GeluOptions
 from ..activation_range import type_range
-from ..checks import options_of, require_arity, require_quantized, require_same_type, require_symmetric
-from ..libm import erfcf, expf, logf, tanhf
+from ..checks import require_arity, require_quantized, require_same_type, require_symmetric
+from ..libm import expf, logf
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from .interpolation import Interpolated, build_interpolated, evaluate_interpolated
@@ -22,7 +21,7 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class FloatFunction(Prepared):
-    """A float32 function applied to each element: ``"exp"``, ``"log"``, ``"gelu"`` or ``"gelu approximate"``."""
+    """A float32 function applied to each element: ``"exp"`` or ``"log"``."""
 
     function: str
 
@@ -30,30 +29,7 @@ class FloatFunction(Prepared):
 Tabulated = FloatFunction | Lookup | Interpolated
 
 
-def gelu(x: np.ndarray) -> np.ndarray:
-    """Return ``x / 2 * erfc(-x / sqrt(2))`` in float32.
-
-    Notes
-    -----
-    Source: ``GeluTransform`` in ``kernels/internal/reference/gelu.h``.
-    """
-    with np.errstate(all="ignore"):
-        return np.asarray((np.float32(0.5) * x) * erfcf(x * np.float32(-np.sqrt(0.5))))
-
-
-def gelu_approximate(x: np.ndarray) -> np.ndarray:
-    """Return ``x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3)))`` in float32, left to right.
-
-    Notes
-    -----
-    Source: ``GeluTransformApproximate`` in ``kernels/internal/reference/gelu.h``.
-    """
-    with np.errstate(all="ignore"):
-        inner = np.float32(np.sqrt(2 / np.pi)) * (x + ((np.float32(0.044715) * x) * x) * x)
-        return np.asarray((np.float32(0.5) * x) * (np.float32(1) + tanhf(inner)))
-
-
-_FUNCTIONS: dict[str, Function] = {"exp": expf, "log": logf, "gelu": gelu, "gelu approximate": gelu_approximate}
+_FUNCTIONS: dict[str, Function] = {"exp": expf, "log": logf}
 
 
 def _prepare(node: Node, name: str, quantized_function: Function | None = None) -> Tabulated:
@@ -95,16 +71,6 @@ def prepare_log(node: Node, profile: Profile) -> Tabulated:
     return _prepare(node, "log")
 
 
-def prepare_gelu(node: Node, profile: Profile) -> Tabulated:
-    """Prepare GELU, exact or approximate.
-
-    Notes
-    -----
-    Source: ``GeluPrepare`` in ``kernels/activations.cc``.
-    """
-    return _prepare(node, "gelu approximate" if options_of(node, GeluOptions).approximate else "gelu")
-
-
 def evaluate(prepared: Tabulated, x: np.ndarray) -> np.ndarray:
     """Look each code up, or apply the function in float32. Shape and type of the result are those of ``x``."""
     if isinstance(prepared, Lookup):
@@ -120,9 +86,7 @@ def lower(prepared: Tabulated, node: Node) -> Instruction | None:
         return lower_table(prepared.table, node)
     if isinstance(prepared, Interpolated):
         return lower_by_tabulating(evaluate, prepared, node)
-    if prepared.function in ("exp", "log"):
-        return lower_function("apply_float32", "function", f"{prepared.function}f", node)
-    return None
+    return lower_function("apply_float32", "function", f"{prepared.function}f", node)
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16)
@@ -130,5 +94,4 @@ _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16)
 KERNELS = (
     Kernel("EXP", (1, 2), _TYPES, prepare_exp, evaluate, lower),
     Kernel("LOG", (1, 2), _TYPES, prepare_log, evaluate, lower),
-    Kernel("GELU", (1, 2), (TensorType.INT8, TensorType.UINT8, TensorType.INT16), prepare_gelu, evaluate, lower),
 )

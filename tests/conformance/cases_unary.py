@@ -30,9 +30,9 @@ INT32, INT64, BOOL, FLOAT64 = TensorType.INT32, TensorType.INT64, TensorType.BOO
 
 
 @st.composite
-def plain(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None) -> Case:
+def plain(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None, shape: Any = None) -> Case:
     """Numbers that are not quantized; floats with zeros of both signs, infinities and NaN."""
-    shape = draw(st.one_of(shapes(0, 5), st.just((2, 0, 3))))
+    shape = draw(st.one_of(shapes(0, 5), st.just((2, 0, 3))) if shape is None else shape)
     x = draw(numbers(tensor_type, shape))
     chosen = None if options is None else draw(options)
     return single_operator(name, chosen, [tensor(tensor_type, shape)], [result(tensor_type)], [x], version=version)
@@ -141,6 +141,10 @@ for _type in (INT8, INT16):
     CASES[f"LOG {_label}"] = codes("LOG", _type, 2, _any_scale, log_uniform(_width, 16 * _width), image=lambda _: 1.0)
 for _type in (INT8, UINT8, INT16):
     CASES[f"GELU {_type.name.lower()}"] = codes("GELU", _type, 2, _any_scale, _ratio, options=_approximate)
+CASES["GELU float32"] = plain("GELU", FLOAT32, 1, _approximate)
+CASES["GELU float32 many"] = plain("GELU", FLOAT32, 1, _approximate, st.tuples(st.integers(1, 2000)))
+CASES["GELU float16"] = plain("GELU", FLOAT16, 2, _approximate)
+CASES["GELU float16 all"] = whole("GELU", FLOAT16, 2, _approximate)
 for _name in ("REAL", "IMAG", "COMPLEX_ABS"):
     for _type, _real in ((TensorType.COMPLEX64, FLOAT32), (TensorType.COMPLEX128, FLOAT64)):
         CASES[f"{_name} {_type.name.lower()}"] = complex_part(_name, _type, _real)

@@ -77,6 +77,7 @@ class Program:
         self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
         self._reset_with_variables: list[Kept] = []
+        self._kept: list[Kept] = []
         self._steps: list[Step] = self._build_steps()
 
     # Memory
@@ -243,6 +244,7 @@ class Program:
         prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
 
         initial, kept = operator.kernel.initial, Kept(arrays, tuple(resized))
+        self._kept.append(kept)
         if operator.kernel.resets:
             self._reset_with_variables.append(kept)
 
@@ -322,6 +324,12 @@ class Program:
     def set_object(self, index: int, value: np.ndarray) -> None:
         """Set a tensor that has no fixed size, such as strings."""
         self._arrays[index] = value
+
+    def restart(self) -> None:
+        """Set back what runs leave behind: variable tensors, and what operators keep without a tensor."""
+        self.reset_variables()
+        for kept in self._kept:
+            kept.value = None
 
     def reset_variables(self) -> None:
         """Fill variable tensors: int8 with the zero point, everything else with zero bytes, as the reference does.

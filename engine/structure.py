@@ -35,6 +35,9 @@ class Runnable(Protocol):
     def call(self, arrays: Sequence[np.ndarray]) -> Arrays:
         """Run on these inputs and return copies of the outputs."""
 
+    def restart(self) -> None:
+        """Set everything back that runs leave behind."""
+
 
 class Environment:
     """What the subgraphs of one model share while they run.
@@ -54,8 +57,8 @@ class Environment:
         self.variables: dict[str, np.ndarray] = {}
         self.tables: dict[str, HashTable] = {}
 
-    def call(self, subgraph_index: int, arrays: Sequence[np.ndarray]) -> Arrays:
-        """Run a subgraph on these inputs.
+    def call(self, subgraph_index: int, arrays: Sequence[np.ndarray], anew: bool = False) -> Arrays:
+        """Run a subgraph on these inputs; ``anew``: without what earlier runs left behind in its variable tensors.
 
         Raises
         ------
@@ -78,6 +81,8 @@ class Environment:
                 if len(self._programs) >= _MOST_PROGRAMS:  # a loop whose shapes grow would keep the memory of each
                     self._programs.pop(next(iter(self._programs)))
                 self._programs[subgraph_index, shapes] = program
+            if anew:
+                program.restart()
             return program.call(arrays)
         finally:
             self._running.pop()
@@ -112,18 +117,22 @@ def _if(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     if not arrays:
         raise ModelError("IF: the condition is missing")
     taken = options.then_subgraph_index if _condition("IF", arrays[0]) else options.else_subgraph_index
-    return environment.call(taken, arrays[1:])
+    return environment.call(taken, arrays[1:], anew=True)
 
 
 def _while(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     options = _options(operator, WhileOptions)
+    before: Any = None
     while True:
-        condition = environment.call(options.cond_subgraph_index, arrays)
+        # The reference allocates both subgraphs anew for every loop, and where the shapes have changed.
+        shapes = [array.shape for array in arrays]
+        anew, before = shapes != before, shapes
+        condition = environment.call(options.cond_subgraph_index, arrays, anew)
         if len(condition) != 1:
             raise ModelError(f"WHILE: the condition's subgraph has {len(condition)} outputs; expected 1")
         if not _condition("WHILE", condition[0]):
             return tuple(np.array(array) for array in arrays)  # not the memory of the inputs, which others will use
-        arrays = environment.call(options.body_subgraph_index, arrays)
+        arrays = environment.call(options.body_subgraph_index, arrays, anew)
 
 
 def _call_once(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
@@ -132,7 +141,8 @@ def _call_once(operator: Operator, arrays: Arrays, environment: Environment) -> 
 
 
 def _composite(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    return environment.call(_options(operator, StableHLOCompositeOptions).decomposition_subgraph_index, arrays)
+    options = _options(operator, StableHLOCompositeOptions)
+    return environment.call(options.decomposition_subgraph_index, arrays, anew=True)
 
 
 def _var_handle(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:

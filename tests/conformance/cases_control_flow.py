@@ -22,7 +22,9 @@ from q31.schema.options import (
     IfOptions,
     LessOptions,
     MulOptions,
+    RandomOptions,
     ReadVariableOptions,
+    RNNOptions,
     StableHLOCompositeOptions,
     SubOptions,
     VarHandleOptions,
@@ -55,17 +57,35 @@ class Function:
         self.builder.operator(name, list(inputs), [target], options)
         return target
 
+    def random(self) -> int:
+        size = self.constant(INT32, list(self.shape), (len(self.shape),))
+        return self.apply("RANDOM_UNIFORM", [size], RandomOptions(1, 2))
+
+    def recurrent(self, array: int) -> int:
+        width = self.shape[1]
+        weights = [self.constant(FLOAT32, np.eye(width) / 2, (width, width)) for _ in range(2)]
+        bias = self.constant(FLOAT32, 0.25, (width,))
+        state = self.builder.tensor("state", FLOAT32, self.shape, is_variable=True)
+        return self.apply("RNN", [array, *weights, bias, state], RNNOptions())
+
     def build(self, count: int, array: int) -> Graph:
         return self.builder.build(self.inputs, [count, array])
 
 
 @st.composite
 def step(draw: DrawFn, shape: Shape, grows: bool = False) -> Graph:
-    """Count on, and change the array by a number; where it grows, append it to itself or a row to it."""
+    """Count on, and change the array by a number; where it grows, append it to itself or a row to it.
+
+    Random numbers and a layer with a state go on from step to step of a loop, and begin anew with every other call.
+    """
     function = Function(shape)
     name = draw(st.sampled_from(list(ARITHMETIC)))
     number = function.constant(FLOAT32, draw(st.sampled_from([0.5, 1.5, -1.0, 0.1])))
     array = function.apply(name, [function.array, number], ARITHMETIC[name])
+    if draw(st.integers(0, 3)) == 3:
+        array = function.apply("ADD", [array, function.random()], AddOptions())
+    if draw(st.integers(0, 3)) == 3 and len(shape) == 2:
+        array = function.recurrent(array)
     if grows:
         row = function.constant(FLOAT32, 7.0, (1, *shape[1:])) if draw(st.booleans()) else array
         array = function.apply("CONCATENATION", [array, row], ConcatenationOptions(0))

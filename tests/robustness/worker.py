@@ -212,11 +212,11 @@ def limit_loops() -> None:
     """Refuse models whose subgraphs call each other too often: a broken loop need not end, as little as in LiteRT."""
     call = Environment.call
 
-    def limited(environment: Any, subgraph_index: int, arrays: Any) -> Any:
+    def limited(environment: Any, subgraph_index: int, arrays: Any, anew: bool = False) -> Any:
         environment.calls = getattr(environment, "calls", 0) + 1
         if environment.calls > MOST_CALLS:
             raise q31.ModelError("subgraphs call each other without an end")
-        return call(environment, subgraph_index, arrays)
+        return call(environment, subgraph_index, arrays, anew)
 
     Environment.call = limited  # type: ignore[method-assign]
 

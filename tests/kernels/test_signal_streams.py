@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import q31
 from q31.tools.micro_speech import preprocessor, windows
@@ -86,3 +88,22 @@ def test_malformed_options_are_refused(operator: str, change: dict[str, Any], me
     graph = model(case.operator, {**case.options, **change}, [case.given], case.outputs)
     with pytest.raises(q31.ModelError, match=message):
         q31.load(graph)
+
+
+@given(st.data())
+def test_refused_on_purpose_or_computed_alike_by_both_back_ends(data: st.DataObject) -> None:
+    case = data.draw(st.sampled_from(CASES))
+    numbers = st.sampled_from([0, 1, 2, 3, 4, 8, 16, -1, 31, 32, 63, 64, 2**31 - 1, -(2**31), 0.5, "1", None])
+    options = case.options | data.draw(st.dictionaries(st.sampled_from(sorted(case.options)), numbers, max_size=2))
+    shape = data.draw(st.sampled_from([case.given[1], (), (0,), (1,), (6,), (2, 0), (2, 6), (1, 2, 10)]))
+    graph = model(case.operator, options, [(case.given[0], shape)], case.outputs)
+    x = np.full(shape, 100, case.given[0])
+    answers = []
+    for backend in ("numpy", "numba"):
+        interpreter = q31.Interpreter(model_content=graph, backend=backend)
+        try:
+            interpreter.allocate_tensors()
+            answers.append([[one.tobytes() for one in invoke(interpreter, x)] for _ in range(3)])
+        except q31.Error as error:
+            answers.append([[type(error).__name__.encode(), str(error).encode()]])
+    assert answers[0] == answers[1]

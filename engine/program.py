@@ -13,21 +13,20 @@ from itertools import chain
 
 import numpy as np
 
-from ..kernels.operator import Instruction, Prepared, Shape
+from ..kernels.operator import Instruction, Shape
 from ..kernels.profiles import Profile
-from ..schema import Graph, ModelError, Operator, Tensor, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
 from .kept import Kept
-from .preparation import Preparation, PreparedOperator, as_tuple, build_node, prepare, prepare_node
-from .structure import STRUCTURAL, Environment, fitted
-from .structure import run as run_structural
+from .preparation import Preparation, PreparedOperator, as_tuple, prepare
+from .steps import WITHOUT_FIXED_SIZE, prepare_now, run_structural
+from .structure import STRUCTURAL, Environment
 
 Step = Callable[[], None]
 
 # Compiled kernels may read a vector beyond the last element of the last tensor, never write there.
 _SLACK = 4096
-_WITHOUT_FIXED_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
 
 
 class Program:
@@ -160,7 +159,7 @@ class Program:
             for index in first
             if index not in self.preparation.constants
             and self.preparation.shapes[index] is not None
-            and tensors[index].type not in _WITHOUT_FIXED_SIZE
+            and tensors[index].type not in WITHOUT_FIXED_SIZE
         }
 
     def _size(self, index: int) -> int:
@@ -241,7 +240,7 @@ class Program:
         evaluate, shapes = operator.kernel.evaluate, self.preparation.shapes
         targets = (*outputs, *(inputs[state] for state in operator.kernel.states))
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
-        prepare_late = partial(_prepare_late, place, operator, self.preparation.tensors, arrays, self.profile)
+        prepare_late = partial(prepare_now, place, operator, self.preparation.tensors, arrays, self.profile)
 
         initial, kept = operator.kernel.initial, Kept(arrays, tuple(resized))
         self._kept.append(kept)
@@ -272,7 +271,7 @@ class Program:
         place = f"subgraph {self._subgraph_index} operator {operator.index}"
         tensors = self.preparation.tensors
         fixed = frozenset(i for i in operator.operator.outputs if self.preparation.shapes[i] is not None)
-        return partial(_run_structural, place, operator.operator, tensors, self._arrays, fixed, self._environment)
+        return partial(run_structural, place, operator.operator, tensors, self._arrays, fixed, self._environment)
 
     # Running
 
@@ -374,46 +373,3 @@ def _compiled_memory(arrays: Sequence[np.ndarray | None], index: int) -> np.ndar
     if array is None:
         raise ModelError(f"tensor {index} has no memory before the program runs")
     return array
-
-
-def _prepare_late(
-    place: str,
-    operator: PreparedOperator,
-    tensors: Sequence[Tensor],
-    arrays: Sequence[np.ndarray | None],
-    profile: Profile,
-) -> Prepared:
-    shapes = [None if array is None else array.shape for array in arrays]
-    inputs = [index for index in operator.operator.inputs if index >= 0]
-    known = {index: array for index in inputs if (array := arrays[index]) is not None}
-    if len(known) < len(set(inputs)):
-        raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
-    return prepare_node(place, operator.kernel, build_node(operator.operator, tensors, shapes, known), profile)
-
-
-def _run_structural(
-    place: str,
-    operator: Operator,
-    tensors: Sequence[Tensor],
-    arrays: list[np.ndarray | None],
-    fixed: frozenset[int],
-    environment: Environment | None,
-) -> None:
-    """Run an operator that works on subgraphs or resources; outputs but the fixed ones have a shape by now only."""
-    if environment is None:
-        raise ModelError(f"{place}: {operator.name} needs the other subgraphs of its model")
-    inputs = [arrays[index] for index in operator.inputs if index >= 0]
-    if any(array is None for array in inputs):
-        raise ModelError(f"{place}: {operator.name}: an input was never computed")
-    try:
-        results = run_structural(operator, tuple(array for array in inputs if array is not None), environment)
-    except ModelError as error:
-        raise type(error)(f"{place}: {error}") from None
-    for index, value in zip(operator.outputs, results, strict=True):
-        if tensors[index].type not in _WITHOUT_FIXED_SIZE and value.dtype != numpy_dtype(tensors[index].type):
-            raise ModelError(f"{place}: {operator.name}: tensor {index} is given {value.dtype}")
-        target = arrays[index]
-        if index in fixed and target is not None:
-            np.copyto(target, fitted(value, target.shape, f"{place}: {operator.name}"), casting="no")
-        else:
-            arrays[index] = value

@@ -174,7 +174,6 @@ def _decode(prepared: DetectionPostprocess, boxes: np.ndarray, anchors: np.ndarr
 
 def _exp(x: np.ndarray) -> np.ndarray:
     """Return ``exp(x)`` of float64, as the C library computes it."""
-
     overflows = x > _GREATEST_LOG  # where Python's own raises an error
     values = [math.exp(value) for value in np.where(overflows, 0, x).reshape(-1).tolist()]
     return np.where(overflows, math.inf, np.array(values, np.float64).reshape(x.shape))

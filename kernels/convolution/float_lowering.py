@@ -19,6 +19,7 @@ from .packing import (
     panel_fields,
     round_up,
     transposed_constants,
+    transposed_fields,
     window_fields,
 )
 from .prepared import FloatConv2D, FloatDepthwiseConv2D, FloatFullyConnected, FloatTransposeConv
@@ -59,13 +60,13 @@ def lower_float_depthwise_conv_2d(prepared: FloatDepthwiseConv2D, node: Node) ->
 
 
 def lower_float_transpose_conv(prepared: FloatTransposeConv, node: Node) -> Instruction | None:
-    """Lower TRANSPOSE_CONV to ``float_transpose_conv``."""
+    """Lower TRANSPOSE_CONV to ``float_conv_2d`` over panels of its own kind."""
     constants = transposed_constants(node, _FLOAT32)
     if constants is None:
         return None
     weights, bias = constants
     source, depth = node.input(2), math.prod(weights.shape[1:])
-    panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=4)
+    panel = transposed_fields(prepared.window, source.shape, depth, itemsize=4)
     if panel is None or not np.all(np.isfinite(weights)):
         return None
     fields: dict[str, Field] = {
@@ -77,10 +78,9 @@ def lower_float_transpose_conv(prepared: FloatTransposeConv, node: Node) -> Inst
         "bias": pad_channels(bias),
         "activation_min": float(prepared.activation_min),
         "activation_max": float(prepared.activation_max),
-        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
-        **window_fields(prepared.window, source.shape[0]),
+        **panel,
     }
-    return Instruction("float_transpose_conv", fields)
+    return Instruction("float_conv_2d", fields)
 
 
 def _lower_product(

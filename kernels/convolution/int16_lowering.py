@@ -23,6 +23,7 @@ from .packing import (
     panel_fields,
     round_up,
     rounding_constants,
+    transposed_fields,
     window_fields,
 )
 from .prepared import QuantizedDepthwiseConv2D, QuantizedTransposeConv, Requantization
@@ -95,12 +96,12 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
 def lower_int16_transpose_conv(
     prepared: QuantizedTransposeConv, node: Node, weights: np.ndarray, bias: np.ndarray
 ) -> Instruction | None:
-    """Lower TRANSPOSE_CONV to ``transpose_conv_int16``; ``weights`` are centered, their taps reversed."""
-    source, window = node.input(2), prepared.window
+    """Lower TRANSPOSE_CONV to ``conv_2d_int16``; ``weights`` are centered, their taps reversed."""
+    source = node.input(2)
     largest = _largest_sums(weights, (1, 2, 3))
     constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
-    panel = panel_fields(window, source.shape, 1, depth, itemsize=2)
+    panel = transposed_fields(prepared.window, source.shape, depth, itemsize=2)
     if constants is None or panel is None:
         return None
     fields: dict[str, Field] = {
@@ -108,12 +109,11 @@ def lower_int16_transpose_conv(
         "output_channels": len(weights),
         "chunk": _chunk(depth, largest),
         "sums": Scratch(8 * TILE * 16),
-        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
+        **panel,
         **_tensor_fields(node, math.prod(prepared.output_shape), index=2),
-        **window_fields(window, source.shape[0]),
         **constants,
     }
-    return Instruction("transpose_conv_int16", fields)
+    return Instruction("conv_2d_int16", fields)
 
 
 def _chunk(depth: int, largest: np.ndarray) -> int:

@@ -41,6 +41,7 @@ from .packing import (
     round_up,
     rounding_constants,
     transposed_constants,
+    transposed_fields,
     window_fields,
 )
 from .prepared import (
@@ -127,7 +128,7 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
 
 
 def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
-    """Lower TRANSPOSE_CONV to ``transpose_conv``, or to that of other types."""
+    """Lower TRANSPOSE_CONV to ``conv_2d`` over panels of its own kind, or to that of other types."""
     if isinstance(prepared, FloatTransposeConv):
         return lower_float_transpose_conv(prepared, node)
     source, constants = node.input(2), transposed_constants(node, np.dtype(np.int32))
@@ -141,7 +142,7 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
         return None
     requantization = requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
-    panel = panel_fields(prepared.window, source.shape, 1, depth, itemsize=2)
+    panel = transposed_fields(prepared.window, source.shape, depth, itemsize=2)
     if requantization is None or panel is None:
         return None
     fields: dict[str, Field] = {
@@ -149,12 +150,11 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
         "filter": pack_filter(centered, 1, depth, 2),
         "bias": pad_channels(sums),
         "output_channels": len(weights),
-        **{name: panel[name] for name in ("input_channels", "depth", "panel", "panel_rows")},
+        **panel,
         **_input_fields(node, prepared.input_zero_point, index=2),
-        **window_fields(prepared.window, source.shape[0]),
         **requantization,
     }
-    return Instruction("transpose_conv", fields)
+    return Instruction("conv_2d", fields)
 
 
 def _lower_product(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 
 import numpy as np
 
@@ -78,6 +79,7 @@ def panel_fields(
         "panel": Scratch(size),
         "panel_rows": rows,
         "contiguous": int(one_tap and groups == 1 and depth == image[3]),
+        "transposed": 0,
     }
 
 
@@ -98,6 +100,21 @@ def line_fields(window: Window, channels: int) -> dict[str, Field] | None:
         "line_width": line_width,
         "line_size": line_size,
     }
+
+
+def transposed_fields(window: Window, image: tuple[int, ...], depth: int, itemsize: int) -> dict[str, Field] | None:
+    """Return the fields of window and panel for TRANSPOSE_CONV, whose ``window`` is that of its opposite."""
+    turned = replace(
+        window,
+        input_height=window.output_height,
+        input_width=window.output_width,
+        output_height=window.input_height,
+        output_width=window.input_width,
+    )
+    panel = panel_fields(turned, image, 1, depth, itemsize)
+    if panel is None:
+        return None
+    return {**panel, **window_fields(turned, image[0]), "contiguous": 0, "transposed": 1}
 
 
 def as_grouped_filter(weights: np.ndarray) -> np.ndarray:

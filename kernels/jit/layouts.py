@@ -72,7 +72,7 @@ LAYOUTS: dict[str, Layout] = {
     "conv_2d": _layout(
         "convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous""",
+        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed""",
     ),
     "depthwise_conv_2d": _layout(
         "depthwise",
@@ -82,32 +82,17 @@ LAYOUTS: dict[str, Layout] = {
     "float_conv_2d": _layout(
         "float_convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
-        activation_min activation_max depth panel panel_rows contiguous""",
+        activation_min activation_max depth panel panel_rows contiguous transposed""",
     ),
     "float_depthwise_conv_2d": _layout(
         "float_convolution",
         f"""input input_size output filter filter_step bias batches output_channels {WINDOW}
         activation_min activation_max""",
     ),
-    "transpose_conv": _layout(
-        "transpose_conv",
-        f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_rows""",
-    ),
-    "transpose_conv_int16": _layout(
-        "transpose_conv",
-        f"""input input_size output filter bias batches input_channels output_channels {WINDOW} {WIDE_REQUANTIZATION}
-        depth panel panel_rows chunk sums""",
-    ),
-    "float_transpose_conv": _layout(
-        "transpose_conv",
-        f"""input input_size output filter bias batches input_channels output_channels {WINDOW}
-        activation_min activation_max depth panel panel_rows""",
-    ),
     "conv_2d_int16": _layout(
         "int16_convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
-        {WIDE_REQUANTIZATION} depth panel panel_rows contiguous chunk sums""",
+        {WIDE_REQUANTIZATION} depth panel panel_rows contiguous transposed chunk sums""",
     ),
     "depthwise_conv_2d_int16": _layout(
         "depthwise",
@@ -116,7 +101,7 @@ LAYOUTS: dict[str, Layout] = {
     "hybrid_conv_2d": _layout(
         "hybrid",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
-        depth panel panel_rows contiguous chunk sums""",
+        depth panel panel_rows contiguous transposed chunk sums""",
     ),
     "hybrid_depthwise_conv_2d": _layout(
         "hybrid",

@@ -4,6 +4,10 @@ A row holds the filter's taps in the order row, column, channel, with zeros for 
 element is, is the caller's: ``copy(p, source, start, panel, position, count)`` moves a run of the source into
 the panel and ``clear(panel, position, count)`` writes zeros. Both may write a vector's rest beyond the run, as what
 lies behind it is written later.
+
+For TRANSPOSE_CONV (``transposed``) a row holds the inputs that reach a place of the output, tap by tap from the last to
+the first, with zeros for the taps where no input falls: so inputs come in the order row, column, channel of the input,
+which is the order in which the reference adds up floats.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ from .addressing import fragment
 
 @fragment
 def fill_panel(p: Any, group: Any, first: Any, rows: Any, source: Any, panel: Any, copy: Any, clear: Any) -> None:
-    """Gather the receptive fields of output positions ``first`` to ``first + rows - 1``."""
+    """Gather what makes output positions ``first`` to ``first + rows - 1``."""
+    if p.transposed:
+        gather_rows(p, first, rows, source, panel, copy, clear)
+        return
     if p.contiguous:  # 1x1 without stride: the image is the matrix
         copy(p, source, first * p.depth, panel, 0, rows * p.depth)
         return
@@ -66,3 +73,27 @@ def fill_row(
                 else:
                     copy(p, source, (line + offset) * p.input_channels + group * depth, panel, target, depth)
         position += run
+
+
+@fragment
+def gather_rows(p: Any, first: Any, rows: Any, source: Any, panel: Any, copy: Any, clear: Any) -> None:
+    """Gather the inputs that reach some output positions."""
+    for row in range(rows):
+        position = row * p.depth
+        place = first + row
+        batch = place // (p.output_height * p.output_width)
+        y = place // p.output_width % p.output_height + p.padding_top
+        x = place % p.output_width + p.padding_left
+        for filter_y in range(p.filter_height - 1, -1, -1):
+            above = y - filter_y * p.dilation_height
+            source_y = above // p.stride_height
+            in_column = source_y * p.stride_height == above and 0 <= source_y < p.input_height
+            for filter_x in range(p.filter_width - 1, -1, -1):
+                before = x - filter_x * p.dilation_width
+                source_x = before // p.stride_width
+                if in_column and source_x * p.stride_width == before and 0 <= source_x < p.input_width:
+                    pixel = (batch * p.input_height + source_y) * p.input_width + source_x
+                    copy(p, source, pixel * p.input_channels, panel, position, p.input_channels)
+                else:
+                    clear(panel, position, p.input_channels)
+                position += p.input_channels

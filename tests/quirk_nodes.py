@@ -171,6 +171,12 @@ def steep_table() -> Example:
     return node("EXP", [x], result(INT16, 1.0)), [-32768, 32512, 16384, 256]
 
 
+def short_slopes() -> Example:
+    """The bytes of 259 are 3 and 1."""
+    inputs = [spec([-8, -8], INT16, 1.0), spec([259, 0], INT16, 1.0)]
+    return node("PRELU", inputs, result(INT16, 1.0), version=1), [-24, -8]
+
+
 def negated_codes() -> Example:
     x = spec([-128, 5], INT8, 1.0, 3)
     return node("NEG", [x], result(INT8, 0.5, 1), version=1), [-128, -5]
@@ -259,6 +265,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "nms-reconsiders-selected": boxes_without_area,
     "not-equal-int16-unwritten": lambda: (compared("NOT_EQUAL", INT16, [3, 4], [4, 4]), [True, False]),
     "pow-beyond-int32": power,
+    "prelu-int16-alpha-by-bytes": short_slopes,
     "quantize-beyond-int32": quantize,
     "random-seeds-of-32-bits": long_seeds,
     "relu-n1-to-1-of-unsigned": unsigned_activation,

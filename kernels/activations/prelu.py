@@ -26,7 +26,8 @@ class QuantizedPrelu(Prepared):
     """PRELU of codes.
 
     ``positive_multiplier`` and ``positive_shift`` rescale what is not negative, ``negative_multiplier`` and
-    ``negative_shift`` the product of what is negative with alpha.
+    ``negative_shift`` the product of what is negative with alpha. ``alpha_by_bytes``: alpha is int16, and the
+    reference takes the bytes it begins with for its elements (a defect that ``litert`` reproduces).
     """
 
     input_zero_point: int
@@ -39,10 +40,11 @@ class QuantizedPrelu(Prepared):
     output_min: int
     output_max: int
     rounding: Rounding
+    alpha_by_bytes: bool = False
 
 
 def prepare(node: Node, profile: Profile) -> FloatPrelu | QuantizedPrelu:
-    """Prepare PRELU; alpha broadcasts to the shape of the input.
+    """Prepare PRELU; alpha broadcasts to the shape of the input, and is int8 or int16 where that is int16.
 
     Notes
     -----
@@ -50,7 +52,9 @@ def prepare(node: Node, profile: Profile) -> FloatPrelu | QuantizedPrelu:
     """
     require_arity(node, 2)
     source, alpha, target = tensors = node.input(0), node.input(1), node.output()
-    require_same_type(node, *tensors)
+    require_same_type(node, source, target)
+    if source.type is not TensorType.INT16 or alpha.type is not TensorType.INT8:
+        require_same_type(node, *tensors)
     shape = broadcast_shape(node, source.shape, alpha.shape)
     node.require(shape == source.shape, "an alpha that broadcasts to the input's shape")
     if source.type is TensorType.FLOAT32:
@@ -69,6 +73,7 @@ def prepare(node: Node, profile: Profile) -> FloatPrelu | QuantizedPrelu:
         target.zero_point,
         *type_range(target.type),
         rounding,
+        alpha_by_bytes=alpha.type is TensorType.INT16 and profile.reproduces_quirks,
     )
 
 
@@ -83,6 +88,8 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
         with np.errstate(all="ignore"):
             return np.where(x >= 0, x, x * alpha)
     p = prepared
+    if p.alpha_by_bytes:
+        alpha = np.ascontiguousarray(alpha).view(np.int8).ravel()[: alpha.size].reshape(alpha.shape)
     centered = x.astype(np.int32) - np.int32(p.input_zero_point)
     product = centered * (alpha.astype(np.int32) - np.int32(p.alpha_zero_point))
     positive = multiply_by_quantized_multiplier(centered, p.positive_multiplier, p.positive_shift, p.rounding)
@@ -96,7 +103,7 @@ def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | No
     shape = prepared.output_shape
     if isinstance(prepared, FloatPrelu):
         return lower_float_arithmetic(node, shape)
-    if not is_lowerable(node, shape):
+    if node.input(0).type is TensorType.INT16 or not is_lowerable(node, shape):
         return None
     p, double = prepared, prepared.rounding is Rounding.DOUBLE
     own: dict[str, Field] = {
@@ -114,4 +121,6 @@ def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | No
     return Instruction("prelu8", {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
 
 
-KERNELS = (Kernel("PRELU", (1, 1), (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8), prepare, evaluate, lower),)
+_TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+
+KERNELS = (Kernel("PRELU", (1, 1), _TYPES, prepare, evaluate, lower),)

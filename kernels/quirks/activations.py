@@ -6,6 +6,7 @@ import numpy as np
 
 from ...schema import TensorType
 from ..activations.interpolation import Interpolated
+from ..activations.prelu import QuantizedPrelu
 from ..operator import Node, Prepared
 from ..quirk import Quirk, Treatment
 from .condition import never
@@ -29,7 +30,22 @@ def jumps_in_int16(node: Node, prepared: Prepared) -> bool:
     return bool(np.any(np.abs(np.diff(prepared.table.astype(np.int32))) > 2**15 - 1))
 
 
+def reads_alpha_by_bytes(node: Node, prepared: Prepared) -> bool:
+    """PRELU whose alpha is int16."""
+    return isinstance(prepared, QuantizedPrelu) and prepared.alpha_by_bytes
+
+
 QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "prelu-int16-alpha-by-bytes",
+        ("PRELU",),
+        "int16: takes alpha for int8 even where it is int16, element i is byte i of its memory",
+        "alpha is int16",
+        "kernels/activations.cc, PreluEval",
+        Treatment.REPRODUCED,
+        ("activations.prelu:prepare", "activations.prelu:evaluate"),
+        reads_alpha_by_bytes,
+    ),
     Quirk(
         "softmax-aborts",
         ("SOFTMAX",),

@@ -151,20 +151,21 @@ def atan2(draw: Any, tensor_type: TensorType) -> Case:
 
 
 @st.composite
-def prelu(draw: Any, tensor_type: TensorType, scale: Any = None) -> Case:
+def prelu(draw: Any, tensor_type: TensorType, scale: Any = None, alpha_type: TensorType | None = None) -> Case:
     """PRELU with an alpha per channel, per element or for all."""
     shape = draw(shapes(1, 4))
     alpha_shape = draw(
         st.one_of(st.just(shape[-1:]), st.just((1,) * (len(shape) - 1) + shape[-1:]), broadcastable(shape))
     )
     source = target = alpha = _NONE
+    alpha_type = alpha_type or tensor_type
     if tensor_type is not FLOAT32:
-        source, alpha = draw(per_tensor(tensor_type, scale)), draw(per_tensor(tensor_type, log_uniform(2.0**-9, 1.0)))
+        source, alpha = draw(per_tensor(tensor_type, scale)), draw(per_tensor(alpha_type, log_uniform(2.0**-9, 1.0)))
         target = draw(requantized(tensor_type, source.scale[0], log_uniform(2.0**-6, 2.0**6)))
     x = draw(numbers(tensor_type, shape, _zero(source)))
-    slopes = draw(numbers(tensor_type, alpha_shape, _zero(alpha)))
+    slopes = draw(numbers(alpha_type, alpha_shape, _zero(alpha)))
     fixed = draw(st.booleans())
-    operand = constant(slopes, alpha) if fixed else tensor(tensor_type, alpha_shape, alpha)
+    operand = constant(slopes, alpha) if fixed else tensor(alpha_type, alpha_shape, alpha)
     given_arrays = [x] if fixed else [x, slopes]
     outputs = [result(tensor_type, target)]
     return single_operator("PRELU", None, [tensor(tensor_type, shape, source), operand], outputs, given_arrays)
@@ -277,3 +278,6 @@ for _type in (FLOAT32, INT8, UINT8):
     CASES[f"LOG_SOFTMAX {_label}"] = log_softmax(_type)
 for _type in (INT8, UINT8):
     CASES[f"PRELU {_type.name.lower()} extreme scales"] = prelu(_type, extreme_scales())
+CASES["PRELU int16"] = prelu(INT16, alpha_type=INT8)
+CASES["PRELU int16 and alpha int16"] = prelu(INT16)
+CASES["PRELU int16 extreme scales"] = prelu(INT16, extreme_scales(), INT8)

@@ -28,7 +28,7 @@ from .indexing import finding, gather, lookup_rows, lookup_sparse, non_max_suppr
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
-from .quantize import cast, dequantize, quantize
+from .quantize import cast, dequantize, fake_quant, quantize
 from .random import distributions, rng_bit_generator
 from .recurrent import bidirectional_rnn, lstm, rnn, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
@@ -50,6 +50,10 @@ from .shape import (
     strided_slice,
     transpose,
 )
+from .stablehlo import elementwise as stablehlo_elementwise
+from .stablehlo import gather as stablehlo_gather
+from .stablehlo import pad as stablehlo_pad
+from .stablehlo import reduce_window
 
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
     absolute.KERNELS,
@@ -73,10 +77,11 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     distributions.KERNELS,
     div.KERNELS,
     exp_log.KERNELS,
-    gelu.KERNELS,
+    fake_quant.KERNELS,
     finding.KERNELS,
     fully_connected.KERNELS,
     gather.KERNELS,
+    gelu.KERNELS,
     hard_swish.KERNELS,
     l2_normalization.KERNELS,
     l2_pool_2d.KERNELS,
@@ -96,6 +101,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     power.KERNELS,
     prelu.KERNELS,
     quantize.KERNELS,
+    reduce_window.KERNELS,
     reductions.KERNELS,
     relu.KERNELS,
     repeat.KERNELS,
@@ -113,6 +119,9 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     split.KERNELS,
     split_v.KERNELS,
     squared_difference.KERNELS,
+    stablehlo_elementwise.KERNELS,
+    stablehlo_gather.KERNELS,
+    stablehlo_pad.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,
     svdf.KERNELS,

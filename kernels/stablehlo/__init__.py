@@ -1,0 +1,1 @@
+"""Operators that come from StableHLO: raw values, whatever scale a tensor has."""

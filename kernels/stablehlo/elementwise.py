@@ -25,6 +25,7 @@ TYPES = (
     TensorType.UINT32,
     TensorType.INT64,
     TensorType.UINT64,
+    TensorType.BOOL,
 )
 
 

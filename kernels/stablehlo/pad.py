@@ -90,7 +90,7 @@ def evaluate_dilate(prepared: Pad, x: np.ndarray, factors: np.ndarray, padding: 
     return evaluate_pad(prepared, x, padding)
 
 
-_SIZED = (
+SIZED = (
     TensorType.FLOAT32,
     TensorType.FLOAT16,
     TensorType.BFLOAT16,
@@ -108,6 +108,6 @@ _SIZED = (
 )
 
 KERNELS = (
-    Kernel("STABLEHLO_PAD", (1, 1), (*_SIZED, TensorType.COMPLEX128), prepare_pad, evaluate_pad),
-    Kernel("DILATE", (1, 1), _SIZED, prepare_dilate, evaluate_dilate, values=(1,)),
+    Kernel("STABLEHLO_PAD", (1, 1), (*SIZED, TensorType.COMPLEX128), prepare_pad, evaluate_pad),
+    Kernel("DILATE", (1, 1), SIZED, prepare_dilate, evaluate_dilate, values=(1,)),
 )

@@ -39,10 +39,12 @@ def prepare(node: Node, profile: Profile) -> FakeQuant:
         raise node.unsupported("narrow_range false")
     node.require(1 <= options.num_bits <= 16, f"num_bits in [1, 16], not {options.num_bits}")
     low, high = np.float32(options.min), np.float32(options.max)
-    node.require(math.isfinite(low) and math.isfinite(high) and low <= 0 <= high and low < high, "a range around 0")
+    finite = math.isfinite(low) and math.isfinite(high)
+    node.require(finite and bool(low <= 0 <= high and low < high), "a range around 0")
     steps = np.float32((1 << options.num_bits) - 1)
     scale = (high - low) / steps
-    node.require(0 < scale < np.inf and np.isfinite(np.float32(1) / scale), "a range whose step float32 can divide by")
+    invertible = scale > 0 and math.isfinite(scale) and math.isfinite(np.float32(1) / scale)
+    node.require(bool(invertible), "a range whose step float32 can divide by")
     zero_point = np.float32(np.clip(round_half_away(-low / scale), 0, steps))
     return FakeQuant((node.input(0).shape,), -zero_point * scale, (steps - zero_point) * scale, scale)
 

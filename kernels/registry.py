@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .activations import exp_log, gelu, hard_swish, log_softmax, lookup, prelu, relu, softmax
-from .convolution import batch_matmul, conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
+from .convolution import batch_matmul, conv_2d, conv_3d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import audio_spectrogram, detection_postprocess, mfcc, numeric_verify
 from .custom.registration import registered
 from .custom.signal import filter_bank, noise, rfft, spectrum, streams
@@ -24,6 +24,7 @@ from .elementwise import (
     squared_difference,
     unary,
 )
+from .fft import rfft_2d
 from .indexing import finding, gather, lookup_rows, lookup_sparse, non_max_suppression, scatter, segments
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
@@ -72,6 +73,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     complex_parts.KERNELS,
     concatenation.KERNELS,
     conv_2d.KERNELS,
+    conv_3d.KERNELS,
     depthwise_conv_2d.KERNELS,
     dequantize.KERNELS,
     distributions.KERNELS,
@@ -107,6 +109,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     repeat.KERNELS,
     reshape.KERNELS,
     reverse.KERNELS,
+    rfft_2d.KERNELS,
     rng_bit_generator.KERNELS,
     rnn.KERNELS,
     roots.KERNELS,

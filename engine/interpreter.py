@@ -12,7 +12,7 @@ import numpy as np
 
 from ..kernels.profiles import Profile
 from ..schema import InputError, ModelError, Signature, StateError, UnsupportedOperatorError
-from .program import copy_of
+from .memory import copy_of
 from .runtime import Runtime
 from .session import Session, open_model, sha256
 from .signature_runner import SignatureRunner

@@ -5,8 +5,6 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -19,6 +17,7 @@ from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, nu
 from . import arena
 from .binding import Binder, aligned_empty, scratch_size
 from .kept import Kept
+from .memory import copy_of, empty_strings, physical_memory
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
 from .steps import WITHOUT_FIXED_SIZE, prepare_now, run_structural
 from .structure import STRUCTURAL, Environment
@@ -85,7 +84,7 @@ class Program:
         roots = self._aliases(preserve_all)
         lifetimes = self._lifetimes(roots, preserve_all)
         layout = arena.plan(lifetimes)
-        limit = _physical_memory()
+        limit = physical_memory()
         try:
             # A system that overcommits grants any size, and ends the process when it is used.
             if limit is not None and layout.size > limit:
@@ -104,15 +103,8 @@ class Program:
                 self._arrays[index] = self._memory[start : start + size].view(dtype).reshape(shape)
         for index in self.preparation.inputs:
             if tensors[index].type is TensorType.STRING:
-                self._arrays[index] = self._empty_strings(index, limit)
+                self._arrays[index] = empty_strings(shapes[index] or ())
         return layout.size
-
-    def _empty_strings(self, index: int, limit: int | None) -> np.ndarray:
-        """Return what a string input holds until it is set; the reference has no memory for it then."""
-        shape = self.preparation.shapes[index] or ()
-        if limit is not None and math.prod(shape) * np.dtype(object).itemsize > limit:
-            raise MemoryError
-        return np.full(shape, b"", object)
 
     def _aliases(self, preserve_all: bool) -> dict[int, int]:
         """Map each tensor that is only another shape of an earlier one (RESHAPE) to that one.
@@ -350,22 +342,6 @@ def _shares_state(operator: PreparedOperator) -> bool:
     inputs, outputs = operator.operator.inputs, operator.operator.outputs
     states = [inputs[state] for state in operator.kernel.states]
     return any(inputs.count(state) > 1 or state in outputs for state in states)
-
-
-def copy_of(array: np.ndarray) -> np.ndarray:
-    """Return a copy of a tensor's memory; ModelError where there is no memory left for it."""
-    try:
-        return np.array(array)
-    except MemoryError as error:
-        raise ModelError(f"the model needs more memory than can be had: {error}") from None
-
-
-def _physical_memory() -> int | None:
-    """Return the bytes of memory that the machine has, where the system tells."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
 
 
 def _compiled_memory(arrays: Sequence[np.ndarray | None], index: int) -> np.ndarray:

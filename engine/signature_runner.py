@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..schema import InputError, Signature
-from .program import copy_of
+from .memory import copy_of
 from .runtime import Runtime, as_array
 
 

@@ -25,7 +25,18 @@ from .elementwise import (
     unary,
 )
 from .fft import rfft_2d
-from .indexing import finding, gather, lookup_rows, lookup_sparse, non_max_suppression, scatter, segments
+from .indexing import (
+    finding,
+    gather,
+    hashtable_lookup,
+    lookup_rows,
+    lookup_sparse,
+    lsh_projection,
+    non_max_suppression,
+    scatter,
+    segments,
+    skip_gram,
+)
 from .normalization import l2_normalization, local_response
 from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
@@ -39,6 +50,7 @@ from .shape import (
     blocks,
     broadcast_args,
     concatenation,
+    densify,
     mirror_pad,
     pad,
     repeat,
@@ -75,6 +87,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     conv_2d.KERNELS,
     conv_3d.KERNELS,
     depthwise_conv_2d.KERNELS,
+    densify.KERNELS,
     dequantize.KERNELS,
     distributions.KERNELS,
     div.KERNELS,
@@ -85,6 +98,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     gather.KERNELS,
     gelu.KERNELS,
     hard_swish.KERNELS,
+    hashtable_lookup.KERNELS,
     l2_normalization.KERNELS,
     l2_pool_2d.KERNELS,
     local_response.KERNELS,
@@ -92,6 +106,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     lookup.KERNELS,
     lookup_rows.KERNELS,
     lookup_sparse.KERNELS,
+    lsh_projection.KERNELS,
     lstm.KERNELS,
     mean.KERNELS,
     mirror_pad.KERNELS,
@@ -119,6 +134,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     sequence.KERNELS,
     shape.KERNELS,
     softmax.KERNELS,
+    skip_gram.KERNELS,
     split.KERNELS,
     split_v.KERNELS,
     squared_difference.KERNELS,

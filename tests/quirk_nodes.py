@@ -78,6 +78,11 @@ def embedding() -> Example:
     return node("EMBEDDING_LOOKUP", inputs, result(FLOAT32)), [1, -1]
 
 
+def leading_space() -> Example:
+    options = schema_options.SkipGramOptions(1)
+    return node("SKIP_GRAM", [spec([b" a b"], TensorType.STRING)], result(TensorType.STRING), options, 1), [b"b"]
+
+
 def boxes_without_area() -> Example:
     scalars = [spec(2, INT32), *(spec(value, FLOAT32) for value in (0.5, 0.1))]
     inputs = (spec([[0, 0, 0, 0], [1, 1, 1, 1]], FLOAT32), spec([0.9, 0.8], FLOAT32), *scalars)
@@ -270,6 +275,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "random-seeds-of-32-bits": long_seeds,
     "relu-n1-to-1-of-unsigned": unsigned_activation,
     "rsqrt-shift-beyond-31": rsqrt_of_large_scale,
+    "skip-gram-leading-space": leading_space,
     "slice-index-out-of-bounds": index_out_of_bounds,
     "softmax-aborts": tiny_softmax,
     "sub-drops-left-shift": sub_above_one,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema import TensorType
+from ..activation_range import type_range
 from ..checks import require_arity
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
@@ -25,22 +26,30 @@ _TYPES = (
     TensorType.INT64,
     TensorType.BOOL,
     TensorType.COMPLEX64,
+    TensorType.BFLOAT16,
 )
+_PACKED = (TensorType.INT4, TensorType.INT2, TensorType.UINT4)
+"""Integers of fewer than 8 bits, which are cast to float32 and from it only."""
 
 
 @dataclass(frozen=True)
 class Cast(Prepared):
-    """The data type of the result."""
+    """The data type of the result, and the least and greatest integer of one with fewer than 8 bits."""
 
     dtype: np.dtype
+    limits: tuple[int, int] | None
 
 
 def prepare(node: Node, profile: Profile) -> Cast:
     """Prepare CAST from the tensors' types; the options repeat them and do not count (``kernels/cast.cc``)."""
     require_arity(node, 1)
-    if node.output().type not in _TYPES:
+    source, target = node.input(0), node.output()
+    packed = source.type in _PACKED or target.type in _PACKED
+    if packed and TensorType.FLOAT32 not in (source.type, target.type):
+        raise node.unsupported("int4, int2 and uint4 from and to float32")
+    if target.type not in (*_TYPES, *_PACKED):
         raise node.unsupported(", ".join(t.name.lower() for t in _TYPES))
-    return Cast((node.input(0).shape,), node.output().dtype)
+    return Cast((source.shape,), target.dtype, type_range(target.type) if target.type in _PACKED else None)
 
 
 def evaluate(prepared: Cast, x: np.ndarray) -> np.ndarray:
@@ -50,19 +59,23 @@ def evaluate(prepared: Cast, x: np.ndarray) -> np.ndarray:
     -----
     Source: ``copyToTensor`` and ``CastValue`` in ``kernels/cast.cc``. Floats are truncated and saturate, NaN becomes
     the greatest integer; integers wrap; anything but zero is true; of a complex number only the real part counts.
-    Numbers go to float16 through float32.
+    Numbers go to float16 and bfloat16 through float32.
     """
     target = prepared.dtype
     with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is an invalid number
+        if x.dtype.name == "bfloat16":
+            x = x.astype(np.float32)
         if target == np.complex64:
             return x.astype(target)
         if x.dtype == np.complex64:
             x = x.real
+        if prepared.limits is not None:
+            return np.asarray(np.clip(saturate(x, target), *prepared.limits), target)
         if target.kind in "iu" and x.dtype.kind == "f":
             return saturate(x, target)
-        if target == np.float16:
+        if target == np.float16 or target.name == "bfloat16":
             return x.astype(np.float32).astype(target)
         return x.astype(target)
 
 
-KERNELS = (Kernel("CAST", (1, 9), _TYPES, prepare, evaluate),)
+KERNELS = (Kernel("CAST", (1, 9), (*_TYPES, *_PACKED), prepare, evaluate),)

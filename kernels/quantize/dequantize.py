@@ -82,6 +82,9 @@ def lower(prepared: Dequantize, node: Node) -> Instruction | None:
     )
 
 
-_TYPES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.FLOAT16, TensorType.INT4)
+_TYPES = (
+    *(TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.FLOAT16),
+    *(TensorType.INT4, TensorType.INT2, TensorType.UINT4),
+)
 
 KERNELS = (Kernel("DEQUANTIZE", (1, 9), _TYPES, prepare, evaluate, lower),)

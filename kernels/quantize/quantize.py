@@ -20,7 +20,7 @@ from .conversion import to_int32
 _EIGHT_BITS = (TensorType.INT8, TensorType.UINT8)
 
 _TARGETS = {
-    TensorType.FLOAT32: (TensorType.INT8, TensorType.UINT8, TensorType.INT16),
+    TensorType.FLOAT32: (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT4),
     TensorType.INT8: _EIGHT_BITS,
     TensorType.UINT8: _EIGHT_BITS,
     TensorType.INT16: (TensorType.INT8, TensorType.INT16, TensorType.INT32),
@@ -68,6 +68,8 @@ def prepare(node: Node, profile: Profile) -> Quantize | Requantize:
     low, high = type_range(target.type)
     if source.type is TensorType.FLOAT32:
         parameters = affine(node, target, source.shape)
+        if target.type is TensorType.INT4 and parameters.axis is not None:
+            raise node.unsupported("one scale for int4")
         node.require(
             bool(np.all(np.isfinite(parameters.scale)) and np.all(parameters.scale > 0)), "positive output scales"
         )

@@ -43,6 +43,11 @@ def reconsiders_selected(node: Node, prepared: Prepared) -> bool:
     return bool(getattr(prepared, "reconsiders_selected", False))
 
 
+def begins_sentences_with_space(node: Node, prepared: Prepared) -> bool:
+    """Make groups of words; with what a sentence begins is known at run time only."""
+    return bool(getattr(prepared, "keeps_leading_space", False))
+
+
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "concatenation-beyond-int32",
@@ -98,6 +103,16 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.EVERYWHERE,
         ("quantize.quantize:quantize", "quantize.conversion:to_int32"),
         quantizes_float,
+    ),
+    Quirk(
+        "skip-gram-leading-space",
+        ("SKIP_GRAM",),
+        "the first word of a sentence that begins with a space is lost; an only word keeps the space",
+        "white space in front is not part of a word",
+        "kernels/skip_gram.cc, Eval",
+        Treatment.REPRODUCED,
+        ("indexing.skip_gram:prepare", "indexing.skip_gram:words_of"),
+        begins_sentences_with_space,
     ),
     Quirk(
         "slice-index-out-of-bounds",

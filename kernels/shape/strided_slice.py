@@ -162,7 +162,8 @@ def evaluate(prepared: StridedSlice, x: np.ndarray, *indices: np.ndarray) -> np.
     for begin, size, stride in zip(prepared.begin, prepared.size, prepared.strides, strict=True):
         end = begin + size * stride
         boxes.append(slice(begin, end if end >= 0 else None, stride) if size else slice(0, 0))
-    return np.array(x.reshape(prepared.input_shape)[tuple(boxes)], order="C").reshape(prepared.output_shape)
+    # With the ellipsis even a scalar string stays an array.
+    return np.array(x.reshape(prepared.input_shape)[(*boxes, ...)], order="C").reshape(prepared.output_shape)
 
 
 def lower(prepared: StridedSlice, node: Node) -> Instruction | None:

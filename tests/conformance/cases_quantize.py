@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from conformance.case import Case, constant, result, single_operator, tensor
+from conformance.cases_shape import data
 from conformance.strategies import (
     arrays,
     code_range,
@@ -17,10 +18,11 @@ from conformance.strategies import (
     scales,
     shapes,
 )
-from q31.schema import Quantization, TensorType
+from q31.schema import Quantization, TensorType, numpy_dtype
 from q31.schema.options import CastOptions, DequantizeOptions, QuantizeOptions
 
 FLOAT32, FLOAT16, FLOAT64 = TensorType.FLOAT32, TensorType.FLOAT16, TensorType.FLOAT64
+BFLOAT16, INT2, UINT4 = TensorType.BFLOAT16, TensorType.INT2, TensorType.UINT4
 INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
 COMPLEX64, INT64, UINT32, BOOL, INT4 = (
     TensorType.COMPLEX64,
@@ -103,36 +105,37 @@ def dequantize(draw: DrawFn, source: TensorType, per_channel: bool = False) -> C
             else per_tensor(source, any_scale(), 0 if source is INT16 else any_zero_point(source))
         )
         x = draw(arrays(source, shape, parameter.zero_point[0]))
-    fixed = source is INT4 or draw(st.booleans())
+    fixed = source is INT2 or draw(st.booleans())
     inputs = [constant(x, parameter, source) if fixed else tensor(source, shape, parameter)]
     outputs = [result(FLOAT32)]
     return single_operator("DEQUANTIZE", DequantizeOptions(), inputs, outputs, [] if fixed else [x], version=3)
 
 
-_FLOATS = (FLOAT32, FLOAT16, FLOAT64)
-_CAST_TYPES = (FLOAT32, FLOAT16, FLOAT64, INT8, UINT8, INT16, TensorType.UINT16, INT32, UINT32, INT64, BOOL)
+_FLOATS = (FLOAT32, FLOAT16, FLOAT64, BFLOAT16)
+_CAST_TYPES = (FLOAT32, FLOAT16, FLOAT64, INT8, UINT8, INT16, TensorType.UINT16, INT32, UINT32, INT64, BOOL, BFLOAT16)
+_PACKED = (INT4, INT2, UINT4)
 
 
 @st.composite
 def cast(draw: DrawFn, source: TensorType) -> Case:
     shape = draw(shapes())
-    target = draw(st.sampled_from(_CAST_TYPES))
+    # Packed integers are cast from float32 and to it only; there are few others that the oracle answers.
+    targets = {FLOAT32: (*_CAST_TYPES, *_PACKED, *_PACKED), **dict.fromkeys(_PACKED, (FLOAT32,))}
+    target = draw(st.sampled_from(targets.get(source, _CAST_TYPES)))
     if source is COMPLEX64:
         x = draw(float_arrays(shape)) + np.complex64(1j) * draw(float_arrays(shape))
     elif source in _FLOATS:
         magnitude = draw(st.sampled_from([1.0, 100.0, 4e4, 2e9, 1e10, 1e19]))
         with np.errstate(over="ignore"):
-            x = draw(float_arrays(shape, magnitude, special=True)).astype(
-                {FLOAT16: "f2", FLOAT64: "f8"}.get(source, "f4")
-            )
+            x = draw(float_arrays(shape, magnitude, special=True)).astype(numpy_dtype(source))
     else:
         x = draw(arrays(source, shape))
-    inputs, outputs = [tensor(source, shape)], [result(target)]
-    return single_operator("CAST", CastOptions(source, target), inputs, outputs, [x])
+    operand, values = data(np.asarray(x), source, Quantization())
+    return single_operator("CAST", CastOptions(source, target), [operand], [result(target)], values)
 
 
 CASES: dict[str, SearchStrategy[Case]] = {
-    **{f"QUANTIZE float32 to {t.name.lower()}": quantize(t) for t in (INT8, UINT8, INT16)},
+    **{f"QUANTIZE float32 to {t.name.lower()}": quantize(t) for t in (INT8, UINT8, INT16, INT4)},
     **{f"QUANTIZE float32 to {t.name.lower()} per-channel": quantize(t, True) for t in (INT8, UINT8, INT16)},
     **{
         f"QUANTIZE {source.name.lower()} to {target.name.lower()}": requantize(source, target)
@@ -144,7 +147,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
         )
         for target in targets
     },
-    **{f"DEQUANTIZE {t.name.lower()}": dequantize(t) for t in (INT8, UINT8, INT16, FLOAT16, INT4)},
-    **{f"DEQUANTIZE {t.name.lower()} per-channel": dequantize(t, True) for t in (INT8, UINT8, INT4)},
-    **{f"CAST {t.name.lower()}": cast(t) for t in (*_CAST_TYPES, COMPLEX64)},
+    **{f"DEQUANTIZE {t.name.lower()}": dequantize(t) for t in (INT8, UINT8, INT16, FLOAT16, *_PACKED)},
+    **{f"DEQUANTIZE {t.name.lower()} per-channel": dequantize(t, True) for t in (INT8, UINT8, *_PACKED)},
+    **{f"CAST {t.name.lower()}": cast(t) for t in (*_CAST_TYPES, COMPLEX64, *_PACKED)},
 }

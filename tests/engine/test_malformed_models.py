@@ -199,7 +199,7 @@ def test_inputs_cannot_be_resized_beyond_memory(shape: tuple[int, ...]) -> None:
 
 
 def test_memory_beyond_the_machines_is_refused_where_the_system_would_grant_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "_physical_memory", lambda: 100)
+    monkeypatch.setattr(program, "physical_memory", lambda: 100)
     with pytest.raises(ModelError, match="which cannot be had"):
         load(write(small_graphs.chain()))
 

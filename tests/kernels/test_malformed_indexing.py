@@ -64,6 +64,8 @@ def draw_shape(random: Random, longest: int = 4) -> tuple[int, ...]:
 def draw_array(random: Random, tensor_type: TensorType, shape: tuple[int, ...]) -> np.ndarray:
     dtype = numpy_dtype(tensor_type)
     count = math.prod(shape)
+    if dtype.kind == "O":
+        return np.full(shape, random.choice([b"", b"a b c"]), object)
     if dtype.kind in "iu":
         return np.array([draw_integer(random) for _ in range(count)], np.int64).astype(dtype).reshape(shape)
     special = [math.nan, math.inf, 0.0, -1.0, 3e38]

@@ -74,6 +74,8 @@ def draw_quantization(random: Random) -> Quantization:
 def draw_array(random: Random, tensor_type: TensorType, shape: tuple[int, ...]) -> np.ndarray:
     dtype = numpy_dtype(tensor_type)
     count = math.prod(shape)
+    if dtype.kind == "O":
+        return np.full(shape, random.choice([b"", b"a b c"]), object)
     if dtype.kind in "iu":
         return np.array([draw_integer(random) for _ in range(count)], np.int64).astype(dtype).reshape(shape)
     return np.array([random.gauss(0, 100) for _ in range(count)], np.float32).astype(dtype).reshape(shape)

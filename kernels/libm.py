@@ -62,6 +62,11 @@ def expf(x: Any) -> np.ndarray:
     return _apply("expf", x, np.exp)
 
 
+def expm1f(x: Any) -> np.ndarray:
+    """Return ``exp(x) - 1``, float32 to float32, as the C library computes it."""
+    return _apply("expm1f", x, np.expm1)
+
+
 def tanhf(x: Any) -> np.ndarray:
     """Return ``tanh(x)``, float32 to float32, as the C library computes it."""
     return _apply("tanhf", x, np.tanh)

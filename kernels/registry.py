@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .activations import exp_log, gelu, hard_swish, log_softmax, lookup, prelu, relu, softmax
+from .activations import elu, exp_log, gelu, hard_swish, log_softmax, lookup, prelu, relu, softmax
 from .convolution import batch_matmul, conv_2d, conv_3d, depthwise_conv_2d, fully_connected, transpose_conv
 from .custom import audio_spectrogram, detection_postprocess, mfcc, numeric_verify
 from .custom.registration import registered
@@ -91,6 +91,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     dequantize.KERNELS,
     distributions.KERNELS,
     div.KERNELS,
+    elu.KERNELS,
     exp_log.KERNELS,
     fake_quant.KERNELS,
     finding.KERNELS,

@@ -24,7 +24,8 @@ _LEGEND = """\
 - not yet: the reference accepts it, q31 raises UnsupportedOperatorError. An empty cell: neither takes it.
 - A column is the data type of the activations, or of what is moved; weights, biases and indices follow.
 - hybrid: float32 activations and int8 weights. int4-weights, int2-weights: packed weights. graph: any type.
-- Rows of operators that the reference lacks, such as Signal*, are held to TensorFlow Lite Micro.
+- Held to LiteRT's BUILTIN_WITHOUT_DEFAULT_DELEGATES, for its BUILTIN_REF lacks them: {beyond}.
+- Rows of custom operators that LiteRT lacks, such as Signal*, are held to TensorFlow Lite Micro.
 - exp, tanh and their like are the C library's of the machine in float32, in the reference and here."""
 
 
@@ -75,7 +76,7 @@ def _print_markdown(rows: Iterable[Sequence[str]]) -> None:
 
 
 def _print_support() -> None:
-    from .reference_types import COLUMNS
+    from .reference_types import COLUMNS, DEFAULT_RESOLVER
     from .support import cells, tally, versions
 
     print(f"# Operators and data types\n\n{_SUPPORT_INTRODUCTION}\n")
@@ -83,7 +84,8 @@ def _print_support() -> None:
     rows = [(f"`{name}`", _range(limits[name]), *(row[column] for column in COLUMNS)) for name, row in cells().items()]
     _print_markdown([("operator", "versions", *COLUMNS), *rows])
     present, missing = tally()
-    print(f"\n{present} cells of {present + missing} are there; {missing} are not yet.\n\n{_LEGEND}")
+    print(f"\n{present} cells of {present + missing} are there; {missing} are not yet.\n")
+    print(_LEGEND.format(beyond=", ".join(name for name in DEFAULT_RESOLVER if name in limits)))
 
 
 def _describe(quirk: Quirk) -> dict[str, Any]:

@@ -5,6 +5,12 @@ The resolver is ``OpResolverType.BUILTIN_REF`` of ai-edge-litert 2.3.0.
 
 from __future__ import annotations
 
+DEFAULT_RESOLVER = (
+    *("CEIL", "ELU", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE", "ROUND", "SEGMENT_SUM"),
+    *("STABLEHLO_AND", "STABLEHLO_CASE", "STABLEHLO_SHIFT_LEFT"),
+)
+"""Operators that the resolver lacks: they are held to ``OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES``."""
+
 COLUMNS = (
     *("float32", "int8", "uint8", "int16", "hybrid", "int4-weights", "int2-weights", "float16", "bfloat16"),
     *("int32", "int64", "bool", "string", "float64", "uint16", "uint32", "uint64", "int4", "int2", "uint4"),

@@ -1,6 +1,7 @@
 """Functions of two tensors, element by element, on numbers as they are.
 
-MAXIMUM, MINIMUM, LOGICAL_AND, LOGICAL_OR, BITWISE_XOR, RIGHT_SHIFT, FLOOR_DIV and FLOOR_MOD broadcast; ATAN2 does not.
+MAXIMUM, MINIMUM, LOGICAL_AND, LOGICAL_OR, BITWISE_XOR, RIGHT_SHIFT, FLOOR_DIV and FLOOR_MOD broadcast; ATAN2,
+STABLEHLO_AND and STABLEHLO_SHIFT_LEFT do not.
 Quantized codes, where an operator takes them, are numbers like others: scale and zero point are not looked at.
 """
 
@@ -65,11 +66,12 @@ def prepare(node: Node, profile: Profile) -> Binary:
 
 
 def prepare_same_shape(node: Node, profile: Profile) -> Binary:
-    """Prepare ATAN2, which does not broadcast.
+    """Prepare ATAN2, STABLEHLO_AND or STABLEHLO_SHIFT_LEFT, which do not broadcast.
 
     Notes
     -----
-    Source: ``EnsureSameShape`` in ``kernels/atan2.cc``, which forgets some shapes that differ.
+    Source: ``EnsureSameShape`` in ``kernels/atan2.cc``, which forgets some shapes that differ, and
+    ``kernels/stablehlo_elementwise.cc``.
     """
     require_arity(node, 2)
     node.require(node.input(0).shape == node.input(1).shape, "inputs of one shape")
@@ -109,6 +111,23 @@ def evaluate_or(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def evaluate_xor(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the bits that differ."""
     return np.asarray(np.bitwise_xor(a, b))
+
+
+def evaluate_bitwise_and(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the bits that both have."""
+    return np.asarray(np.bitwise_and(a, b))
+
+
+def evaluate_left_shift(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Shift left; nothing is left where the distance is not within the bits of the type.
+
+    Notes
+    -----
+    Source: ``EvalImpl`` in ``kernels/stablehlo_shift_left.cc``. Of distances below 0 and above 31 C leaves undefined
+    what they do.
+    """
+    bits = 8 * a.dtype.itemsize
+    return np.where((b >= 0) & (b < bits), np.left_shift(a, np.clip(b, 0, bits - 1)), 0).astype(a.dtype)
 
 
 def evaluate_right_shift(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -180,6 +199,8 @@ _CODES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 _INTEGERS = (*_CODES, TensorType.UINT16, TensorType.INT32, TensorType.UINT32)
 _PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
 _BOOL = (TensorType.BOOL,)
+_LONG = (TensorType.INT64, TensorType.UINT64)
+_SIGNED = (TensorType.INT8, TensorType.INT16, TensorType.INT32)
 
 KERNELS = (
     Kernel("MAXIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_maximum),
@@ -196,5 +217,7 @@ KERNELS = (
         evaluate_floor_div,
     ),
     Kernel("FLOOR_MOD", (1, 2), (*_PLAIN, TensorType.INT8, TensorType.INT16), prepare, evaluate_floor_mod),
+    Kernel("STABLEHLO_AND", (1, 1), (*_BOOL, *_INTEGERS, *_LONG), prepare_same_shape, evaluate_bitwise_and),
+    Kernel("STABLEHLO_SHIFT_LEFT", (1, 1), _SIGNED, prepare_same_shape, evaluate_left_shift),
     Kernel("ATAN2", (1, 1), (TensorType.FLOAT32, *NARROW, TensorType.FLOAT64), prepare_same_shape, evaluate_atan2),
 )

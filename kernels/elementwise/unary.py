@@ -1,4 +1,4 @@
-"""NEG, SQUARE, SIN, COS, FLOOR, SIGN, LOGICAL_NOT and ZEROS_LIKE: one input, element by element, numbers as they are.
+"""NEG, SQUARE, SIN, COS, FLOOR, CEIL, ROUND, SIGN, LOGICAL_NOT and ZEROS_LIKE: numbers, element by element.
 
 Quantized codes, where an operator takes them, are numbers like others: scale and zero point are not looked at.
 """
@@ -67,6 +67,28 @@ def evaluate_floor(prepared: Unary, x: np.ndarray) -> np.ndarray:
     return np.asarray(np.floor(x))
 
 
+def evaluate_ceil(prepared: Unary, x: np.ndarray) -> np.ndarray:
+    """Round float32 up."""
+    return np.asarray(np.ceil(x))
+
+
+def _round_half_to_even(x: np.ndarray) -> np.ndarray:
+    floor = np.floor(x)
+    above = x - floor
+    goes_down = (above < 0.5) | ((above == 0.5) & (np.fmod(floor, 2) == 0))
+    return np.where(goes_down, floor, floor + np.float32(1))
+
+
+def evaluate_round(prepared: Unary, x: np.ndarray) -> np.ndarray:
+    """Round to the nearest integer, in float32, from halfway to the even one; what rounds up to 0 is +0.
+
+    Notes
+    -----
+    Source: ``RoundToNearest`` in ``kernels/internal/reference/round.h``.
+    """
+    return through_float32(_round_half_to_even, x)
+
+
 def evaluate_sign(prepared: Unary, x: np.ndarray) -> np.ndarray:
     """Return -1, 0 or 1 by the sign of each element; a NaN stays one.
 
@@ -102,6 +124,8 @@ KERNELS = (
     Kernel("SIN", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_sin),
     Kernel("COS", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_cos),
     Kernel("FLOOR", (1, 1), (*_FLOAT32, *NARROW), prepare, evaluate_floor),
+    Kernel("CEIL", (1, 1), _FLOAT32, prepare, evaluate_ceil),
+    Kernel("ROUND", (1, 1), (*_FLOAT32, *NARROW), prepare, evaluate_round),
     Kernel("SIGN", (1, 2), (TensorType.FLOAT32, TensorType.FLOAT64, TensorType.INT32), prepare, evaluate_sign),
     Kernel("LOGICAL_NOT", (1, 1), (TensorType.BOOL,), prepare, evaluate_not),
     Kernel("ZEROS_LIKE", (1, 1), _PLAIN, prepare, evaluate_zeros),

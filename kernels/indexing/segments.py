@@ -1,4 +1,4 @@
-"""UNSORTED_SEGMENT_SUM, _PROD, _MAX and _MIN, and CUMSUM: running results along an axis."""
+"""UNSORTED_SEGMENT_SUM, _PROD, _MAX and _MIN, SEGMENT_SUM, and CUMSUM: running results along an axis."""
 
 from __future__ import annotations
 
@@ -89,6 +89,33 @@ def evaluate_segments(
     return output
 
 
+def prepare_sorted_segments(node: Node, profile: Profile) -> Prepared:
+    """Prepare SEGMENT_SUM, whose segment ids begin with 0 and are sorted without gaps: the last one tells their number.
+
+    Notes
+    -----
+    Source: ``ResizeOutputTensor`` in ``kernels/segment_sum.cc``.
+    """
+    require_arity(node, 2)
+    data, ids = node.input(0), node.input(1)
+    require_same_type(node, data, node.output())
+    node.require(ids.type is TensorType.INT32, "int32 segment ids")
+    node.require(ids.shape == data.shape[:1] and 0 not in ids.shape and len(ids.shape) == 1, "a segment id per row")
+    values = node.value(1).astype(np.int64)
+    node.require(values[0] == 0 and set(np.diff(values).tolist()) <= {0, 1}, "segment ids from 0 on, sorted, no gaps")
+    return Prepared(((int(values[-1]) + 1, *data.shape[1:]),))
+
+
+def evaluate_sorted_segments(prepared: Prepared, data: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Add the rows of each segment, one after the other.
+
+    Notes
+    -----
+    Source: ``SegmentSum`` in ``kernels/internal/reference/reference_ops.h``.
+    """
+    return evaluate_segments(_REDUCTIONS["UNSORTED_SEGMENT_SUM"], prepared, data, ids, np.array(0))
+
+
 @dataclass(frozen=True)
 class Cumsum(Prepared):
     """The axis, whether a sum leaves out its own element, and whether it runs from the end."""
@@ -135,9 +162,11 @@ def _segment_kernel(name: str) -> Kernel:
     return Kernel(name, (1, 1), (TensorType.INT32, TensorType.FLOAT32), prepare_segments, evaluate, values=(2,))
 
 
+_SUMMED = (TensorType.INT32, TensorType.FLOAT32)
 _CUMSUM_TYPES = (TensorType.INT32, TensorType.INT64, TensorType.FLOAT32)
 
 KERNELS = (
     *(_segment_kernel(name) for name in _REDUCTIONS),
+    Kernel("SEGMENT_SUM", (1, 1), _SUMMED, prepare_sorted_segments, evaluate_sorted_segments, values=(1,)),
     Kernel("CUMSUM", (1, 1), _CUMSUM_TYPES, prepare_cumsum, evaluate_cumsum, values=(1,)),
 )

@@ -143,11 +143,11 @@ def add_n(draw: Any, tensor_type: TensorType) -> Case:
 
 
 @st.composite
-def atan2(draw: Any, tensor_type: TensorType) -> Case:
-    """Two tensors of one shape."""
+def of_one_shape(draw: Any, name: str, tensor_type: TensorType, second: Any = None) -> Case:
+    """Two tensors of one shape; ``second`` replaces the second's values."""
     shape = draw(shapes(0, 4))
-    y, x = draw(numbers(tensor_type, shape)), draw(numbers(tensor_type, shape))
-    return single_operator("ATAN2", None, [tensor(tensor_type, shape)] * 2, [result(tensor_type)], [y, x])
+    y, x = draw(numbers(tensor_type, shape)), draw((second or numbers)(tensor_type, shape))
+    return single_operator(name, None, [tensor(tensor_type, shape)] * 2, [result(tensor_type)], [y, x])
 
 
 @st.composite
@@ -228,7 +228,13 @@ for _name, _types in (
         )
 CASES["FLOOR_MOD float32 by zero"] = two("FLOOR_MOD", FLOAT32, 2)
 for _type in (FLOAT32, FLOAT16, BFLOAT16, FLOAT64):
-    CASES[f"ATAN2 {_type.name.lower()}"] = atan2(_type)
+    CASES[f"ATAN2 {_type.name.lower()}"] = of_one_shape("ATAN2", _type)
+for _type in (BOOL, INT8, UINT8, INT16, UINT16, INT32, UINT32, INT64, TensorType.UINT64):
+    CASES[f"STABLEHLO_AND {_type.name.lower()}"] = of_one_shape("STABLEHLO_AND", _type)
+for _type in (INT8, INT16, INT32):
+    CASES[f"STABLEHLO_SHIFT_LEFT {_type.name.lower()}"] = of_one_shape(
+        "STABLEHLO_SHIFT_LEFT", _type, lambda t, shape: arrays(t, shape, low=0, high=31)
+    )
 CASES["POW float32"] = two("POW", FLOAT32, 1, second=exponents)
 CASES["POW int32"] = two(
     "POW", INT32, 1, first=lambda shape: arrays(INT32, shape, 0, -20, 20),

@@ -13,6 +13,7 @@ from conformance.strategies import arrays, broadcastable, by_type, float_arrays,
 from q31.schema import Quantization, TensorType, numpy_dtype
 from q31.schema.options import (
     CumsumOptions,
+    SegmentSumOptions,
     UnsortedSegmentMaxOptions,
     UnsortedSegmentMinOptions,
     UnsortedSegmentProdOptions,
@@ -49,6 +50,17 @@ def segments(draw: DrawFn, tensor_type: TensorType, name: str) -> Case:
     x = draw(values_of(tensor_type, shape))
     inputs = [tensor(tensor_type, shape), id_operand, number]
     return single_operator(name, SEGMENTS[name](), inputs, [result(tensor_type)], [x, *first, *second])
+
+
+@st.composite
+def sorted_segments(draw: DrawFn, tensor_type: TensorType) -> Case:
+    shape = draw(shapes(1, 4))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    ids = np.cumsum(random.integers(0, 2, shape[0])).astype(np.int32)
+    operand, more = draw(given(ids - ids[0]))
+    x = draw(values_of(tensor_type, shape))
+    inputs = [tensor(tensor_type, shape), operand]
+    return single_operator("SEGMENT_SUM", SegmentSumOptions(), inputs, [result(tensor_type)], [x, *more])
 
 
 @st.composite
@@ -91,6 +103,7 @@ def embedding_lookup(draw: DrawFn, tensor_type: TensorType, dequantized: bool = 
 CASES: dict[str, SearchStrategy[Case]] = {
     **{f"{name} {t.name.lower()}": segments(t, name) for name in SEGMENTS for t in (INT32, FLOAT32)},
     **{f"CUMSUM {t.name.lower()}": cumsum(t) for t in (FLOAT32, INT32, INT64)},
+    **{f"SEGMENT_SUM {t.name.lower()}": sorted_segments(t) for t in (FLOAT32, INT32)},
     **by_type("BROADCAST_ARGS", broadcast_args, INT32, INT64),
     **by_type("EMBEDDING_LOOKUP", embedding_lookup, FLOAT32, INT8, INT16, INT64, *COPIED, TensorType.COMPLEX128),
     **{f"EMBEDDING_LOOKUP {t.name.lower()} to float32": embedding_lookup(t, True) for t in (INT8, UINT8)},

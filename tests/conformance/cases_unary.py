@@ -39,6 +39,16 @@ def plain(draw: Any, name: str, tensor_type: TensorType, version: int, options: 
 
 
 @st.composite
+def halves(draw: Any, name: str) -> Case:
+    """float32 at and next to the middle between two integers, also large ones."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    x = (random.integers(-8, 8, 40) * 2.0 ** random.integers(0, 22, 40) + 0.5).astype(np.float32)
+    neighbours = np.nextafter(x, random.choice(np.array([np.inf, -np.inf], np.float32), 40))
+    x = np.where(random.random(40) < 0.5, x, neighbours)
+    return single_operator(name, None, [tensor(FLOAT32, x.shape)], [result(FLOAT32)], [x])
+
+
+@st.composite
 def whole(draw: Any, name: str, tensor_type: TensorType, version: int, options: Any = None) -> Case:
     """Every 16th float of 16 bits, from a drawn one on: all of them in sixteen examples."""
     x = np.arange(draw(st.integers(0, 15)), 1 << 16, 16).astype(np.uint16).view(numpy_dtype(tensor_type))
@@ -120,6 +130,14 @@ for _type in (FLOAT16, BFLOAT16):
     for _name in ("LOGISTIC", "TANH"):
         CASES[f"{_name} {_type.name.lower()}"] = plain(_name, _type, 3)
         CASES[f"{_name} {_type.name.lower()} all"] = whole(_name, _type, 3)
+CASES["CEIL float32"] = plain("CEIL", FLOAT32, 1)
+CASES["ELU float32"] = plain("ELU", FLOAT32, 1)
+CASES["ELU int8"] = codes("ELU", INT8, 1, _any_scale, _ratio)
+CASES["ROUND float32"] = plain("ROUND", FLOAT32, 1)
+CASES["ROUND float32 halves"] = halves("ROUND")
+for _type in (FLOAT16, BFLOAT16):
+    CASES[f"ROUND {_type.name.lower()}"] = plain("ROUND", _type, 1)
+    CASES[f"ROUND {_type.name.lower()} all"] = whole("ROUND", _type, 1)
 for _name in ("SIN", "COS"):
     CASES[f"{_name} float16"] = plain(_name, FLOAT16, 1)
     CASES[f"{_name} float16 all"] = whole(_name, FLOAT16, 1)

@@ -24,6 +24,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from q31.schema import Graph
+from q31.tools.reference_types import DEFAULT_RESOLVER
 
 SERVER = Path(__file__).with_name("oracle_server.py")
 
@@ -34,19 +35,11 @@ REFERENCE = "BUILTIN_REF"
 SUBSTITUTE = "BUILTIN_WITHOUT_DEFAULT_DELEGATES"
 """The resolver for what the reference's lacks."""
 
-ABSENT = frozenset(
-    (
-        *("CEIL", "ELU", "HASHTABLE", "HASHTABLE_FIND", "HASHTABLE_IMPORT", "HASHTABLE_SIZE", "ROUND", "SEGMENT_SUM"),
-        *("STABLEHLO_AND", "STABLEHLO_CASE", "STABLEHLO_SHIFT_LEFT"),
-    )
-)
-"""Operators that the reference's resolver lacks."""
-
 
 def resolver_for(graph: Graph) -> str:
     """Return the reference's resolver, or the substitute where it lacks an operator of the model."""
     names = {operator.name for subgraph in graph.subgraphs for operator in subgraph.operators}
-    return SUBSTITUTE if names & ABSENT else REFERENCE
+    return SUBSTITUTE if names & set(DEFAULT_RESOLVER) else REFERENCE
 
 
 def missing() -> str:

@@ -14,7 +14,7 @@ from q31.engine.structure import STRUCTURAL
 from q31.kernels.quirks.table import QUIRKS
 from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.tools.cli import main
-from q31.tools.reference_types import COLUMNS, accepted
+from q31.tools.reference_types import COLUMNS, DEFAULT_RESOLVER, accepted
 from q31.tools.support import BOUNDS, EXACT, FORMS, NOT_YET, cells, support, tally, versions
 
 MATRIX = Path(q31.__file__).parent.parent / "shared" / "facts" / "ops_matrix.csv"
@@ -47,6 +47,11 @@ def test_what_the_reference_accepts_and_q31_has_not_is_not_yet() -> None:
     present, missing = tally()
     assert present == sum(text not in ("", NOT_YET) for row in table.values() for text in row.values())
     assert missing == sum(text == NOT_YET for row in table.values() for text in row.values())
+
+
+def test_every_row_has_an_oracle() -> None:
+    assert cells().keys() <= {*accepted(), *DEFAULT_RESOLVER, *CUSTOM}
+    assert not accepted().keys() & set(DEFAULT_RESOLVER)
 
 
 def test_versions_are_the_references() -> None:

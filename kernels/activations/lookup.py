@@ -160,7 +160,7 @@ def lower_function(kernel: str, field: str, function: str, node: Node) -> Instru
     """Lower a function of one float32 to a kernel that calls ``function`` of the C library, where there is one."""
     size = int(np.prod(node.input(0).shape, dtype=np.int64))
     found = address(function)
-    if found is None:
+    if found is None or node.input(0).type is not TensorType.FLOAT32:
         return None
     return Instruction(kernel, {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size, field: found})
 

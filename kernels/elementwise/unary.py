@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema import TensorType
-from ..activations.lookup import lower_by_tabulating
+from ..activations.lookup import lower_by_tabulating, lower_function
 from ..checks import require_arity, require_same_type
 from ..libm import cosf, sinf
 from ..narrow_floats import NARROW, through_float32
@@ -110,6 +110,16 @@ def evaluate_zeros(prepared: Unary, x: np.ndarray) -> np.ndarray:
     return np.zeros(x.shape, x.dtype)
 
 
+def lower_sin(prepared: Unary, node: Node) -> Instruction | None:
+    """Lower float32 to calls of the C library."""
+    return lower_function("apply_float32", "function", "sinf", node)
+
+
+def lower_cos(prepared: Unary, node: Node) -> Instruction | None:
+    """Lower float32 to calls of the C library."""
+    return lower_function("apply_float32", "function", "cosf", node)
+
+
 def lower_neg(prepared: Unary, node: Node) -> Instruction | None:
     """Lower int8 to a table."""
     return lower_by_tabulating(evaluate_neg, prepared, node)
@@ -121,8 +131,8 @@ _PLAIN = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64)
 KERNELS = (
     Kernel("NEG", (1, 1), (*_PLAIN, *NARROW, TensorType.INT8, TensorType.INT16), prepare, evaluate_neg, lower_neg),
     Kernel("SQUARE", (1, 1), _FLOAT32, prepare, evaluate_square),
-    Kernel("SIN", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_sin),
-    Kernel("COS", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_cos),
+    Kernel("SIN", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_sin, lower_sin),
+    Kernel("COS", (1, 1), (*_FLOAT32, TensorType.FLOAT16), prepare, evaluate_cos, lower_cos),
     Kernel("FLOOR", (1, 1), (*_FLOAT32, *NARROW), prepare, evaluate_floor),
     Kernel("CEIL", (1, 1), _FLOAT32, prepare, evaluate_ceil),
     Kernel("ROUND", (1, 1), (*_FLOAT32, *NARROW), prepare, evaluate_round),

@@ -148,6 +148,11 @@ LAYOUTS: dict[str, Layout] = {
     "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
     "dequantize16": _layout("quantize", "input output size scale zero_point"),
+    "requantize": _layout(
+        "quantize",
+        f"""input output size input_width output_width input_zero_point output_left_shift {_rescaling("output")}
+        output_zero_point code_min code_max""",
+    ),
     "lookup8": _layout("lookup", "input output table size"),
     "lookup16": _layout("lookup", "input output table size"),
     **{

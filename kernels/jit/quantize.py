@@ -1,4 +1,4 @@
-"""Conversions between float32 and codes of 8 and 16 bits."""
+"""Conversions between float32 and codes of 8 and 16 bits, and between codes of different widths."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float32_view, float_field, helper, int16_view, read_block, uint8_view
+from .addressing import float32_view, float_field, helper, int16_view, int32_view, read_block, uint8_view
+from .elementwise import rescale
 from .layouts import fields
 
 QUANTIZE8 = fields("quantize8")
 QUANTIZE16 = fields("quantize16")
 DEQUANTIZE8 = fields("dequantize8")
 DEQUANTIZE16 = fields("dequantize16")
+REQUANTIZE = fields("requantize")
 
 # The greatest float32 below a half: adding a half itself would round 0.49999997 up to 1.
 ALMOST_HALF = np.float32(0.49999997)
@@ -70,3 +72,21 @@ def dequantize16(block: Any) -> None:
     scale = float_field(p.scale)
     for i in range(p.size):
         target[i] = np.float32(scale * np.float64(np.int32(source[i]) - np.int32(p.zero_point)))
+
+
+def requantize(block: Any) -> None:
+    """Rescale codes of 16 or 32 bits to codes of 8, 16 or 32; differences and sums wrap as int32."""
+    p = read_block(block, REQUANTIZE)
+    for i in range(p.size):
+        code = int16_view(p.input, p.size)[i] if p.input_width == 2 else int32_view(p.input, p.size)[i]
+        difference = np.int32(np.int64(code) - p.input_zero_point)
+        x = np.int64(np.int32(difference << np.int32(p.output_left_shift)))
+        scaled = rescale(x, p.output_multiplier, p.output_rounding, p.output_sign_mask, p.output_right_shift)
+        result = np.int32(np.int64(np.int32(scaled)) + p.output_zero_point)
+        result = min(max(result, np.int32(p.code_min)), np.int32(p.code_max))
+        if p.output_width == 1:
+            uint8_view(p.output, p.size)[i] = result & 0xFF
+        elif p.output_width == 2:
+            int16_view(p.output, p.size)[i] = np.int16(result)
+        else:
+            int32_view(p.output, p.size)[i] = np.int32(result)

@@ -11,8 +11,9 @@ from ...schema import TensorType
 from ..activation_range import type_range
 from ..activations.lookup import lower_table, tabulate
 from ..checks import checked_multiplier, require_arity, require_quantized
+from ..elementwise.lowering import rescaling_fields
 from ..fixed_point import multiply_by_quantized_multiplier, round_half_away
-from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile, Rounding
 from .channels import Affine, affine
 from .conversion import to_int32
@@ -124,13 +125,13 @@ def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
     source, target = node.input(0), node.output()
     size = math.prod(source.shape)
     wide = target.type is TensorType.INT16
-    if not (wide or target.type in _EIGHT_BITS) or size == 0:
+    if size == 0:
         return None
     if isinstance(prepared, Requantize):
-        if source.dtype.itemsize != target.dtype.itemsize:
-            return None
-        return lower_table(tabulate(requantize, prepared, source), node)
-    if prepared.output.axis is not None:
+        if source.dtype.itemsize == target.dtype.itemsize <= 2:
+            return lower_table(tabulate(requantize, prepared, source), node)
+        return _lower_requantization(prepared, node, size)
+    if not (wide or target.type in _EIGHT_BITS) or prepared.output.axis is not None:
         return None
     return Instruction(
         "quantize16" if wide else "quantize8",
@@ -144,6 +145,28 @@ def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
             "code_max": prepared.code_max,
         },
     )
+
+
+def _lower_requantization(prepared: Requantize, node: Node, size: int) -> Instruction | None:
+    """Lower codes that become wider or narrower to ``requantize``; from 8 bits they stay with ``evaluate``."""
+    source, target = node.input(0), node.output()
+    if source.dtype.itemsize == 1 or target.dtype.itemsize > 4:
+        return None
+    double = prepared.rounding is Rounding.DOUBLE
+    fields: dict[str, Field] = {
+        "input": Input(0, source.dtype.itemsize * size),
+        "output": Output(0, target.dtype.itemsize * size),
+        "size": size,
+        "input_width": source.dtype.itemsize,
+        "output_width": target.dtype.itemsize,
+        "input_zero_point": prepared.input_zero_point,
+        "output_left_shift": max(prepared.shift, 0) if double else 0,
+        "output_zero_point": prepared.output_zero_point,
+        "code_min": prepared.code_min,
+        "code_max": prepared.code_max,
+    }
+    rescaling = rescaling_fields("output", prepared.multiplier, prepared.shift, prepared.rounding)
+    return Instruction("requantize", {**fields, **rescaling})
 
 
 KERNELS = (Kernel("QUANTIZE", (1, 6), tuple(_TARGETS), prepare, evaluate, lower),)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
 from .structure import DEEPEST, STRUCTURAL, Inferred
 from .structure import output_shapes as structural_shapes
+
+Bodies: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class PreparedOperator:
     node: Node | None
     prepared: Prepared | None
     folded: bool = False
+    bodies: Bodies = ()
 
     @property
     def late(self) -> bool:
@@ -63,7 +66,11 @@ def tensor_spec(tensor: Tensor, shape: Shape, value: np.ndarray | None) -> Tenso
 
 
 def build_node(
-    operator: Operator, tensors: Sequence[Tensor], shapes: Sequence[Shape | None], values: Mapping[int, np.ndarray]
+    operator: Operator,
+    tensors: Sequence[Tensor],
+    shapes: Sequence[Shape | None],
+    values: Mapping[int, np.ndarray],
+    bodies: Bodies,
 ) -> Node:
     """Return the node of an operator, whose input shapes must all be known."""
 
@@ -87,6 +94,7 @@ def build_node(
         custom_code,
         operator.custom_options,
         intermediates,
+        bodies,
     )
 
 
@@ -221,11 +229,14 @@ def _prepare(
         if given is not None:
             _require_possible(f"subgraph {subgraph_index}: tensor {index}", given)
 
+    bodies = tuple(tuple(one.name for one in each.operators) for each in graph.subgraphs)
     operators = []
     folding_budget = max(_FOLDED_BYTES, _FOLDING_FACTOR * sum(len(buffer.data) for buffer in graph.buffers))
     for index, operator in enumerate(subgraph.operators):
         place = f"subgraph {subgraph_index} operator {index}"
-        prepared_operator = _prepare_operator(place, index, operator, subgraph.tensors, shapes, constants, profile)
+        prepared_operator = _prepare_operator(
+            place, (index, operator), subgraph.tensors, shapes, constants, profile, bodies
+        )
         size = _folded_size(prepared_operator, subgraph.tensors, constants)
         if size is not None and size <= folding_budget:
             folding_budget -= size
@@ -251,14 +262,15 @@ def _prepare(
 
 def _prepare_operator(
     place: str,
-    index: int,
-    operator: Operator,
+    numbered: tuple[int, Operator],
     tensors: Sequence[Tensor],
     shapes: Sequence[Shape | None],
     constants: dict[int, np.ndarray],
     profile: Profile,
+    bodies: Bodies,
 ) -> PreparedOperator:
-    node = build_node(operator, tensors, shapes, constants)
+    index, operator = numbered
+    node = build_node(operator, tensors, shapes, constants, bodies)
     structural = STRUCTURAL.get(operator.name)
     try:
         if structural is not None:
@@ -273,7 +285,7 @@ def _prepare_operator(
             raise ModelError(f"{place}: {operator.name}: input {state} is state; it must be a variable tensor")
     present = [i for i in operator.inputs if i >= 0]
     if any(shapes[i] is None for i in present) or needs_values(operator, kernel, constants):
-        return PreparedOperator(index, operator, kernel, None, None)
+        return PreparedOperator(index, operator, kernel, None, None, bodies=bodies)
     return PreparedOperator(index, operator, kernel, node, prepare_node(place, kernel, node, profile))
 
 

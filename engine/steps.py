@@ -28,7 +28,8 @@ def prepare_now(
     known = {index: array for index in inputs if (array := arrays[index]) is not None}
     if len(known) < len(set(inputs)):
         raise ModelError(f"{place}: {operator.operator.name}: an input was never computed")
-    return prepare_node(place, operator.kernel, build_node(operator.operator, tensors, shapes, known), profile)
+    node = build_node(operator.operator, tensors, shapes, known, operator.bodies)
+    return prepare_node(place, operator.kernel, node, profile)
 
 
 def run_structural(

@@ -69,6 +69,7 @@ class Node:
 
     A custom operator is named ``"CUSTOM"`` and has a ``custom_code``; its ``custom_options`` are the bytes in the file.
     ``intermediates`` are tensors without values, whose quantization is that of an operator's inner results.
+    ``bodies`` names the operators of each of the model's subgraphs, for operators that take one as their function.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Node:
     custom_code: str | None = None
     custom_options: bytes | None = None
     intermediates: tuple[TensorSpec | None, ...] = ()
+    bodies: tuple[tuple[str, ...], ...] = ()
 
     @property
     def title(self) -> str:

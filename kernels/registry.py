@@ -67,6 +67,7 @@ from .stablehlo import elementwise as stablehlo_elementwise
 from .stablehlo import gather as stablehlo_gather
 from .stablehlo import pad as stablehlo_pad
 from .stablehlo import reduce_window
+from .stablehlo import scatter as stablehlo_scatter
 
 _MODULES: tuple[tuple[Kernel, ...], ...] = (
     absolute.KERNELS,
@@ -142,6 +143,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     stablehlo_elementwise.KERNELS,
     stablehlo_gather.KERNELS,
     stablehlo_pad.KERNELS,
+    stablehlo_scatter.KERNELS,
     strided_slice.KERNELS,
     sum_prod.KERNELS,
     svdf.KERNELS,

@@ -64,7 +64,7 @@ def evaluate(
     return np.asarray(operation(a, b), a.dtype)
 
 
-_OPERATIONS: dict[str, Callable[[Any, Any], np.ndarray]] = {
+OPERATIONS: dict[str, Callable[[Any, Any], np.ndarray]] = {
     "STABLEHLO_ADD": np.add,
     "STABLEHLO_MULTIPLY": np.multiply,
     "STABLEHLO_MAXIMUM": maximum,
@@ -72,5 +72,5 @@ _OPERATIONS: dict[str, Callable[[Any, Any], np.ndarray]] = {
 }
 
 KERNELS = tuple(
-    Kernel(name, (1, 1), TYPES, prepare, partial(evaluate, operation)) for name, operation in _OPERATIONS.items()
+    Kernel(name, (1, 1), TYPES, prepare, partial(evaluate, operation)) for name, operation in OPERATIONS.items()
 )

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from control_flow_graphs import joined
 from q31.kernels.registry import REGISTRY
-from q31.schema import TensorType
+from q31.schema import Graph, GraphBuilder, TensorType
 from q31.schema.options import (
     DilateOptions,
     FakeQuantOptions,
     ReduceWindowOptions,
     StablehloGatherOptions,
     StablehloPadOptions,
+    StablehloScatterOptions,
 )
 from q31.schema.types import ReduceWindowFunction
 
@@ -22,6 +24,7 @@ from .case import Case, constant, result, single_operator, tensor
 from .strategies import arrays, float_arrays, numbers, shapes
 
 FLOAT32, INT32, INT64 = TensorType.FLOAT32, TensorType.INT32, TensorType.INT64
+_COMPUTATIONS = (None, "STABLEHLO_ADD", "STABLEHLO_MULTIPLY", "STABLEHLO_MAXIMUM", "STABLEHLO_MINIMUM")
 
 
 def ints(draw: Any, count: int, low: int, high: int) -> tuple[int, ...]:
@@ -112,6 +115,41 @@ def fake_quant(draw: Any) -> Case:
     return single_operator("FAKE_QUANT", options, [tensor(FLOAT32, shape)], [result(FLOAT32)], [x], version=version)
 
 
+@st.composite
+def scatter(draw: Any, tensor_type: TensorType) -> Case:
+    """Windows that overlap and reach beyond the end; replaced, or combined by one of four functions."""
+    shape = draw(shapes(1, 3, high=4))
+    rank = len(shape)
+    mapped = draw(st.permutations(range(rank)))[: draw(st.integers(1, rank))]
+    inserted = tuple(axis for axis in range(rank) if draw(st.booleans()))
+    batch = draw(shapes(0, 2, high=3))
+    vector = draw(st.integers(0, len(batch)))
+    window = [draw(st.integers(1, side)) for axis, side in enumerate(shape) if axis not in inserted]
+    updates_rank = len(window) + len(batch)
+    window_axes = tuple(sorted(draw(st.permutations(range(updates_rank)))[: len(window)]))
+    sizes = iter(window), iter(batch)
+    updates_shape = tuple(next(sizes[0] if axis in window_axes else sizes[1]) for axis in range(updates_rank))
+    index_type = draw(st.sampled_from([INT32, INT64]))
+    indices_shape = (*batch[:vector], len(mapped), *batch[vector:])
+    indices = draw(arrays(index_type, indices_shape, low=0, high=4))
+    options = StablehloScatterOptions(False, window_axes, inserted, tuple(mapped), vector, False, 1)
+    inputs = [tensor(tensor_type, shape), tensor(index_type, indices_shape), tensor(tensor_type, updates_shape)]
+    given = [draw(arrays(tensor_type, shape)), indices, draw(arrays(tensor_type, updates_shape))]
+    main = single_operator("STABLEHLO_SCATTER", options, inputs, [result(tensor_type)], given)
+    return Case(joined(main.graph, _body(tensor_type, draw(st.sampled_from(_COMPUTATIONS)))), main.inputs)
+
+
+def _body(tensor_type: TensorType, name: str | None) -> Graph:
+    """Build a subgraph of one operator on two scalars, or of none, which gives the second."""
+    builder = GraphBuilder()
+    first, second = (builder.tensor(one, tensor_type, ()) for one in "ab")
+    output = second
+    if name is not None:
+        output = builder.tensor("c", tensor_type, ())
+        builder.operator(name, [first, second], [output], None)
+    return builder.build([first, second], [output])
+
+
 def _of_every_type(name: str, make: Any) -> dict[str, st.SearchStrategy[Case]]:
     return {f"{name} {one.name.lower()}": make(one) for one in REGISTRY[name].types}
 
@@ -121,7 +159,8 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     **_of_every_type("DILATE", dilate),
     **_of_every_type("STABLEHLO_GATHER", gather),
     **_of_every_type("REDUCE_WINDOW", reduce_window),
+    **_of_every_type("STABLEHLO_SCATTER", scatter),
     "FAKE_QUANT float32": fake_quant(),
 }
-for _name in ("STABLEHLO_ADD", "STABLEHLO_MULTIPLY", "STABLEHLO_MAXIMUM", "STABLEHLO_MINIMUM"):
+for _name in _COMPUTATIONS[1:]:
     CASES.update({f"{_name} {one.name.lower()}": elementwise(_name, one) for one in REGISTRY[_name].types})

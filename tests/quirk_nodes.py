@@ -78,6 +78,11 @@ def embedding() -> Example:
     return node("EMBEDDING_LOOKUP", inputs, result(FLOAT32)), [1, -1]
 
 
+def row_within_a_byte() -> Example:
+    inputs = [spec([1], INT32), spec([[1, 2, 3], [4, 5, 6]], TensorType.INT4, 1.0)]
+    return node("EMBEDDING_LOOKUP", inputs, result(FLOAT32)), [3, 4, 5]
+
+
 def leading_space() -> Example:
     options = schema_options.SkipGramOptions(1)
     return node("SKIP_GRAM", [spec([b" a b"], TensorType.STRING)], result(TensorType.STRING), options, 1), [b"b"]
@@ -257,6 +262,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "detection-entries-unwritten": lambda: detection(spec(np.full((1, 4, 2), 0.5), FLOAT32)),
     "detection-scores-by-lanes": lambda: detection(spec(np.arange(101, 109).reshape(1, 4, 2), UINT8, 0.1, 100)),
     "div-shift-beyond-31": quotient,
+    "embedding-rows-begin-with-bytes": row_within_a_byte,
     "embedding-uint8-as-int8": embedding,
     "floor-div-overflow-in-blocks": floor_division,
     "gather-nd-flat-bounds": beyond_an_axis,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...schema import TensorType
@@ -43,6 +45,12 @@ def reconsiders_selected(node: Node, prepared: Prepared) -> bool:
     return bool(getattr(prepared, "reconsiders_selected", False))
 
 
+def begins_rows_within_bytes(node: Node, prepared: Prepared) -> bool:
+    """Dequantize rows of packed codes that are no whole bytes."""
+    unit = getattr(prepared, "row_unit", 1)
+    return math.prod(node.input(1).shape[1:]) % unit != 0
+
+
 def begins_sentences_with_space(node: Node, prepared: Prepared) -> bool:
     """Make groups of words; with what a sentence begins is known at run time only."""
     return bool(getattr(prepared, "keeps_leading_space", False))
@@ -58,6 +66,16 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.EVERYWHERE,
         ("shape.concatenation:rescale_table",),
         concatenates_beyond_int32,
+    ),
+    Quirk(
+        "embedding-rows-begin-with-bytes",
+        ("EMBEDDING_LOOKUP",),
+        "rows of int4 or int2 tables that begin within a byte are dequantized from that byte's first element on",
+        "they begin where they begin",
+        "kernels/embedding_lookup.cc, EvalHybrid",
+        Treatment.REPRODUCED,
+        ("indexing.lookup_rows:_row_unit",),
+        begins_rows_within_bytes,
     ),
     Quirk(
         "embedding-uint8-as-int8",

@@ -84,20 +84,21 @@ def broadcast_args(draw: DrawFn, tensor_type: TensorType) -> Case:
 
 
 @st.composite
-def embedding_lookup(draw: DrawFn, tensor_type: TensorType, dequantized: bool = False) -> Case:
+def embedding_lookup(draw: DrawFn, tensor_type: TensorType, real: TensorType | None = None) -> Case:
+    """Rows of a table, which are dequantized where they become real numbers."""
     shape = draw(shapes(2, 4))
+    if real is None and tensor_type in (TensorType.INT4, TensorType.INT2):
+        shape = (*shape[:-1], 4)  # rows of whole bytes
     rows = draw(whole_numbers((draw(st.integers(1, 6)),), shape[0]))
-    operand, more = draw(given(rows))
     table = draw(arrays(tensor_type, shape))
     quantization = Quantization()
-    if dequantized:
+    if real is not None:
         one = per_tensor(tensor_type, zero_point=0)
         quantization = draw(st.one_of(one, per_channel(shape[0])))
-    inputs = [operand, constant(table, quantization)]
-    if not more:
-        inputs[0], more = tensor(INT32, rows.shape), [rows]
-    outputs = [result(FLOAT32 if dequantized else tensor_type)]
-    return single_operator("EMBEDDING_LOOKUP", None, inputs, outputs, more, version=3)
+    inputs = [tensor(INT32, rows.shape), constant(table, quantization, tensor_type)]
+    return single_operator(
+        "EMBEDDING_LOOKUP", None, inputs, [result(tensor_type if real is None else real)], [rows], version=4
+    )
 
 
 CASES: dict[str, SearchStrategy[Case]] = {
@@ -106,5 +107,10 @@ CASES: dict[str, SearchStrategy[Case]] = {
     **{f"SEGMENT_SUM {t.name.lower()}": sorted_segments(t) for t in (FLOAT32, INT32)},
     **by_type("BROADCAST_ARGS", broadcast_args, INT32, INT64),
     **by_type("EMBEDDING_LOOKUP", embedding_lookup, FLOAT32, INT8, INT16, INT64, *COPIED, TensorType.COMPLEX128),
-    **{f"EMBEDDING_LOOKUP {t.name.lower()} to float32": embedding_lookup(t, True) for t in (INT8, UINT8)},
+    **by_type("EMBEDDING_LOOKUP", embedding_lookup, TensorType.INT4, TensorType.INT2),
+    **{
+        f"EMBEDDING_LOOKUP {t.name.lower()} to {real.name.lower()}": embedding_lookup(t, real)
+        for t in (INT8, UINT8, TensorType.INT4, TensorType.INT2)
+        for real in (FLOAT32, TensorType.FLOAT16)
+    },
 }

@@ -16,6 +16,7 @@ from q31.schema.options import (
     ReduceWindowOptions,
     StablehloGatherOptions,
     StablehloPadOptions,
+    StablehloReduceWindowOptions,
     StablehloScatterOptions,
 )
 from q31.schema.types import ReduceWindowFunction
@@ -104,6 +105,21 @@ def reduce_window(draw: Any, tensor_type: TensorType) -> Case:
 
 
 @st.composite
+def padded_reduce_window(draw: Any, tensor_type: TensorType) -> Case:
+    """Every body; the input moved apart, padded and cropped."""
+    shape = draw(shapes(1, 3, high=4))
+    bodies = [*_COMPUTATIONS[1:]]
+    if tensor_type is TensorType.BOOL:
+        bodies = [*bodies[1:], "LOGICAL_AND", "LOGICAL_OR"]
+    window, strides, base, dilations = (ints(draw, len(shape), 1, high) for high in (3, 3, 3, 2))
+    options = StablehloReduceWindowOptions(window, strides, base, dilations, ints(draw, 2 * len(shape), -1, 3), 1)
+    inputs = [tensor(tensor_type, shape), tensor(tensor_type, ())]
+    given = [draw(numbers(tensor_type, shape)), draw(numbers(tensor_type, ()))]
+    main = single_operator("STABLEHLO_REDUCE_WINDOW", options, inputs, [result(tensor_type)], given)
+    return Case(joined(main.graph, _body(tensor_type, draw(st.sampled_from(bodies)))), main.inputs)
+
+
+@st.composite
 def fake_quant(draw: Any) -> Case:
     """Ranges around 0 or ending there, any number of bits, values within and beyond."""
     shape = draw(shapes(0, 4))
@@ -159,6 +175,7 @@ CASES: dict[str, st.SearchStrategy[Case]] = {
     **_of_every_type("DILATE", dilate),
     **_of_every_type("STABLEHLO_GATHER", gather),
     **_of_every_type("REDUCE_WINDOW", reduce_window),
+    **_of_every_type("STABLEHLO_REDUCE_WINDOW", padded_reduce_window),
     **_of_every_type("STABLEHLO_SCATTER", scatter),
     "FAKE_QUANT float32": fake_quant(),
 }

@@ -10,12 +10,12 @@ from q31.kernels.operator import Input, Instruction, Output
 from q31.kernels.profiles import LITERT
 from q31.schema import TensorType
 from q31.schema.builder import GraphBuilder
-from q31.schema.options import AddOptions, ReshapeOptions
+from q31.schema.options import AddOptions, ReshapeOptions, SVDFOptions
 from small_graphs import FINE, INT8, chain, classifier
 
 
-def program(graph, **options):
-    return Program(graph, profile=LITERT, compiled=True, **options)
+def program(graph, compiled=True, **options):
+    return Program(graph, profile=LITERT, compiled=compiled, **options)
 
 
 def run(prepared, x):
@@ -103,3 +103,24 @@ def test_a_constant_is_never_written():
     fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64}
     with pytest.raises(q31.Error, match="constant"):
         Binder(memory.__getitem__, aligned_empty(0)).bind(Instruction("lookup8", fields), [0], [1])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_state_is_updated_in_place_unless_it_is_another_operand_too(shared):
+    builder = GraphBuilder()
+    x = builder.tensor("x", TensorType.FLOAT32, (1, 6))
+    state = builder.tensor("state", TensorType.FLOAT32, (1, 6), is_variable=True)
+    features = builder.tensor("features", TensorType.FLOAT32, (2, 6), value=np.arange(12.0).reshape(2, 6))
+    time = builder.tensor("time", TensorType.FLOAT32, (2, 3), value=np.arange(6.0).reshape(2, 3))
+    y = builder.tensor("y", TensorType.FLOAT32, (1, 2))
+    builder.operator("SVDF", [state if shared else x, features, time, -1, state], [y], SVDFOptions(rank=1))
+    compiled, evaluated = (program(builder.build([x], [y]), compiled=compiled) for compiled in (True, False))
+    assert bool(compiled.instructions) is not shared
+    for _ in range(3):
+        states = []
+        for prepared in (compiled, evaluated):
+            if shared:
+                prepared.array(state)[...] += 1
+            run(prepared, np.ones((1, 6), np.float32))
+            states.append((prepared.output(state).tolist(), prepared.output(y).tolist()))
+        assert states[0] == states[1]

@@ -42,7 +42,8 @@ def helper(function: Callable[..., Any]) -> Any:
 def fragment(function: Callable[..., Any]) -> Any:
     """Decorate a part of a kernel that is called from one place: it is compiled as if it stood there.
 
-    That takes less time than compiling a helper of its own, but more where it is called from several places.
+    That takes less time than compiling a helper of its own, but more where it is called from several places, or is long
+    and stands within another fragment, which is copied with all that it holds.
     """
     if INTERPRETED:
         return function

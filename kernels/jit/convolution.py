@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import fragment, int16_view, int32_view, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .codes import center_run, zero_run
 from .layouts import fields
 from .panels import fill_panel
@@ -42,7 +42,7 @@ def conv_2d(block: Any) -> None:
                 multiply_panel(p, group * blocks + index, count, output, channels)
 
 
-@fragment
+@helper
 def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply the panel with one block of 16 channels, requantize and store."""
     row = 0

@@ -52,7 +52,7 @@ def float_conv_2d(block: Any) -> None:
                 multiply_float_panel(p, matrix, group * blocks + index, count, output, channels)
 
 
-@fragment
+@helper
 def multiply_float_panel(p: Any, matrix: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply the panel with one block of 16 channels and store. The panel has room for whole tiles."""
     tiles = (rows + TILE - 1) // TILE

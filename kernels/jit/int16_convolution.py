@@ -83,7 +83,7 @@ def multiply_int16_panel(
             finish(p, sums, first + row + i, block * LANES, position, channels)
 
 
-@fragment
+@helper
 def multiply_rows(p: Any, matrix: Any, block: Any, row: Any, rows: Any) -> None:
     """Multiply some rows of the panel with one block of 16 channels, into ``p.sums``."""
     start = 0

@@ -218,7 +218,8 @@ def evaluate(prepared: Gelu, x: np.ndarray) -> np.ndarray:
         return np.asarray(prepared.table[x.view(np.uint8)])
     if isinstance(prepared, Interpolated):
         return evaluate_interpolated(prepared, x)
-    return evaluate_float(prepared, x)
+    with np.errstate(all="ignore"):
+        return evaluate_float(prepared, x)
 
 
 def lower(prepared: Gelu, node: Node) -> Instruction | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from ...schema import TensorType
-from ..broadcast import broadcast_shape
+from ..broadcast import broadcast_shape, broadcast_strides, collapse
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type, require_symmetric
+from ..fixed_point import saturating_rounding_doubling_high_multiply
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
 from .shifts import multiply_with_any_shift
 
 _SPARE_BITS = 8
+_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class QuantizedComparison(Prepared):
     """A comparison of codes, each brought to real numbers with 8 fractional bits.
 
     So few bits make numbers equal that are not, and with scales above 1 the reference loses a left shift
-    (``wraps_shifts``): two defects, of which the second is reproduced by ``litert`` only.
+    (``wraps_shifts``): two defects, of which the second is reproduced by ``litert`` only. What comes of it differs
+    for what the reference's binary compares eight at a time, in rows of ``row`` elements that no broadcast interrupts;
+    an operand that does not move along them is a single element still, and beside it a last axis of 1 is a row.
     """
 
     input1_zero_point: int
@@ -38,6 +43,9 @@ class QuantizedComparison(Prepared):
     input2_multiplier: int
     input2_shift: int
     wraps_shifts: bool
+    row: int
+    input1_moves: bool
+    input2_moves: bool
 
 
 def prepare(node: Node, profile: Profile) -> PlainComparison | QuantizedComparison:
@@ -59,6 +67,8 @@ def prepare(node: Node, profile: Profile) -> PlainComparison | QuantizedComparis
     require_quantized(node, first, second)
     if int16_codes:
         require_symmetric(node, first, second)
+    sizes, steps = collapse(shape, broadcast_strides(first.shape, shape), broadcast_strides(second.shape, shape))
+    moves = tuple(strides[-1] != 0 for strides in steps)
     return QuantizedComparison(
         (shape,),
         first.zero_point,
@@ -66,12 +76,31 @@ def prepare(node: Node, profile: Profile) -> PlainComparison | QuantizedComparis
         second.zero_point,
         *checked_multiplier(node, second.scale),
         wraps_shifts=profile.reproduces_quirks,
+        row=1 if shape[-1:] == (1,) and not all(moves) else sizes[-1],
+        input1_moves=moves[0],
+        input2_moves=moves[1],
     )
 
 
-def _rescaled(x: np.ndarray, zero_point: int, multiplier: int, shift: int, wraps: bool) -> np.ndarray:
+def _rescaled(x: np.ndarray, zero_point: int, multiplier: int, shift: int, wraps: bool, in_block: bool) -> np.ndarray:
+    """Bring codes to real numbers with 8 fractional bits, int32.
+
+    Where a left shift is lost, single elements are shifted right by its distance modulo 32, those of a block by so
+    much that nothing but the sign is left.
+    """
     shifted = (x.astype(np.int32) - np.int32(zero_point)) << _SPARE_BITS
-    return multiply_with_any_shift(shifted, multiplier, shift, wraps and multiplier * 2.0 ** (shift - 31) > 1)
+    wraps = wraps and multiplier * 2.0 ** (shift - 31) > 1
+    if wraps and in_block:
+        high = saturating_rounding_doubling_high_multiply(shifted, multiplier)
+        return np.asarray((high >> 31) + (high >= 0))
+    return multiply_with_any_shift(shifted, multiplier, shift, wraps)
+
+
+def _within_blocks(prepared: QuantizedComparison) -> np.ndarray:
+    """Return which elements of the output are compared eight at a time: of each row, all but the last few."""
+    row = prepared.row
+    position = np.arange(math.prod(prepared.output_shape)) % max(row, 1)
+    return np.reshape(position < row // _BLOCK * _BLOCK, prepared.output_shape)
 
 
 def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray]:
@@ -85,9 +114,17 @@ def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray
         if isinstance(prepared, PlainComparison):
             return np.asarray(operation(a, b), bool)  # NumPy compares strings as objects
         p = prepared
-        first = _rescaled(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift, p.wraps_shifts)
-        second = _rescaled(b, p.input2_zero_point, p.input2_multiplier, p.input2_shift, p.wraps_shifts)
-        return np.asarray(operation(first, second))
+
+        def compared(in_block: bool) -> np.ndarray:
+            in_blocks = (in_block and p.input1_moves, in_block and p.input2_moves)
+            wraps = p.wraps_shifts
+            first = _rescaled(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift, wraps, in_blocks[0])
+            second = _rescaled(b, p.input2_zero_point, p.input2_multiplier, p.input2_shift, wraps, in_blocks[1])
+            return np.asarray(operation(first, second))
+
+        if not p.wraps_shifts or p.row < _BLOCK:
+            return compared(False)
+        return np.where(_within_blocks(p), compared(True), compared(False))
 
     return evaluate
 

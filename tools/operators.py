@@ -22,6 +22,7 @@ Where the reference does not compute what an operator's definition says. Generat
 _LEGEND = """\
 - exact: the bits of the profile litert's reference, quirks included (`q31 ops --quirks`).
 - not yet: the reference accepts it, q31 raises UnsupportedOperatorError. An empty cell: neither takes it.
+- by definition: there is no answer of the reference's to be held to: {definition}.
 - A column is the data type of the activations, or of what is moved; weights, biases and indices follow.
 - hybrid: float32 activations and int8 weights. int4-weights, int2-weights: packed weights. graph: any type.
 - Held to LiteRT's BUILTIN_WITHOUT_DEFAULT_DELEGATES, for its BUILTIN_REF lacks them: {beyond}.
@@ -77,7 +78,7 @@ def _print_markdown(rows: Iterable[Sequence[str]]) -> None:
 
 def _print_support() -> None:
     from .reference_types import COLUMNS, DEFAULT_RESOLVER
-    from .support import cells, tally, versions
+    from .support import BY_DEFINITION, cells, tally, versions
 
     print(f"# Operators and data types\n\n{_SUPPORT_INTRODUCTION}\n")
     limits = versions()
@@ -85,7 +86,9 @@ def _print_support() -> None:
     _print_markdown([("operator", "versions", *COLUMNS), *rows])
     present, missing = tally()
     print(f"\n{present} cells of {present + missing} are there; {missing} are not yet.\n")
-    print(_LEGEND.format(beyond=", ".join(name for name in DEFAULT_RESOLVER if name in limits)))
+    reasons = "; ".join(f"{name} {column}, {why}" for (name, column), why in BY_DEFINITION.items())
+    beyond = ", ".join(name for name in DEFAULT_RESOLVER if name in limits)
+    print(_LEGEND.format(definition=reasons, beyond=beyond))
 
 
 def _describe(quirk: Quirk) -> dict[str, Any]:

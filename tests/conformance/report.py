@@ -16,7 +16,7 @@ from rich.console import Console
 from conformance.cells import Cell
 from q31.tools.console import table
 from q31.tools.reference_types import COLUMNS
-from q31.tools.support import NOT_TAKEN, NOT_YET, cells
+from q31.tools.support import DEFINITION, NOT_TAKEN, NOT_YET, cells
 
 PROPERTY = "conformance"
 MISMATCHES = "mismatches"
@@ -52,13 +52,13 @@ class Counts:
 
 
 def wanted(held_elsewhere: Iterable[str] = ()) -> list[Cell]:
-    """Return the cells that the support table calls exact or bounded, of operators that the oracle has."""
+    """Return the cells that the support table calls exact or bounded, of operators that an oracle of LiteRT's has."""
     skipped = tuple(held_elsewhere)
     return [
         (name, column)
         for name, row in cells().items()
         for column, text in row.items()
-        if text not in (NOT_TAKEN, NOT_YET) and not name.startswith(skipped)
+        if text not in (NOT_TAKEN, NOT_YET, DEFINITION) and not name.startswith(skipped)
     ]
 
 

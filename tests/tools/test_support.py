@@ -15,7 +15,7 @@ from q31.kernels.quirks.table import QUIRKS
 from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.tools.cli import main
 from q31.tools.reference_types import COLUMNS, DEFAULT_RESOLVER, accepted
-from q31.tools.support import BOUNDS, EXACT, FORMS, NOT_YET, cells, support, tally, versions
+from q31.tools.support import BOUNDS, BY_DEFINITION, DEFINITION, EXACT, FORMS, NOT_YET, cells, support, tally, versions
 
 MATRIX = Path(q31.__file__).parent.parent / "shared" / "facts" / "ops_matrix.csv"
 
@@ -31,7 +31,8 @@ def test_every_registered_type_is_exact_or_has_a_bound() -> None:
         for one in kernel.types:
             column = one.name.lower()
             assert column in COLUMNS, f"{name} {column}"
-            assert table[name][column] == BOUNDS.get((name, column), EXACT)
+            expected = DEFINITION if (name, column) in BY_DEFINITION else BOUNDS.get((name, column), EXACT)
+            assert table[name][column] == expected
     for name in STRUCTURAL:
         assert table[name]["graph"] == EXACT
     assert all(table[name][column] == text for (name, column), text in BOUNDS.items())

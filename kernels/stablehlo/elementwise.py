@@ -12,21 +12,9 @@ from ...schema import TensorType
 from ..checks import require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
+from ..shape.arguments import COPIED_TYPES
 
-TYPES = (
-    TensorType.FLOAT32,
-    TensorType.FLOAT16,
-    TensorType.FLOAT64,
-    TensorType.INT8,
-    TensorType.UINT8,
-    TensorType.INT16,
-    TensorType.UINT16,
-    TensorType.INT32,
-    TensorType.UINT32,
-    TensorType.INT64,
-    TensorType.UINT64,
-    TensorType.BOOL,
-)
+TYPES = tuple(one for one in COPIED_TYPES if one not in (TensorType.BFLOAT16, TensorType.COMPLEX64))
 
 
 def prepare(node: Node, profile: Profile) -> Prepared:

@@ -12,7 +12,7 @@ from ...schema.options import StablehloGatherOptions
 from ..checks import options_of, require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile
-from .pad import SIZED
+from ..shape.arguments import COPIED_TYPES
 
 
 @dataclass(frozen=True)
@@ -87,4 +87,4 @@ def evaluate(prepared: Gather, x: np.ndarray, indices: np.ndarray) -> np.ndarray
     return output
 
 
-KERNELS = (Kernel("STABLEHLO_GATHER", (1, 1), SIZED, prepare, evaluate),)
+KERNELS = (Kernel("STABLEHLO_GATHER", (1, 1), COPIED_TYPES, prepare, evaluate),)

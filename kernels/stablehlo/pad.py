@@ -11,6 +11,7 @@ from ...schema.options import StablehloPadOptions
 from ..checks import options_of, require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile
+from ..shape.arguments import COPIED_TYPES, FIXED_TYPES
 
 _LARGEST_PAD_RANK = 8
 _INT32_MAX = 2**31 - 1
@@ -90,24 +91,7 @@ def evaluate_dilate(prepared: Pad, x: np.ndarray, factors: np.ndarray, padding: 
     return evaluate_pad(prepared, x, padding)
 
 
-SIZED = (
-    TensorType.FLOAT32,
-    TensorType.FLOAT16,
-    TensorType.BFLOAT16,
-    TensorType.FLOAT64,
-    TensorType.INT8,
-    TensorType.UINT8,
-    TensorType.INT16,
-    TensorType.UINT16,
-    TensorType.INT32,
-    TensorType.UINT32,
-    TensorType.INT64,
-    TensorType.UINT64,
-    TensorType.BOOL,
-    TensorType.COMPLEX64,
-)
-
 KERNELS = (
-    Kernel("STABLEHLO_PAD", (1, 1), (*SIZED, TensorType.COMPLEX128), prepare_pad, evaluate_pad),
-    Kernel("DILATE", (1, 1), SIZED, prepare_dilate, evaluate_dilate, values=(1,)),
+    Kernel("STABLEHLO_PAD", (1, 1), FIXED_TYPES, prepare_pad, evaluate_pad),
+    Kernel("DILATE", (1, 1), COPIED_TYPES, prepare_dilate, evaluate_dilate, values=(1,)),
 )

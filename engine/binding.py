@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..kernels.jit.layouts import LAYOUTS
-from ..kernels.operator import Field, Input, Instruction, Output, Scratch, State
+from ..kernels.operator import Fault, Field, Input, Instruction, Output, Scratch, State
 from ..schema import Error
 from .arena import ALIGNMENT, aligned
 
@@ -54,6 +54,7 @@ class Binder:
         self._scratch = scratch
         self._constants: dict[int, np.ndarray] = {}
         self._blocks: list[np.ndarray] = []
+        self._faults: list[tuple[np.ndarray, str]] = []
 
     def bind(self, instruction: Instruction, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         """Return the address of the parameter block of an instruction.
@@ -87,6 +88,11 @@ class Binder:
         self._blocks.append(block)
         return block.ctypes.data
 
+    def take_faults(self) -> list[tuple[np.ndarray, str]]:
+        """Return the flags and messages of the faults that were bound since the last call."""
+        faults, self._faults = self._faults, []
+        return faults
+
     def _resolve(self, place: str, value: Field, inputs: Sequence[int], outputs: Sequence[int]) -> int:
         if isinstance(value, Input):
             return self._operand(place, inputs[value.index], value.size, write=False)
@@ -96,6 +102,9 @@ class Binder:
             return self._operand(place, outputs[value.index], value.size, write=True)
         if isinstance(value, np.ndarray):
             return self._keep(value)
+        if isinstance(value, Fault):
+            self._faults.append((np.zeros(1, np.int64), value.message))
+            return self._faults[-1][0].ctypes.data
         if isinstance(value, float):
             return int(struct.unpack("<q", struct.pack("<d", value))[0])
         assert not isinstance(value, Scratch)

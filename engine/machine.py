@@ -24,7 +24,8 @@ To add a kernel
    does, cast the result. Write the inner loop over the contiguous index so that LLVM vectorises it; where it does not,
    ``.vectors`` has vectors as values. No fastmath; LLVM contracts no multiplication and addition by itself.
 4. ``lower`` in the operator's module returns ``Instruction("negate8", {...})`` with exactly these fields.
-   A ``State`` field is a variable tensor, updated where it lies.
+   A ``State`` field is a variable tensor, updated where it lies; a ``Fault`` field is where a kernel tells of values
+   that make no sense.
 
 ``Q31_ISA=generic`` in the environment leaves every choice of instructions to LLVM. ``Q31_JIT=0`` runs the same
 kernels as plain Python over bounds-checked arrays: slow, for coverage and for finding a kernel that runs out of its

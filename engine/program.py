@@ -19,7 +19,7 @@ from .binding import Binder, aligned_empty, scratch_size
 from .kept import Kept
 from .memory import copy_of, empty_strings, physical_memory
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
-from .steps import WITHOUT_FIXED_SIZE, prepare_now, run_structural
+from .steps import WITHOUT_FIXED_SIZE, prepare_now, raise_faults, run_structural
 from .structure import STRUCTURAL, Environment
 
 Step = Callable[[], None]
@@ -195,6 +195,8 @@ class Program:
         def close_stretch() -> None:
             if rows:
                 steps.append(Stretch(rows))
+                if faults := self._binder.take_faults():
+                    steps.append(partial(raise_faults, faults))
                 rows.clear()
 
         if self.instructions:

@@ -15,6 +15,14 @@ from .structure import Environment, fitted, run
 WITHOUT_FIXED_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT)
 
 
+def raise_faults(faults: Sequence[tuple[np.ndarray, str]]) -> None:
+    """Raise ModelError where a compiled kernel met values that make no sense, and forget it."""
+    for flag, message in faults:
+        if flag[0]:
+            flag[0] = 0
+            raise ModelError(message)
+
+
 def prepare_now(
     place: str,
     operator: PreparedOperator,

@@ -30,21 +30,21 @@ def _function(name: str, arguments: int = 1) -> Callable[..., Any] | None:
     return None if function is None else np.frompyfunc(function, arguments, 1)
 
 
-def _c_function(name: str, arguments: int) -> Any:
-    """Return ``name`` of the C library, or None."""
+def _c_function(name: str, arguments: int, number: Any = ctypes.c_float) -> Any:
+    """Return ``name`` of the C library, a function of float32 or of another C number, or None."""
     for library in _LIBRARIES.get(sys.platform, ("libm.so.6", None)):
         try:
             function = getattr(ctypes.CDLL(library), name)
         except (OSError, AttributeError, TypeError):
             continue
-        function.restype, function.argtypes = ctypes.c_float, [ctypes.c_float] * arguments
+        function.restype, function.argtypes = number, [number] * arguments
         return function
     return None
 
 
-def address(name: str) -> int | None:
-    """Return the address of a function of one float32 in the C library, for compiled code; None where it is missing."""
-    function = _c_function(name, 1)
+def address(name: str, number: Any = ctypes.c_float) -> int | None:
+    """Return the address of a function of one number in the C library, for compiled code; None where it is missing."""
+    function = _c_function(name, 1, number)
     return None if function is None else ctypes.cast(function, ctypes.c_void_p).value
 
 

@@ -183,7 +183,18 @@ class Scratch:
     size: int
 
 
-Field: TypeAlias = "Input | Output | State | Scratch | np.ndarray | int | float"
+@dataclass(frozen=True)
+class Fault:
+    """Instruction field: the address of an int64 that the kernel sets to 1 where values make no sense.
+
+    The program then raises ModelError with the message, as ``evaluate`` does. What the kernel writes must be sound all
+    the same, for the instructions after it still run.
+    """
+
+    message: str
+
+
+Field: TypeAlias = "Input | Output | State | Scratch | Fault | np.ndarray | int | float"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ where a box may have several classes.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from dataclasses import dataclass
 
@@ -18,7 +19,8 @@ import numpy as np
 from ...schema import ModelError, TensorType
 from ...schema.flexbuffer import flexbuffer_map
 from ..checks import require_arity
-from ..operator import Kernel, Node, Prepared, TensorSpec
+from ..libm import address
+from ..operator import Fault, Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch, TensorSpec
 from ..profiles import Profile
 from .options import flag, integer, real
 from .partial_sort import best
@@ -30,6 +32,7 @@ _COORDINATES = 4
 _BLOCK = 64
 _GREATEST_LOG = 709.782712893384
 _INT32_MAX = 2**31 - 1
+_SENSELESS = f"CUSTOM {NAME!r}: a box decodes to less than no height or width"
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def evaluate(
     with np.errstate(all="ignore"):
         corners = _decode(prepared, boxes[0, :, :_COORDINATES], anchors)
         if np.any((corners[:, 0] > corners[:, 2]) | (corners[:, 1] > corners[:, 3])):
-            raise ModelError(f"CUSTOM {NAME!r}: a box decodes to less than no height or width")
+            raise ModelError(_SENSELESS)
         of_classes = _real_scores(prepared, scores[0])[:, prepared.background :]
         detect = _regular if prepared.regular else _fast
         found, number = detect(prepared, corners, of_classes)
@@ -273,4 +276,66 @@ def _overlap(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where((area <= 0) | (areas <= 0), np.float32(0), shared / (area + areas - shared))
 
 
-KERNELS = (Kernel(NAME, (1, 1), _TYPES, prepare, evaluate),)
+def lower(prepared: DetectionPostprocess, node: Node) -> Instruction | None:
+    """Lower to one instruction; None where the C library's ``exp`` cannot be had."""
+    exponential = address("exp", ctypes.c_double)
+    if exponential is None:
+        return None
+    boxes, scores = node.input(0), node.input(1)
+    (_, count, width), columns = boxes.shape, scores.shape[2]
+    slots = prepared.max_detections * prepared.max_classes_per_detection
+    label_count = min(prepared.max_classes_per_detection, prepared.classes)
+    selected_size = min(prepared.detections_per_class if prepared.regular else prepared.max_detections, count)
+    kept_size = min(prepared.max_detections, count * prepared.classes) if prepared.regular else 0
+    box_codes, anchor_codes, score_codes = (
+        codes or Codes(np.float32(1), 0) for codes in (prepared.box_codes, prepared.anchor_codes, prepared.score_codes)
+    )
+    fields: dict[str, Field] = {
+        "boxes": Input(0, math.prod(boxes.shape) * boxes.dtype.itemsize),
+        "scores": Input(1, math.prod(scores.shape) * scores.dtype.itemsize),
+        "anchors": Input(2, _COORDINATES * count * node.input(2).dtype.itemsize),
+        "output_boxes": Output(0, 4 * _COORDINATES * slots),
+        "output_classes": Output(1, 4 * slots),
+        "output_scores": Output(2, 4 * slots),
+        "output_number": Output(3, 4),
+        "fault": Fault(_SENSELESS),
+        "count": count,
+        "width": width,
+        "columns": columns,
+        "background": prepared.background,
+        "classes": prepared.classes,
+        "slots": slots,
+        "most": prepared.max_detections,
+        "step": prepared.max_classes_per_detection,
+        "per_class": prepared.detections_per_class,
+        "regular": int(prepared.regular),
+        "score_threshold": float(prepared.score_threshold),
+        "overlap_threshold": float(prepared.overlap_threshold),
+        "scales": np.array(prepared.scales, np.float64),
+        "boxes_coded": int(prepared.box_codes is not None),
+        "box_scale": float(box_codes.scale),
+        "box_zero_point": box_codes.zero_point,
+        "anchor_scale": float(anchor_codes.scale),
+        "anchor_zero_point": anchor_codes.zero_point,
+        "scores_coded": int(prepared.score_codes is not None),
+        "whole_lanes": int(prepared.whole_lanes_in_float32),
+        "score_scale": float(score_codes.scale),
+        "score_zero_point": score_codes.zero_point,
+        "exponential": exponential,
+        "corners": Scratch(4 * _COORDINATES * count),
+        "real_scores": Scratch(4 * count * columns if prepared.score_codes is not None else 0),
+        "order": Scratch(4 * count),
+        "spare": Scratch(4 * count),
+        "selected": Scratch(4 * selected_size),
+        "selected_size": selected_size,
+        "labels": Scratch(0 if prepared.regular else 4 * count * label_count),
+        "label_count": label_count,
+        "class_scores": Scratch(4 * count),
+        "kept": Scratch(16 * kept_size),
+        "merged": Scratch(16 * kept_size),
+        "kept_size": kept_size,
+    }
+    return Instruction("detection_postprocess", fields)
+
+
+KERNELS = (Kernel(NAME, (1, 1), _TYPES, prepare, evaluate, lower),)

@@ -145,10 +145,24 @@ def _call_float(typing_context: Any, function: Any, x: Any) -> Any:
     return types.float32(types.int64, types.float32), generate
 
 
+@intrinsic
+def _call_double(typing_context: Any, function: Any, x: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        function_type = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+        return builder.call(builder.inttoptr(arguments[0], function_type.as_pointer()), [arguments[1]])
+
+    return types.float64(types.int64, types.float64), generate
+
+
 def _call_float_as_python(function: Any, x: Any) -> Any:
     return np.float32(_FLOAT_FUNCTION(function)(x))
 
 
+def _call_double_as_python(function: Any, x: Any) -> Any:
+    return np.float64(_DOUBLE_FUNCTION(function)(x))
+
+
+_DOUBLE_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)
 _FLOAT_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)
 
 
@@ -171,3 +185,6 @@ call_kernel: Any = _call_kernel
 
 call_float: Any = _call_float_as_python if INTERPRETED else _call_float
 """Call the C function ``float f(float)`` at an address."""
+
+call_double: Any = _call_double_as_python if INTERPRETED else _call_double
+"""Call the C function ``double f(double)`` at an address."""

@@ -194,6 +194,14 @@ LAYOUTS: dict[str, Layout] = {
         f"""input output sums outer count inner sign_flip zero_points output_left_shift {_rescaling("output")}
         output_zero_point activation_min activation_max""",
     ),
+    "detection_postprocess": _layout(
+        "detection",
+        """boxes anchors scores output_boxes output_classes output_scores output_number fault count width columns
+        background classes slots most step per_class regular score_threshold overlap_threshold scales boxes_coded
+        box_scale box_zero_point anchor_scale anchor_zero_point scores_coded whole_lanes score_scale score_zero_point
+        exponential corners real_scores order spare selected selected_size labels label_count class_scores kept merged
+        kept_size""",
+    ),
     "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
     "softmax16": _layout("softmax", "input output rows depth exponentials reciprocals"),
 }

@@ -13,12 +13,13 @@ from flatbuffers import flexbuffers
 from hypothesis import given
 from hypothesis import strategies as st
 
+import q31
 from q31.kernels.custom.detection_postprocess import NAME, evaluate
 from q31.kernels.custom.partial_sort import best
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, TFLM, Profile
 from q31.kernels.registry import find
-from q31.schema import Error, ModelError, Quantization, TensorType, UnsupportedOperatorError
+from q31.schema import Error, GraphBuilder, ModelError, Quantization, TensorType, UnsupportedOperatorError, write
 
 FLOAT32, UINT8 = TensorType.FLOAT32, TensorType.UINT8
 OPTIONS = {
@@ -97,6 +98,20 @@ def test_a_box_without_extent_is_refused_when_it_arises() -> None:
     one = node()
     with pytest.raises(ModelError, match="less than no height"):
         evaluate(find(one).prepare(one, LITERT), BOXES, SCORES, -ANCHORS)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_model_whose_box_has_no_extent_raises_and_runs_again(backend: str) -> None:
+    builder = GraphBuilder()
+    shapes = {"boxes": BOXES.shape, "scores": SCORES.shape, "anchors": ANCHORS.shape}
+    inputs = [builder.tensor(name, FLOAT32, shape) for name, shape in shapes.items()]
+    outputs = [builder.tensor(f"out{index}", FLOAT32, ()) for index in range(4)]
+    options = bytes(flexbuffers.Dumps(OPTIONS))
+    builder.operator("CUSTOM", inputs, outputs, custom_code=NAME, custom_options=options)
+    model = q31.load(write(builder.build(inputs, outputs)), backend=backend)
+    with pytest.raises(ModelError, match="less than no height"):
+        model(BOXES, SCORES, -ANCHORS)
+    assert model(BOXES, SCORES, ANCHORS)["out3"].tolist() == [2]
 
 
 def test_scores_are_dequantized_in_the_profiles_way() -> None:

@@ -1,0 +1,113 @@
+"""Cases of FULLY_CONNECTED."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from conformance.case import Case, result, single_operator, tensor
+from conformance.products import (
+    bias_of,
+    filter_of,
+    float_bias,
+    float_source,
+    float_weights,
+    output_of,
+    source_of,
+    weights_of,
+)
+from conformance.strategies import (
+    activations,
+    arrays,
+)
+from q31.schema import Quantization, TensorType
+from q31.schema.options import FullyConnectedOptions
+
+FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
+INT4, INT32, INT64 = TensorType.INT4, TensorType.INT32, TensorType.INT64
+
+
+@st.composite
+def _rows(draw: DrawFn, depth: int) -> tuple[tuple[int, ...], bool]:
+    """An input shape of ``depth`` columns, whichever way it is folded, and keep_num_dims."""
+    keep = draw(st.booleans())
+    batch = draw(st.integers(1, 9))
+    if keep or draw(st.booleans()):
+        return draw(st.sampled_from([(batch, depth), (1, batch, depth), (batch, 2, depth), (depth,)])), keep
+    return draw(st.sampled_from([(batch, depth), (batch, 1, depth, 1), (depth, batch)])), keep
+
+
+def _depths(high: int = 40) -> SearchStrategy[int]:
+    return st.one_of(st.integers(1, high), st.sampled_from([15, 16, 17, 32, 64, 65, 130]))
+
+
+@st.composite
+def fully_connected(
+    draw: DrawFn,
+    tensor_type: TensorType,
+    weights_type: TensorType,
+    bias_type: TensorType = INT32,
+    each_channel: bool | None = None,
+    output_type: TensorType | None = None,
+    signed_zero_point: bool = False,
+    **options: Any,
+) -> Case:
+    depth = draw(_depths())
+    shape, keep = draw(_rows(depth))
+    units = draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
+    source = draw(source_of(tensor_type))
+    quantization = draw(filter_of(weights_type, units, 0, each_channel))
+    if signed_zero_point:
+        quantization = Quantization(quantization.scale[:1], (draw(st.integers(-128, 127)),))
+    weights = draw(weights_of(weights_type, (units, depth), quantization))
+    output_type = output_type or tensor_type
+    to_int16 = (tensor_type, output_type) == (UINT8, INT16)
+    bias, given = draw(bias_of(bias_type, units, source, quantization, optional=not to_int16))
+    output = draw(output_of(output_type, source, quantization))
+    return single_operator(
+        "FULLY_CONNECTED",
+        FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
+        inputs=[tensor(tensor_type, shape, source), weights, bias],
+        outputs=[result(output_type, output)],
+        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *given],
+        version=11 if options else 7,
+    )
+
+
+@st.composite
+def float_fully_connected(draw: DrawFn, hybrid: bool = False, each_channel: bool = True, **options: Any) -> Case:
+    depth = draw(st.one_of(_depths(), st.sampled_from([2500, 9000])) if hybrid else _depths())
+    shape, keep = draw(_rows(depth))
+    units = draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
+    return single_operator(
+        "FULLY_CONNECTED",
+        FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
+        inputs=[
+            tensor(FLOAT32, shape),
+            draw(float_weights((units, depth), 0, hybrid, each_channel)),
+            draw(float_bias(units, True, True)),
+        ],
+        outputs=[result(FLOAT32)],
+        arrays=[draw(float_source(shape, hybrid))],
+        version=9,
+    )
+
+
+CASES: dict[str, SearchStrategy[Case]] = {
+    "FULLY_CONNECTED int8 per-tensor": fully_connected(INT8, INT8, each_channel=False),
+    "FULLY_CONNECTED int8 per-channel": fully_connected(INT8, INT8, each_channel=True),
+    "FULLY_CONNECTED int8 with filter zero point": fully_connected(
+        INT8, INT8, each_channel=False, signed_zero_point=True
+    ),
+    "FULLY_CONNECTED int4-weights int8": fully_connected(INT8, INT4),
+    "FULLY_CONNECTED uint8": fully_connected(UINT8, UINT8, each_channel=False),
+    "FULLY_CONNECTED uint8 to int16": fully_connected(UINT8, UINT8, each_channel=False, output_type=INT16),
+    "FULLY_CONNECTED int16 with int64 bias": fully_connected(INT16, INT8, INT64),
+    "FULLY_CONNECTED int16 with int32 bias": fully_connected(INT16, INT8, INT32, quantized_bias_type=INT32),
+    "FULLY_CONNECTED float32": float_fully_connected(),
+    "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(hybrid=True, each_channel=False),
+    "FULLY_CONNECTED hybrid per-channel": float_fully_connected(hybrid=True),
+    "FULLY_CONNECTED hybrid asymmetric": float_fully_connected(hybrid=True, asymmetric_quantize_inputs=True),
+}

@@ -14,7 +14,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "BIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),
     "CONV_2D": ("hybrid", "int4-weights"),
     "DEPTHWISE_CONV_2D": ("hybrid", "int4-weights"),
-    "FULLY_CONNECTED": ("hybrid", "int4-weights"),
+    "FULLY_CONNECTED": ("hybrid", "int4-weights", "int2-weights"),
     "RNN": ("hybrid",),
     "SVDF": ("hybrid",),
     "UNIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),

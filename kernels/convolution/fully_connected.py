@@ -1,4 +1,7 @@
-"""FULLY_CONNECTED: quantized (int8, uint8, int16 with int8 weights), float32, and hybrid (float32, int8 weights)."""
+"""FULLY_CONNECTED: float32, quantized (int8, uint8 and int16), and hybrid: float32 with quantized weights.
+
+Signed weights may be packed: int4 and int2 arrive unpacked, as int8.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
 from .lowering import lower_fully_connected
 from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected
 from .quantization import (
-    INT8_LIKE,
     filter_scales,
     filter_zero_point,
     prepare_accumulator,
@@ -30,14 +32,17 @@ from .quantization import (
 )
 from .taps import add_bias
 
+_PACKED = (TensorType.INT4, TensorType.INT2)
+_SIGNED = (TensorType.INT8, *_PACKED)
 _WEIGHTS = {
-    TensorType.FLOAT32: (TensorType.FLOAT32, *INT8_LIKE),
-    TensorType.INT8: INT8_LIKE,
+    TensorType.FLOAT32: (TensorType.FLOAT32, *_SIGNED),
+    TensorType.INT8: _SIGNED,
     TensorType.UINT8: (TensorType.UINT8,),
-    TensorType.INT16: INT8_LIKE,
+    TensorType.INT16: _SIGNED,
 }
 _SUPPORTED = (
-    "float32 with float32 or int8 weights, int8 and int16 with int8 weights, uint8 with uint8 weights (also to int16)"
+    "float32 with float32, int8, int4 or int2 weights, int8 and int16 with int8, int4 or int2 weights, "
+    "uint8 with uint8 weights (also to int16)"
 )
 _ACTIVATIONS = (
     ActivationFunctionType.NONE,
@@ -84,15 +89,15 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
     Notes
     -----
     Source of the checks: ``PrepareImpl`` in ``kernels/fully_connected.cc``. A filter of one scale keeps its zero
-    point, also int8, not int4; per-channel filters are symmetric. Which product of scales and which rounding is used
-    is the profile's choice.
+    point, also int8, not int4 and int2; per-channel filters are symmetric. Which product of scales and which rounding
+    is used is the profile's choice.
     """
     require_arity_between(node, 2, 3)
     options = options_of(node, FullyConnectedOptions)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     _check_types(node, options, source, weights)
     shape, batch, depth, units = _flatten(node, options, source, weights)
-    if weights.type is TensorType.INT4:
+    if weights.type in _PACKED:
         require_symmetric_filter(node, weights)
     activation = options.fused_activation_function
 

@@ -7,26 +7,22 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.case import Case, result, single_operator, tensor
+from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.products import (
     bias_of,
     filter_of,
     float_bias,
     float_source,
-    float_weights,
     output_of,
     source_of,
     weights_of,
 )
-from conformance.strategies import (
-    activations,
-    arrays,
-)
+from conformance.strategies import activations, arrays, float_arrays
 from q31.schema import Quantization, TensorType
 from q31.schema.options import FullyConnectedOptions
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
-INT4, INT32, INT64 = TensorType.INT4, TensorType.INT32, TensorType.INT64
+INT2, INT4, INT32, INT64 = TensorType.INT2, TensorType.INT4, TensorType.INT32, TensorType.INT64
 
 
 @st.composite
@@ -77,16 +73,25 @@ def fully_connected(
 
 
 @st.composite
-def float_fully_connected(draw: DrawFn, hybrid: bool = False, each_channel: bool = True, **options: Any) -> Case:
+def float_fully_connected(
+    draw: DrawFn, weights_type: TensorType = FLOAT32, each_channel: bool | None = True, **options: Any
+) -> Case:
+    hybrid = weights_type is not FLOAT32
     depth = draw(st.one_of(_depths(), st.sampled_from([2500, 9000])) if hybrid else _depths())
     shape, keep = draw(_rows(depth))
     units = draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
+    if hybrid:
+        quantization = draw(filter_of(weights_type, units, 0, each_channel))
+        weights = draw(weights_of(weights_type, (units, depth), quantization))
+    else:
+        weights = constant(draw(float_arrays((units, depth), special=True)))
+    options = {"asymmetric_quantize_inputs": hybrid and draw(st.booleans()), **options}
     return single_operator(
         "FULLY_CONNECTED",
         FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
         inputs=[
             tensor(FLOAT32, shape),
-            draw(float_weights((units, depth), 0, hybrid, each_channel)),
+            weights,
             draw(float_bias(units, True, True)),
         ],
         outputs=[result(FLOAT32)],
@@ -106,8 +111,13 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED uint8 to int16": fully_connected(UINT8, UINT8, each_channel=False, output_type=INT16),
     "FULLY_CONNECTED int16 with int64 bias": fully_connected(INT16, INT8, INT64),
     "FULLY_CONNECTED int16 with int32 bias": fully_connected(INT16, INT8, INT32, quantized_bias_type=INT32),
+    "FULLY_CONNECTED int4-weights int16": fully_connected(INT16, INT4, INT64),
+    "FULLY_CONNECTED int4-weights hybrid": float_fully_connected(INT4, None),
+    "FULLY_CONNECTED int2-weights int8": fully_connected(INT8, INT2),
+    "FULLY_CONNECTED int2-weights int16": fully_connected(INT16, INT2, INT64),
+    "FULLY_CONNECTED int2-weights hybrid": float_fully_connected(INT2, None),
     "FULLY_CONNECTED float32": float_fully_connected(),
-    "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(hybrid=True, each_channel=False),
-    "FULLY_CONNECTED hybrid per-channel": float_fully_connected(hybrid=True),
-    "FULLY_CONNECTED hybrid asymmetric": float_fully_connected(hybrid=True, asymmetric_quantize_inputs=True),
+    "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(INT8, False, asymmetric_quantize_inputs=False),
+    "FULLY_CONNECTED hybrid per-channel": float_fully_connected(INT8, asymmetric_quantize_inputs=False),
+    "FULLY_CONNECTED hybrid asymmetric": float_fully_connected(INT8, None, asymmetric_quantize_inputs=True),
 }

@@ -151,8 +151,9 @@ def test_a_signed_filter_of_conv_2d_is_symmetric():
         KERNELS["CONV_2D"].prepare(changed("CONV_2D", "weights", quantization=quantization(0.5, 1)), LITERT)
 
 
-def test_an_int4_filter_of_fully_connected_is_symmetric():
-    spoiled = changed("FULLY_CONNECTED", "weights", type=TensorType.INT4, quantization=quantization(0.5, 1))
+@pytest.mark.parametrize("packed", [TensorType.INT4, TensorType.INT2])
+def test_a_packed_filter_of_fully_connected_is_symmetric(packed):
+    spoiled = changed("FULLY_CONNECTED", "weights", type=packed, quantization=quantization(0.5, 1))
     with pytest.raises(ModelError, match="zero points of 0"):
         KERNELS["FULLY_CONNECTED"].prepare(spoiled, LITERT)
 

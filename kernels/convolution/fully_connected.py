@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED: float32, quantized (int8, uint8 and int16), and hybrid: float32 with quantized weights.
+"""FULLY_CONNECTED: float32, quantized (int8, uint8, int16 also with int16 weights), and hybrid: float32 with quantized weights.
 
 Signed weights may be packed: int4 and int2 arrive unpacked, as int8.
 """
@@ -18,7 +18,7 @@ from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
 from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
 from .lowering import lower_fully_connected
-from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected
+from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected, Requantization
 from .quantization import (
     filter_scales,
     filter_zero_point,
@@ -38,11 +38,11 @@ _WEIGHTS = {
     TensorType.FLOAT32: (TensorType.FLOAT32, *_SIGNED),
     TensorType.INT8: _SIGNED,
     TensorType.UINT8: (TensorType.UINT8,),
-    TensorType.INT16: _SIGNED,
+    TensorType.INT16: (*_SIGNED, TensorType.INT16),
 }
 _SUPPORTED = (
     "float32 with float32, int8, int4 or int2 weights, int8 and int16 with int8, int4 or int2 weights, "
-    "uint8 with uint8 weights (also to int16)"
+    "int16 with int16 weights, uint8 with uint8 weights (also to int16)"
 )
 _ACTIVATIONS = (
     ActivationFunctionType.NONE,
@@ -112,18 +112,46 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
         low, high = (np.float32(np.copysign(np.inf, end)) if abs(end) == largest else end for end in (low, high))
         return HybridFullyConnected((shape,), batch, depth, units, scales, asymmetric, quirks, low, high)
 
+    requantization, zero_point = _prepare_codes(node, profile, units, options)
+    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization)
+
+
+def _prepare_codes(
+    node: Node, profile: Profile, units: int, options: FullyConnectedOptions
+) -> tuple[Requantization, int]:
+    """Derive the step from accumulator to output code, and the filter's zero point.
+
+    Notes
+    -----
+    With int16 weights the reference's accumulator is an int64 whatever the bias, which is an int32 unless the option
+    says INT64; and the multiplier is an integer one, of fifteen bits: ``FullyConnectedInt16FilterInt16`` in
+    ``kernels/fully_connected.cc``.
+    """
+    source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     require_per_tensor(node, source)
     require_per_tensor(node, node.output())
-    accumulator = prepare_accumulator(node, source, bias, units, options.quantized_bias_type)
+    bias_type, rounding = options.quantized_bias_type, profile.rounding_of(node.name)
+    wide = weights.type is TensorType.INT16
+    if wide:
+        bias_type = TensorType.INT32 if bias_type == TensorType.FLOAT32 else bias_type
+        rounding = profile.rounding
+    accumulator = prepare_accumulator(node, source, bias, units, bias_type)
     scales = filter_scales(node, weights, units)
     zero_point, precision = 0, Precision.FLOAT64
-    if len(weights.quantization.scale) == 1:
+    if len(scales) == 1:
         require_bias_scale(node, source, weights, bias)
-        zero_point, precision = filter_zero_point(node, weights), profile.multiplier_precision(node.name)
-    requantization = prepare_requantization(
-        node, source, scales, units, activation, accumulator, profile.rounding_of(node.name), precision
-    )
-    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization)
+        zero_point = filter_zero_point(node, weights)
+        precision = Precision.FLOAT32 if wide else profile.multiplier_precision(node.name)
+    return prepare_requantization(
+        node,
+        source,
+        scales,
+        units,
+        options.fused_activation_function,
+        np.dtype(np.int64) if wide else accumulator,
+        rounding,
+        precision,
+    ), zero_point
 
 
 def accumulate(

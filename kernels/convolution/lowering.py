@@ -84,6 +84,8 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
         return lower_float_fully_connected(prepared, node)
     if isinstance(prepared, HybridFullyConnected):
         return lower_hybrid_fully_connected(prepared, node)
+    if node.input(1).type is TensorType.INT16:  # the kernels take products with weights of 9 bits
+        return None
     if isinstance(prepared, QuantizedFullyConnected) and is_int16(node):
         weights = _centered_weights(node, prepared.filter_zero_point).reshape(prepared.units, 1, 1, prepared.depth)
         image = (prepared.batch, 1, 1, prepared.depth)

@@ -116,6 +116,13 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED int2-weights int8": fully_connected(INT8, INT2),
     "FULLY_CONNECTED int2-weights int16": fully_connected(INT16, INT2, INT64),
     "FULLY_CONNECTED int2-weights hybrid": float_fully_connected(INT2, None),
+    "FULLY_CONNECTED int16 with int16 weights": fully_connected(INT16, INT16),
+    "FULLY_CONNECTED int16 with int16 weights and zero point": fully_connected(
+        INT16, INT16, each_channel=False, signed_zero_point=True
+    ),
+    "FULLY_CONNECTED int16 with int16 weights and int64 bias": fully_connected(
+        INT16, INT16, INT64, quantized_bias_type=INT64
+    ),
     "FULLY_CONNECTED float32": float_fully_connected(),
     "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(INT8, False, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid per-channel": float_fully_connected(INT8, asymmetric_quantize_inputs=False),

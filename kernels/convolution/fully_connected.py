@@ -1,6 +1,7 @@
-"""FULLY_CONNECTED: float32, quantized (int8, uint8, int16 also with int16 weights), and hybrid: float32 with quantized weights.
+"""FULLY_CONNECTED: float32, quantized (int8, uint8 and int16), and hybrid: float32 with quantized weights.
 
-Signed weights may be packed: int4 and int2 arrive unpacked, as int8.
+Signed weights may be packed: int4 and int2 arrive unpacked, as int8. int16 weights have an arithmetic of
+their own.
 """
 
 from __future__ import annotations

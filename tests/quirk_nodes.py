@@ -67,6 +67,11 @@ def below_a_half() -> Example:
     return hybrid(np.ones((1, 8)), x), 134
 
 
+def uint8_weights() -> Example:
+    x, weights = spec(np.full((1, 1), 127), FLOAT32), spec([[200]], UINT8, 1.0)
+    return node("FULLY_CONNECTED", [x, weights], result(FLOAT32), schema_options.FullyConnectedOptions(), 9), -127 * 56
+
+
 def minus_128() -> Example:
     x = np.zeros((1, 16))
     x[0, 3] = -127
@@ -270,6 +275,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-minus-128": minus_128,
     "hybrid-rounds-up-below-a-half": below_a_half,
     "hybrid-row-sums-wrap": row_sums,
+    "hybrid-uint8-as-int8": uint8_weights,
     "maximum-ignores-quantization": maximum,
     "mean-wraps": mean_of_many,
     "neg-ignores-quantization": negated_codes,

@@ -13,7 +13,7 @@ import numpy as np
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import FullyConnectedOptions
 from ...schema.types import FullyConnectedOptionsWeightsFormat
-from ..activation_range import clamp_float, float_activation_range
+from ..activation_range import clamp_float, float_activation_range, type_range
 from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
@@ -36,13 +36,13 @@ from .taps import add_bias
 _PACKED = (TensorType.INT4, TensorType.INT2)
 _SIGNED = (TensorType.INT8, *_PACKED)
 _WEIGHTS = {
-    TensorType.FLOAT32: (TensorType.FLOAT32, *_SIGNED),
+    TensorType.FLOAT32: (TensorType.FLOAT32, *_SIGNED, TensorType.UINT8),
     TensorType.INT8: _SIGNED,
     TensorType.UINT8: (TensorType.UINT8,),
     TensorType.INT16: (*_SIGNED, TensorType.INT16),
 }
 _SUPPORTED = (
-    "float32 with float32, int8, int4 or int2 weights, int8 and int16 with int8, int4 or int2 weights, "
+    "float32 with float32, int8, int4, int2 or uint8 weights, int8 and int16 with int8, int4 or int2 weights, "
     "int16 with int16 weights, uint8 with uint8 weights (also to int16)"
 )
 _ACTIVATIONS = (
@@ -61,8 +61,10 @@ def _check_types(node: Node, options: FullyConnectedOptions, source: TensorSpec,
         raise node.unsupported(_SUPPORTED)
     if options.weights_format is not FullyConnectedOptionsWeightsFormat.DEFAULT:
         raise node.unsupported("weights_format DEFAULT")
-    if options.fused_activation_function not in _ACTIVATIONS:
-        raise node.unsupported("fused activations NONE, RELU, RELU_N1_TO_1, RELU6")
+    hybrid = source.type is TensorType.FLOAT32 and weights.type is not TensorType.FLOAT32
+    if options.fused_activation_function not in (_ACTIVATIONS if not hybrid else ActivationFunctionType):
+        also = ", with float32 and quantized weights TANH and SIGN_BIT too"
+        raise node.unsupported(f"fused activations NONE, RELU, RELU_N1_TO_1, RELU6{also}")
 
 
 def _flatten(
@@ -107,14 +109,39 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
         low, high = float_activation_range(activation)
         if weights.type is TensorType.FLOAT32:
             return FloatFullyConnected((shape,), batch, depth, units, low, high)
-        scales = prepare_hybrid_scales(node, weights, units)
-        asymmetric, quirks = options.asymmetric_quantize_inputs, profile.reproduces_quirks
-        largest = np.finfo(np.float32).max  # without a bound not even infinities are clamped here
-        low, high = (np.float32(np.copysign(np.inf, end)) if abs(end) == largest else end for end in (low, high))
-        return HybridFullyConnected((shape,), batch, depth, units, scales, asymmetric, quirks, low, high)
+        return _prepare_hybrid(node, profile, (shape,), batch, options)
 
     requantization, zero_point = _prepare_codes(node, profile, units, options)
     return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization)
+
+
+def _prepare_hybrid(
+    node: Node, profile: Profile, shapes: tuple[Shape, ...], batch: int, options: FullyConnectedOptions
+) -> HybridFullyConnected:
+    weights, activation = node.input(1), options.fused_activation_function
+    units, depth = weights.shape
+    scales = prepare_hybrid_scales(node, weights, units)
+    zero_points = weights.quantization.zero_point or (0,)
+    node.require(len(zero_points) in (1, units), f"1 or {units} zero points for the filter, not {len(zero_points)}")
+    low, high = type_range(weights.type)
+    in_range = all(low <= one <= high for one in zero_points)
+    node.require(in_range or weights.type is not TensorType.UINT8, f"filter zero points in [{low}, {high}]")
+    low, high = float_activation_range(activation)
+    largest = np.finfo(np.float32).max  # without a bound not even infinities are clamped here
+    low, high = (np.float32(np.copysign(np.inf, end)) if abs(end) == largest else end for end in (low, high))
+    return HybridFullyConnected(
+        output_shapes=shapes,
+        batch=batch,
+        depth=depth,
+        units=units,
+        filter_scale=scales,
+        asymmetric=options.asymmetric_quantize_inputs,
+        quirks=profile.reproduces_quirks,
+        activation_min=low,
+        activation_max=high,
+        filter_zero_point=np.array(zero_points, np.int32)[:, None] if weights.type is TensorType.UINT8 else None,
+        activation=ActivationFunctionType.NONE if activation in _ACTIVATIONS else activation,
+    )
 
 
 def _prepare_codes(

@@ -13,6 +13,7 @@ import numpy as np
 from ..activation_range import clamp_float
 from ..fixed_point import round_half_away
 from ..operator import Node, TensorSpec
+from ..vector_activation import activate
 from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
 from .quantization import filter_scales
 from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias
@@ -211,16 +212,20 @@ def add_hybrid_products(
 def evaluate_hybrid_fully_connected(
     prepared: HybridFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
-    """Evaluate FULLY_CONNECTED of float32 (batch, depth) with int8 weights (units, depth).
+    """Evaluate FULLY_CONNECTED of float32 (batch, depth) with int8 or uint8 weights (units, depth).
+
+    Quirk: the reference reads uint8 weights as int8, and no zero point.
 
     Notes
     -----
     Source: ``EvalHybridDense`` in ``kernels/fully_connected.cc``.
     """
+    if prepared.filter_zero_point is not None:
+        weights = weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
     start = np.zeros(prepared.units, np.float32) if bias is None else bias.reshape(-1)
     real = np.tile(start, (prepared.batch, 1))
     real = add_hybrid_products(real, x, weights, prepared.filter_scale, prepared.asymmetric, prepared.quirks)
     if prepared.activation_min == -np.inf:
-        return real
+        return activate(real, prepared.activation)
     at_least = np.where(prepared.activation_min < real, real, prepared.activation_min)  # also of a NaN and of -0
     return np.minimum(at_least, prepared.activation_max)

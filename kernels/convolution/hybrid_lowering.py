@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...schema import ActivationFunctionType
 from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
 from .hybrid import GEMM_ROWS, SIMD_BLOCK, has_mistaken_weights, row_sums_wrap
@@ -51,7 +52,9 @@ def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | No
 
 def lower_hybrid_fully_connected(prepared: HybridFullyConnected, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
-    if not has_constants(node):
+    if not has_constants(node) or prepared.filter_zero_point is not None:
+        return None
+    if prepared.activation is not ActivationFunctionType.NONE:
         return None
     weights, bias = node.value(1).reshape(prepared.units, prepared.depth), bias_or_zeros(node, np.dtype(np.float32))
     if prepared.quirks and has_mistaken_weights(weights):

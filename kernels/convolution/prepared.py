@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...schema import ActivationFunctionType
 from ..operator import Prepared
 from ..padding import Window
 from ..profiles import Rounding
@@ -169,10 +170,11 @@ class FloatFullyConnected(Prepared):
 
 @dataclass(frozen=True)
 class HybridFullyConnected(Prepared):
-    """FULLY_CONNECTED of float32 activations, quantized anew for each row, with int8 weights.
+    """FULLY_CONNECTED of float32 activations, quantized anew for each row, with signed or uint8 weights.
 
     ``filter_scale`` is float32 (units,), or (1,) per-tensor. ``asymmetric``: the rows get a zero point of their own.
-    ``quirks``: the defects of the reference's SSE product are reproduced.
+    ``quirks``: the defects of the reference's SSE product are reproduced. ``filter_zero_point``: int32 (1, 1) or
+    (units, 1), of uint8 weights. ``activation``: applied in place of the clamp where it is none, such as TANH.
     """
 
     batch: int
@@ -183,3 +185,5 @@ class HybridFullyConnected(Prepared):
     quirks: bool
     activation_min: np.float32
     activation_max: np.float32
+    filter_zero_point: np.ndarray | None = None
+    activation: ActivationFunctionType = ActivationFunctionType.NONE

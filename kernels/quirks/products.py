@@ -54,6 +54,11 @@ def negates_minus_128(node: Node, prepared: Prepared) -> bool:
     return any(weights is None or bool(np.any(weights == -128)) for weights in blocks)
 
 
+def reads_uint8_as_int8(node: Node, prepared: Prepared) -> bool:
+    """Hybrid, with uint8 weights."""
+    return isinstance(prepared, HybridFullyConnected) and prepared.quirks and prepared.filter_zero_point is not None
+
+
 def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
     """Hybrid with zero points, with weights whose sums in eight lanes leave int16."""
     matrices = hybrid_matrices(node) if is_hybrid(prepared, asymmetric=True) else ()
@@ -109,7 +114,7 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         (
             "convolution.hybrid:_mistaken_weights",
-            "convolution.fully_connected:prepare",
+            "convolution.fully_connected:_prepare_hybrid",
             "convolution.conv_2d:prepare",
             *RECURRENT_CODE,
         ),
@@ -125,7 +130,7 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         (
             "convolution.hybrid:_round",
-            "convolution.fully_connected:prepare",
+            "convolution.fully_connected:_prepare_hybrid",
             "convolution.conv_2d:prepare",
             "convolution.depthwise_conv_2d:prepare",
             "convolution.batch_matmul:prepare",
@@ -143,10 +148,20 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         (
             "convolution.hybrid:_row_sums",
-            "convolution.fully_connected:prepare",
+            "convolution.fully_connected:_prepare_hybrid",
             "convolution.batch_matmul:prepare",
             *RECURRENT_CODE,
         ),
         wraps_row_sums,
+    ),
+    Quirk(
+        "hybrid-uint8-as-int8",
+        ("FULLY_CONNECTED",),
+        "float32 activations, uint8 weights: they are read as int8, and their zero point is not read",
+        "the weights are those of uint8, less their zero point",
+        "kernels/fully_connected.cc, EvalHybridDense",
+        Treatment.REPRODUCED,
+        ("convolution.hybrid:evaluate_hybrid_fully_connected", "convolution.fully_connected:_prepare_hybrid"),
+        reads_uint8_as_int8,
     ),
 )

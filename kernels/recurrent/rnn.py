@@ -11,7 +11,8 @@ from ...schema.options import RNNOptions, SequenceRNNOptions
 from ..checks import options_of, require_arity
 from ..operator import Kernel, Node, Prepared, TensorSpec
 from ..profiles import Profile
-from .tensor_utils import Hybrid, Weights, activate, require_float, require_weights
+from ..vector_activation import activate
+from .tensor_utils import Hybrid, Weights, require_float, require_weights
 
 _HIDDEN = 4
 

@@ -10,7 +10,8 @@ from ...schema import ActivationFunctionType
 from ...schema.options import SVDFOptions
 from ..operator import Node, Prepared
 from ..profiles import Profile
-from .tensor_utils import Hybrid, Weights, activate, lane_sum, require_float, require_weights
+from ..vector_activation import activate
+from .tensor_utils import Hybrid, Weights, lane_sum, require_float, require_weights
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from conformance.products import (
     weights_of,
 )
 from conformance.strategies import activations, arrays, float_arrays
-from q31.schema import Quantization, TensorType
+from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import FullyConnectedOptions
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
+_VECTOR_ACTIVATIONS = st.sampled_from([ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT])
 INT2, INT4, INT32, INT64 = TensorType.INT2, TensorType.INT4, TensorType.INT32, TensorType.INT64
 
 
@@ -74,7 +75,11 @@ def fully_connected(
 
 @st.composite
 def float_fully_connected(
-    draw: DrawFn, weights_type: TensorType = FLOAT32, each_channel: bool | None = True, **options: Any
+    draw: DrawFn,
+    weights_type: TensorType = FLOAT32,
+    each_channel: bool | None = True,
+    activation: SearchStrategy[ActivationFunctionType] | None = None,
+    **options: Any,
 ) -> Case:
     hybrid = weights_type is not FLOAT32
     depth = draw(st.one_of(_depths(), st.sampled_from([2500, 9000])) if hybrid else _depths())
@@ -88,7 +93,11 @@ def float_fully_connected(
     options = {"asymmetric_quantize_inputs": hybrid and draw(st.booleans()), **options}
     return single_operator(
         "FULLY_CONNECTED",
-        FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
+        FullyConnectedOptions(
+            fused_activation_function=draw(activations() if activation is None else activation),
+            keep_num_dims=keep,
+            **options,
+        ),
         inputs=[
             tensor(FLOAT32, shape),
             weights,
@@ -126,5 +135,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED float32": float_fully_connected(),
     "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(INT8, False, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid per-channel": float_fully_connected(INT8, asymmetric_quantize_inputs=False),
+    "FULLY_CONNECTED hybrid with uint8 weights": float_fully_connected(UINT8, None),
+    "FULLY_CONNECTED hybrid tanh and signs": float_fully_connected(INT8, None, activation=_VECTOR_ACTIVATIONS),
     "FULLY_CONNECTED hybrid asymmetric": float_fully_connected(INT8, None, asymmetric_quantize_inputs=True),
 }

@@ -87,6 +87,7 @@ def harmless() -> Iterator[tuple[str, Node]]:
     yield "hybrid-minus-128", hybrid(np.full((1, 16), -127), np.ones((1, 16)))
     yield "hybrid-minus-128", hybrid(np.full((1, 15), -128), np.ones((1, 15)))
     yield "hybrid-rounds-up-below-a-half", hybrid(np.ones((1, 7)), np.ones((1, 7)))
+    yield "hybrid-uint8-as-int8", hybrid(np.ones((1, 1)), np.ones((1, 1)))
     yield "hybrid-row-sums-wrap", hybrid(np.full((1, 1024), 127), np.ones((1, 1024)), asymmetric=True)
     yield "hybrid-row-sums-wrap", hybrid(np.full((1, 4096), 127), np.ones((1, 4096)))
     yield "neg-ignores-quantization", node("NEG", [spec([1], INT8, 0.5)], result(INT8, 0.5), version=1)

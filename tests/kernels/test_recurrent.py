@@ -7,7 +7,7 @@ import pytest
 
 import q31
 from conformance.case import Case, Operand, constant, network, result, tensor
-from q31.kernels.recurrent.tensor_utils import tanh
+from q31.kernels.vector_activation import tanh
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import RNNOptions, SVDFOptions
 

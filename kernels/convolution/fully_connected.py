@@ -123,9 +123,10 @@ def _prepare_hybrid(
     scales = prepare_hybrid_scales(node, weights, units)
     zero_points = weights.quantization.zero_point or (0,)
     node.require(len(zero_points) in (1, units), f"1 or {units} zero points for the filter, not {len(zero_points)}")
-    low, high = type_range(weights.type)
-    in_range = all(low <= one <= high for one in zero_points)
-    node.require(in_range or weights.type is not TensorType.UINT8, f"filter zero points in [{low}, {high}]")
+    least, greatest = type_range(weights.type)
+    if weights.type is TensorType.UINT8:
+        within = all(least <= one <= greatest for one in zero_points)
+        node.require(within, f"filter zero points in [{least}, {greatest}]")
     low, high = float_activation_range(activation)
     largest = np.finfo(np.float32).max  # without a bound not even infinities are clamped here
     low, high = (np.float32(np.copysign(np.inf, end)) if abs(end) == largest else end for end in (low, high))

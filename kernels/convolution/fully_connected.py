@@ -12,7 +12,7 @@ import numpy as np
 
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import FullyConnectedOptions
-from ...schema.types import FullyConnectedOptionsWeightsFormat
+from ...schema.types import FullyConnectedOptionsWeightsFormat as _Format
 from ..activation_range import clamp_float, float_activation_range, type_range
 from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
@@ -31,6 +31,7 @@ from .quantization import (
     require_per_tensor,
     require_symmetric_filter,
 )
+from .shuffled import ShuffledFullyConnected, evaluate_shuffled, prepare_shuffled
 from .taps import add_bias
 
 _PACKED = (TensorType.INT4, TensorType.INT2)
@@ -43,7 +44,7 @@ _WEIGHTS = {
 }
 _SUPPORTED = (
     "float32 with float32, int8, int4, int2 or uint8 weights, int8 and int16 with int8, int4 or int2 weights, "
-    "int16 with int16 weights, uint8 with uint8 weights (also to int16)"
+    "int16 with int16 weights, uint8 with uint8 weights (also to int16, and shuffled)"
 )
 _ACTIVATIONS = (
     ActivationFunctionType.NONE,
@@ -59,10 +60,8 @@ def _check_types(node: Node, options: FullyConnectedOptions, source: TensorSpec,
         raise node.unsupported(_SUPPORTED)
     if result is not source.type and (source.type, result) != (TensorType.UINT8, TensorType.INT16):
         raise node.unsupported(_SUPPORTED)
-    if options.weights_format is not FullyConnectedOptionsWeightsFormat.DEFAULT:
-        raise node.unsupported("weights_format DEFAULT")
     hybrid = source.type is TensorType.FLOAT32 and weights.type is not TensorType.FLOAT32
-    if options.fused_activation_function not in (_ACTIVATIONS if not hybrid else ActivationFunctionType):
+    if options.fused_activation_function not in (tuple(ActivationFunctionType) if hybrid else _ACTIVATIONS):
         also = ", with float32 and quantized weights TANH and SIGN_BIT too"
         raise node.unsupported(f"fused activations NONE, RELU, RELU_N1_TO_1, RELU6{also}")
 
@@ -82,7 +81,9 @@ def _flatten(
     return (*source.shape[:-1], units), batch, depth, units
 
 
-def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected:
+def prepare(
+    node: Node, profile: Profile
+) -> QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected | ShuffledFullyConnected:
     """Prepare FULLY_CONNECTED.
 
     The inputs are activations of any rank, read as (batch, depth), the filter (units, depth) and the bias (units,),
@@ -95,8 +96,9 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
     point, also int8, not int4 and int2; per-channel filters are symmetric. Which product of scales and which rounding
     is used is the profile's choice.
     """
-    require_arity_between(node, 2, 3)
     options = options_of(node, FullyConnectedOptions)
+    shuffled = options.weights_format is _Format.SHUFFLED4x16INT8
+    require_arity_between(node, 2, 3, outputs=2 if shuffled else 1)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     _check_types(node, options, source, weights)
     shape, batch, depth, units = _flatten(node, options, source, weights)
@@ -104,6 +106,8 @@ def prepare(node: Node, profile: Profile) -> QuantizedFullyConnected | FloatFull
         require_symmetric_filter(node, weights)
     activation = options.fused_activation_function
 
+    if shuffled:
+        return prepare_shuffled(node, profile, shape, batch, activation)
     if source.type is TensorType.FLOAT32:
         require_bias(node, bias, units, (TensorType.FLOAT32,))
         low, high = float_activation_range(activation)
@@ -213,12 +217,15 @@ def _evaluate_float(
 
 
 def evaluate(
-    prepared: QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected,
+    prepared: QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected | ShuffledFullyConnected,
     x: np.ndarray,
     weights: np.ndarray,
     bias: np.ndarray | None = None,
-) -> np.ndarray:
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Multiply activations, read as (batch, depth), by the transpose of (units, depth)."""
+    if isinstance(prepared, ShuffledFullyConnected):
+        assert bias is not None
+        return evaluate_shuffled(prepared, x, weights, bias)
     if isinstance(prepared, QuantizedFullyConnected):
         result = requantize(prepared.requantization, accumulate(prepared, x, weights, bias))
     else:

@@ -17,9 +17,10 @@ from conformance.products import (
     source_of,
     weights_of,
 )
-from conformance.strategies import activations, arrays, float_arrays
+from conformance.strategies import activations, arrays, float_arrays, scales
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import FullyConnectedOptions
+from q31.schema.types import FullyConnectedOptionsWeightsFormat
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
 _VECTOR_ACTIVATIONS = st.sampled_from([ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT])
@@ -109,6 +110,26 @@ def float_fully_connected(
     )
 
 
+@st.composite
+def shuffled(draw: DrawFn) -> Case:
+    batch, units, depth = draw(st.sampled_from([1, 4])), 4 * draw(st.integers(1, 3)), 16 * draw(st.integers(1, 4))
+    source, quantization = (Quantization((draw(scales(2.0**-14, 2.0**-2)),), (128,)) for _ in range(2))
+    weights = draw(weights_of(UINT8, (units, depth), quantization))
+    bias, given = draw(bias_of(INT32, units, source, quantization))
+    options = FullyConnectedOptions(
+        fused_activation_function=draw(activations()),
+        weights_format=FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8,
+    )
+    return single_operator(
+        "FULLY_CONNECTED",
+        options,
+        inputs=[tensor(UINT8, (batch, depth), source), weights, bias],
+        outputs=[result(INT16, draw(output_of(INT16, source, quantization))), result(UINT8, None, (batch, depth))],
+        arrays=[draw(arrays(UINT8, (batch, depth), 128)), *given],
+        version=2,
+    )
+
+
 CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED int8 per-tensor": fully_connected(INT8, INT8, each_channel=False),
     "FULLY_CONNECTED int8 per-channel": fully_connected(INT8, INT8, each_channel=True),
@@ -118,6 +139,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED int4-weights int8": fully_connected(INT8, INT4),
     "FULLY_CONNECTED uint8": fully_connected(UINT8, UINT8, each_channel=False),
     "FULLY_CONNECTED uint8 to int16": fully_connected(UINT8, UINT8, each_channel=False, output_type=INT16),
+    "FULLY_CONNECTED uint8 shuffled": shuffled(),
     "FULLY_CONNECTED int16 with int64 bias": fully_connected(INT16, INT8, INT64),
     "FULLY_CONNECTED int16 with int32 bias": fully_connected(INT16, INT8, INT32, quantized_bias_type=INT32),
     "FULLY_CONNECTED int4-weights int16": fully_connected(INT16, INT4, INT64),

@@ -220,16 +220,34 @@ def test_fully_connected_s_input_is_whole_rows(shape, keep):
         )
 
 
+def test_fully_connected_says_which_activations_it_has_no_kernel_for():
+    options = FullyConnectedOptions(fused_activation_function=ActivationFunctionType.TANH)
+    with pytest.raises(UnsupportedOperatorError, match="RELU_N1_TO_1, RELU6"):
+        KERNELS["FULLY_CONNECTED"].prepare(build("FULLY_CONNECTED", parts("FULLY_CONNECTED"), options), LITERT)
+
+
+def shuffled(batch: int = 1, depth: int = 16, zero_point: int = 128, workspace: int = 16) -> Node:
+    scale = quantization(0.5, zero_point)
+    x, weights = spec(np.zeros((batch, depth), np.uint8), scale), spec(np.zeros((4, depth), np.uint8), scale)
+    bias = spec(np.zeros(4, np.int32), quantization(0.25))
+    options = FullyConnectedOptions(weights_format=FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8)
+    one = node("FULLY_CONNECTED", options, [x, weights, bias], output(TensorType.INT16, quantization(1.0)))
+    return replace(one, outputs=(*one.outputs, TensorSpec("w", TensorType.UINT8, (workspace,))))
+
+
 @pytest.mark.parametrize(
-    "options",
+    ("changes", "message"),
     [
-        FullyConnectedOptions(weights_format=FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8),
-        FullyConnectedOptions(fused_activation_function=ActivationFunctionType.TANH),
+        ({"batch": 2, "workspace": 32}, "a batch of 1 or 4"),
+        ({"depth": 12, "workspace": 12}, "blocks of 4x16"),
+        ({"zero_point": 127}, "a zero point of 128"),
+        ({"workspace": 8}, "a second output of 16 uint8"),
     ],
 )
-def test_fully_connected_says_which_options_it_has_no_kernel_for(options):
-    with pytest.raises(UnsupportedOperatorError):
-        KERNELS["FULLY_CONNECTED"].prepare(build("FULLY_CONNECTED", parts("FULLY_CONNECTED"), options), LITERT)
+def test_shuffled_weights_are_whole_blocks_around_128(changes, message):
+    KERNELS["FULLY_CONNECTED"].prepare(shuffled(), LITERT)
+    with pytest.raises((ModelError, UnsupportedOperatorError), match=message):
+        KERNELS["FULLY_CONNECTED"].prepare(shuffled(**changes), LITERT)
 
 
 @pytest.mark.parametrize("name", list(FILTERS))

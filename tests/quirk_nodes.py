@@ -13,7 +13,7 @@ from q31.kernels.profiles import LITERT, Profile
 from q31.kernels.registry import find
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema import options as schema_options
-from recurrent_nodes import bidirectional
+from recurrent_nodes import bidirectional, plain_lstm
 
 Example = tuple[Node, Any]
 
@@ -276,6 +276,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-rounds-up-below-a-half": below_a_half,
     "hybrid-row-sums-wrap": row_sums,
     "hybrid-uint8-as-int8": uint8_weights,
+    "lstm-without-activation": lambda: (plain_lstm(100.0), [[100.0]]),
     "maximum-ignores-quantization": maximum,
     "mean-wraps": mean_of_many,
     "neg-ignores-quantization": negated_codes,

@@ -1,4 +1,4 @@
-"""Nodes of BIDIRECTIONAL_SEQUENCE_RNN with cells of one unit, whose inputs are constants."""
+"""Nodes of recurrent layers with cells of one unit, whose inputs are constants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from q31.kernels.operator import Node, TensorSpec
 from q31.schema import Quantization, TensorType
-from q31.schema.options import BidirectionalSequenceRNNOptions
+from q31.schema.options import BidirectionalSequenceRNNOptions, LSTMOptions
 
 FLOAT32, INT8 = TensorType.FLOAT32, TensorType.INT8
 
@@ -38,3 +38,12 @@ def bidirectional(
     outputs = (TensorSpec("y", FLOAT32, ()),) * (2 - merged)
     options = BidirectionalSequenceRNNOptions(time_major, merge_outputs=merged)
     return Node("BIDIRECTIONAL_SEQUENCE_RNN", 3, options, tuple(inputs), outputs)
+
+
+def plain_lstm(x: float) -> Node:
+    """An LSTM without an activation: weights of one, no biases."""
+    one, zero = _floats([[1]]), _floats([[0]])
+    weights: list[TensorSpec | None] = [one] * 8
+    biases: list[TensorSpec | None] = [_floats([0])] * 4
+    inputs = (_floats([[x]]), *weights, None, None, None, *biases, None, None, zero, zero)
+    return Node("LSTM", 1, LSTMOptions(), inputs, (TensorSpec("y", FLOAT32, ()),))

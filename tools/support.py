@@ -15,13 +15,17 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "CONV_2D": ("hybrid", "int4-weights"),
     "DEPTHWISE_CONV_2D": ("hybrid", "int4-weights"),
     "FULLY_CONNECTED": ("hybrid", "int4-weights", "int2-weights"),
+    "LSTM": ("hybrid",),
     "RNN": ("hybrid",),
     "SVDF": ("hybrid",),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": ("hybrid",),
     "UNIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),
 }
 """Operator -> the columns it has besides the data types that select its kernel."""
 
-BOUNDS: Mapping[tuple[str, str], str] = {}
+BOUNDS: Mapping[tuple[str, str], str] = dict.fromkeys(
+    ((name, "float32") for name in ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")), "within 1e-5"
+)
 """(operator, column) -> how far an output may be from the reference's, where it is not exact."""
 
 

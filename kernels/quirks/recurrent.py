@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from ...schema import ActivationFunctionType
 from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
 from ..recurrent.bidirectional_rnn import BidirectionalRNN
+from ..recurrent.lstm_float import FloatLayer
+from ..recurrent.lstm_layers import FloatLSTM
 from ..recurrent.rnn import RNN
 from ..recurrent.svdf import SVDF
 from ..recurrent.svdf_float import FloatSVDF
 
-RECURRENT = ("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF")
+_LSTM = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+
+RECURRENT = ("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF", *_LSTM)
 """Operators whose hybrid form multiplies as that of FULLY_CONNECTED does."""
 
-RECURRENT_CODE = ("recurrent.rnn:_prepare", "recurrent.bidirectional_rnn:prepare", "recurrent.svdf_float:prepare_float")
+RECURRENT_CODE = (
+    "recurrent.rnn:_prepare",
+    "recurrent.bidirectional_rnn:prepare",
+    "recurrent.svdf_float:prepare_float",
+    "recurrent.lstm_float:prepare_layer",
+)
 
 _TIME_WEIGHTS_OF_SVDF = 2
 
 
 def is_hybrid(prepared: Prepared, asymmetric: bool = False) -> bool:
     """Whether this is a hybrid recurrent layer with the reference's defects; where asked for, with zero points."""
-    if not isinstance(prepared, (RNN, BidirectionalRNN, FloatSVDF)) or prepared.hybrid is None:
+    layer = prepared.layer if isinstance(prepared, FloatLSTM) else prepared
+    if not isinstance(layer, (RNN, BidirectionalRNN, FloatSVDF, FloatLayer)) or layer.hybrid is None:
         return False
-    return prepared.hybrid.quirks and (prepared.hybrid.asymmetric or not asymmetric)
+    return layer.hybrid.quirks and (layer.hybrid.asymmetric or not asymmetric)
 
 
 def hybrid_matrices(node: Node) -> tuple[TensorSpec, ...]:
@@ -29,7 +40,12 @@ def hybrid_matrices(node: Node) -> tuple[TensorSpec, ...]:
     present = [spec for spec in node.inputs if spec is not None]
     if node.name == "SVDF":
         del present[_TIME_WEIGHTS_OF_SVDF]
-    return tuple(spec for spec in present if spec.dtype.kind in "iu")
+    return tuple(spec for spec in present if spec.dtype.kind in "iu" and len(spec.shape) > 1)
+
+
+def is_float_without_activation(node: Node, prepared: Prepared) -> bool:
+    """LSTM of float32 that is told no activation."""
+    return isinstance(prepared, FloatLSTM) and prepared.layer.activation is ActivationFunctionType.NONE
 
 
 def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
@@ -108,6 +124,16 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         ("recurrent.bidirectional_rnn:prepare",),
         runs_again,
+    ),
+    Quirk(
+        "lstm-without-activation",
+        _LSTM,
+        "float32 and hybrid, with the fused activation NONE: multiplies by what an earlier step left in memory",
+        "the cell state is taken as it is",
+        "kernels/internal/tensor_utils.h, ApplyActivationToVector",
+        Treatment.RIGHT,
+        ("recurrent.lstm_layers:prepare_float",),
+        is_float_without_activation,
     ),
     Quirk(
         "svdf-ignores-relu",

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM of int8 with a cell state of int16: a layer applied to each step of a sequence.
+"""UNIDIRECTIONAL_SEQUENCE_LSTM and LSTM; here those of int8 with a cell state of int16, step by step over a sequence.
 
 The hidden state (batch, units or projected units) and the cell state (batch, units) are kept between invokes. LiteRT
 and TFLM compute this operator differently; the modules ``lstm_litert`` and ``lstm_tflm`` have one step of each.
@@ -18,6 +18,7 @@ from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
 from . import lstm_litert, lstm_tflm
 from .lowering import lower_lstm
+from .lstm_layers import FloatLSTM, evaluate_float, prepare_float
 from .lstm_weights import Arrays, Sizes, gates_of
 
 _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES = range(1, 5), range(5, 9), range(12, 16)
@@ -42,7 +43,7 @@ def _require_shape(node: Node, spec: TensorSpec, tensor_type: TensorType, shape:
     node.require(spec.shape == shape, f"{spec.name!r} of shape {list(shape)}")
 
 
-def prepare(node: Node, profile: Profile) -> SequenceLSTM:
+def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
     """Prepare UNIDIRECTIONAL_SEQUENCE_LSTM.
 
     Notes
@@ -50,6 +51,8 @@ def prepare(node: Node, profile: Profile) -> SequenceLSTM:
     Source: ``Prepare``, ``CheckInputTensorDimensions`` and ``PopulateQuantizedLstmParams8x8_16`` in
     ``kernels/unidirectional_sequence_lstm.cc``; ``micro/kernels/unidirectional_sequence_lstm.cc``.
     """
+    if node.input(0).type is TensorType.FLOAT32:
+        return prepare_float(node, profile)
     node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")
     source, hidden, cell, target = node.input(0), node.input(_HIDDEN), node.input(_CELL), node.output()
     options = options_of(node, UnidirectionalSequenceLSTMOptions)
@@ -108,13 +111,15 @@ def _check_weights(node: Node, sizes: Sizes) -> None:
         _require_shape(node, bias, TensorType.INT32, (sizes.outputs,))
 
 
-def evaluate(prepared: SequenceLSTM, x: np.ndarray, *others: np.ndarray | None) -> tuple[np.ndarray, ...]:
+def evaluate(prepared: SequenceLSTM | FloatLSTM, x: np.ndarray, *others: np.ndarray | None) -> tuple[np.ndarray, ...]:
     """Apply the layer to every step; return the hidden states of all steps, the last of them and the cell state.
 
     Notes
     -----
     Source: ``EvalInteger8x8_16`` in ``kernels/lstm_eval.cc``.
     """
+    if isinstance(prepared, FloatLSTM):
+        return evaluate_float(prepared, x, *others)
     arrays: Arrays = (x, *others)
     hidden, cell = arrays[_HIDDEN], arrays[_CELL]
     assert hidden is not None and cell is not None
@@ -130,15 +135,16 @@ def evaluate(prepared: SequenceLSTM, x: np.ndarray, *others: np.ndarray | None) 
     return y, h.reshape(hidden.shape), c.reshape(cell.shape)
 
 
-def lower(prepared: SequenceLSTM, node: Node) -> Instruction | None:
+def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
     """Lower LiteRT's arithmetic to ``lstm8``; TFLM's stays with ``evaluate``."""
-    if not isinstance(prepared.parameters, lstm_litert.Parameters):
+    if isinstance(prepared, FloatLSTM) or not isinstance(prepared.parameters, lstm_litert.Parameters):
         return None
     return lower_lstm(prepared.parameters, prepared.time_major, node)
 
 
+_TYPES = (TensorType.FLOAT32, TensorType.INT8)
+
 KERNELS = (
-    Kernel(
-        "UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), (TensorType.INT8,), prepare, evaluate, lower, states=(_HIDDEN, _CELL)
-    ),
+    Kernel("UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), _TYPES, prepare, evaluate, lower, states=(_HIDDEN, _CELL)),
+    Kernel("LSTM", (1, 4), (TensorType.FLOAT32,), prepare_float, evaluate_float, states=(_HIDDEN, _CELL)),
 )

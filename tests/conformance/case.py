@@ -71,6 +71,8 @@ class Case:
     ``inputs`` of another shape than the graph's make both sides resize before they allocate. ``more`` holds the inputs
     of further invokes of the same interpreter, of the same shapes. ``defined`` gives what is compared of an invoke's
     outputs, for operators that leave part of them unwritten. ``resets``: variable tensors are reset between invokes.
+    ``within`` is how far the oracle's numbers may be, where the support table states a bound; q31's back ends must
+    agree in every bit all the same.
     """
 
     graph: Graph
@@ -79,6 +81,7 @@ class Case:
     more: tuple[tuple[np.ndarray, ...], ...] = ()
     defined: Callable[[list[np.ndarray]], list[np.ndarray]] = field(default=list, compare=False)
     resets: bool = False
+    within: float = 0.0
 
     @property
     def runs(self) -> tuple[tuple[np.ndarray, ...], ...]:

@@ -50,11 +50,13 @@ def differences(expected: np.ndarray, got: np.ndarray) -> str:
     )
 
 
-def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> str:
-    """Return how two lists of outputs differ; empty where they do not."""
+def compare(expected: Sequence[np.ndarray], got: Sequence[np.ndarray], within: float = 0.0) -> str:
+    """Return how two lists of outputs differ, by more than ``within`` where that is given; empty where they do not."""
     if len(expected) != len(got):
         return f"{len(got)} outputs instead of {len(expected)}"
     for number, (one, other) in enumerate(zip(expected, got, strict=True)):
+        if within and one.shape == other.shape and np.allclose(other, one, rtol=within, atol=within, equal_nan=True):
+            continue
         if difference := differences(one, other):
             return f"output {number}: {difference}"
     return ""
@@ -147,12 +149,12 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
     except Exception as error:
         save(name, case, f"not an error raised on purpose: {error!r}")
         raise
-    problem = _problem(expected, got)
+    problem = _problem(expected, got, case.within)
     if problem and isinstance(expected, Answer):
         # Memory that LiteRT left unwritten, or an earlier model spoiled, is no answer: ask a fresh process.
         oracle.close()
         again = ask(oracle, case)
-        if not isinstance(again, Answer) or compare(expected.outputs, again.outputs):
+        if not isinstance(again, Answer) or compare(expected.outputs, again.outputs, case.within):
             expected, problem = Refusal("unsteady", "another process gives other bits"), _problem(None, got)
     if problem:
         path = save(name, case, problem)
@@ -165,7 +167,7 @@ def judge(name: str, case: Case, oracle: Oracle, tally: Tally) -> None:
         tally.counts.refused.update(cells)
 
 
-def _problem(expected: Result | None, got: dict[str, list[np.ndarray] | q31.Error]) -> str:
+def _problem(expected: Result | None, got: dict[str, list[np.ndarray] | q31.Error], within: float = 0.0) -> str:
     readable, compiled = got["numpy"], got["numba"]
     if isinstance(readable, q31.Error) or isinstance(compiled, q31.Error):
         if isinstance(expected, Answer):
@@ -176,7 +178,7 @@ def _problem(expected: Result | None, got: dict[str, list[np.ndarray] | q31.Erro
         return ""
     if isinstance(expected, Answer):
         for label, outputs in (("evaluate", readable), ("compiled", compiled)):
-            if difference := compare(expected.outputs, outputs):
+            if difference := compare(expected.outputs, outputs, within):
                 return f"{label} against the oracle: {difference}"
     elif difference := compare(readable, compiled):
         return f"compiled against evaluate: {difference}"

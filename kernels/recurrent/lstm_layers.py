@@ -1,0 +1,82 @@
+"""UNIDIRECTIONAL_SEQUENCE_LSTM and LSTM of float32, with weights of float32 or codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
+from ..checks import options_of
+from ..operator import Node, Prepared
+from ..profiles import Profile
+from .lstm_float import FULL, FloatLayer, cell_of, prepare_layer
+from .lstm_weights import Arrays, Sizes
+
+
+@dataclass(frozen=True)
+class FloatLSTM(Prepared):
+    """A layer; ``sequence``: its input has an axis of time, which is the first where it is ``time_major``."""
+
+    layer: FloatLayer
+    sequence: bool
+    time_major: bool
+
+
+def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
+    """Prepare UNIDIRECTIONAL_SEQUENCE_LSTM or LSTM of float32.
+
+    Notes
+    -----
+    Source: ``Prepare`` in ``kernels/unidirectional_sequence_lstm.cc`` and ``lstm.cc``.
+    """
+    sequence = node.name != "LSTM"
+    source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
+    rank = 3 if sequence else 2
+    node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")
+    node.require(len(source.shape) == rank, f"an input of rank {rank}")
+    node.require(len(recurrent.shape) == 2, "recurrent weights of rank 2")
+    time_major = False
+    if sequence:
+        options = options_of(node, UnidirectionalSequenceLSTMOptions)
+        time_major = options.time_major
+        if options.diagonal_recurrent_tensors:
+            raise node.unsupported("recurrent weights that are matrices")
+        chosen = options.fused_activation_function, options.cell_clip, options.proj_clip
+        asymmetric = options.asymmetric_quantize_inputs
+    else:
+        plain = options_of(node, LSTMOptions)
+        chosen = plain.fused_activation_function, plain.cell_clip, plain.proj_clip
+        asymmetric = plain.asymmetric_quantize_inputs
+    batches = source.shape[1 if time_major else 0]
+    sizes = Sizes(batches, source.shape[-1], *recurrent.shape)
+    layer = prepare_layer(node, FULL, sizes, (*chosen, asymmetric), profile)
+    return FloatLSTM(((*source.shape[:-1], sizes.outputs),), layer, sequence, time_major)
+
+
+def evaluate_float(prepared: FloatLSTM, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+    """Run the layer; return the hidden states of all steps, the last of them and the cell state.
+
+    Notes
+    -----
+    Source: ``EvalFloat`` and ``EvalHybrid`` in ``kernels/lstm_eval.cc``. Where time is not first, each of the batch's
+    sequences runs by itself: hybrid steps of zeros are left out for it alone.
+    """
+    given: Arrays = arrays
+    x, hidden, state = given[0], given[FULL.hidden], given[FULL.cell]
+    assert x is not None and hidden is not None and state is not None
+    cell = cell_of(prepared.layer, given)
+    batches = x.shape[1 if prepared.time_major else 0]
+    h, c = hidden.reshape(batches, prepared.output_shape[-1]), state.reshape(batches, -1)
+    if not prepared.sequence:
+        h, c = cell.step(x, None, (h, c))
+        return h, h.reshape(hidden.shape), c.reshape(state.shape)
+    if prepared.time_major:
+        y, h, c = cell.sequence(x, None, (h, c))
+        return y, h.reshape(hidden.shape), c.reshape(state.shape)
+    y, last_h, last_c = np.zeros(prepared.output_shape, np.float32), np.zeros_like(h), np.zeros_like(c)
+    for row, one in enumerate(x):
+        states = h[row : row + 1], c[row : row + 1]
+        results, end_h, end_c = cell.sequence(one[:, None], None, states, place=(row, batches))
+        y[row], last_h[row], last_c[row] = results[:, 0], end_h[0], end_c[0]
+    return y, last_h.reshape(hidden.shape), last_c.reshape(state.shape)

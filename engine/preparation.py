@@ -62,7 +62,7 @@ class Preparation:
 
 def tensor_spec(tensor: Tensor, shape: Shape, value: np.ndarray | None) -> TensorSpec:
     """Return what a kernel's prepare sees of a tensor."""
-    return TensorSpec(tensor.name, tensor.type, shape, tensor.quantization, value, tensor.is_variable)
+    return TensorSpec(tensor.name, tensor.type, shape, tensor.quantization, value, tensor.is_variable, tensor.sparsity)
 
 
 def build_node(

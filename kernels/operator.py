@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..schema import ModelError, Quantization, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema import ModelError, Quantization, Sparsity, TensorType, UnsupportedOperatorError, numpy_dtype
 from .profiles import Profile
 
 Shape: TypeAlias = tuple[int, ...]
@@ -41,6 +41,7 @@ class TensorSpec:
     quantization: Quantization = field(default_factory=Quantization)
     value: np.ndarray | None = field(default=None, compare=False)
     is_variable: bool = False
+    sparsity: Sparsity | None = None
 
     @property
     def dtype(self) -> np.dtype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from flatbuffers import flexbuffers
 from q31.kernels.operator import Node, Prepared, TensorSpec
 from q31.kernels.profiles import LITERT, Profile
 from q31.kernels.registry import find
-from q31.schema import ActivationFunctionType, Quantization, TensorType
+from q31.schema import ActivationFunctionType, Quantization, Sparsity, TensorType
 from q31.schema import options as schema_options
+from q31.schema.graph import DimensionMetadata
+from q31.schema.types import DimensionType
 from recurrent_nodes import bidirectional, plain_lstm
 
 Example = tuple[Node, Any]
@@ -70,6 +73,24 @@ def below_a_half() -> Example:
 def uint8_weights() -> Example:
     x, weights = spec(np.full((1, 1), 127), FLOAT32), spec([[200]], UINT8, 1.0)
     return node("FULLY_CONNECTED", [x, weights], result(FLOAT32), schema_options.FullyConnectedOptions(), 9), -127 * 56
+
+
+def sparse(weights: Any, x: Any) -> Node:
+    """Rows of blocks of 1x16, all of which are stored."""
+    matrix = spec(weights, INT8, 1.0)
+    rows, blocks = len(matrix.value), matrix.shape[1] // 16
+    segments, indices = tuple(range(0, rows * blocks + 1, blocks)), tuple(range(blocks)) * rows
+    dense, stored = DimensionMetadata(DimensionType.DENSE, rows), DimensionType.SPARSE_CSR
+    levels = (dense, DimensionMetadata(stored, 0, segments, indices), DimensionMetadata(DimensionType.DENSE, 16))
+    matrix = replace(matrix, sparsity=Sparsity((0, 1, 2), (1,), levels))
+    options = schema_options.FullyConnectedOptions()
+    return node("FULLY_CONNECTED", [spec(x, INT8, 1.0), matrix], result(INT8, 1024.0), options, 8)
+
+
+def wrapping_pair() -> Example:
+    codes = np.zeros((1, 16))
+    codes[0, [0, 8]] = -128
+    return sparse(codes, codes), -32
 
 
 def minus_128() -> Example:
@@ -276,6 +297,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-rounds-up-below-a-half": below_a_half,
     "hybrid-row-sums-wrap": row_sums,
     "hybrid-uint8-as-int8": uint8_weights,
+    "sparse-pairs-wrap": wrapping_pair,
     "lstm-without-activation": lambda: (plain_lstm(100.0), [[100.0]]),
     "maximum-ignores-quantization": maximum,
     "mean-wraps": mean_of_many,

@@ -32,6 +32,7 @@ from .quantization import (
     require_symmetric_filter,
 )
 from .shuffled import ShuffledFullyConnected, evaluate_shuffled, prepare_shuffled
+from .sparse_weights import has_sparse_kernel, wrapping_pairs
 from .taps import add_bias
 
 _PACKED = (TensorType.INT4, TensorType.INT2)
@@ -116,7 +117,8 @@ def prepare(
         return _prepare_hybrid(node, profile, (shape,), batch, options)
 
     requantization, zero_point = _prepare_codes(node, profile, units, options)
-    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization)
+    wraps = profile.reproduces_quirks and has_sparse_kernel(node, weights)
+    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization, wraps)
 
 
 def _prepare_hybrid(
@@ -146,6 +148,7 @@ def _prepare_hybrid(
         activation_max=high,
         filter_zero_point=np.array(zero_points, np.int32)[:, None] if weights.type is TensorType.UINT8 else None,
         activation=ActivationFunctionType.NONE if activation in _ACTIVATIONS else activation,
+        sparse=has_sparse_kernel(node, weights),
     )
 
 
@@ -158,15 +161,17 @@ def _prepare_codes(
     -----
     With int16 weights the reference's accumulator is an int64 whatever the bias, which is an int32 unless the option
     says INT64; and the multiplier is an integer one, of fifteen bits: ``FullyConnectedInt16FilterInt16`` in
-    ``kernels/fully_connected.cc``.
+    ``kernels/fully_connected.cc``. Sparse int8 weights have an integer multiplier too, of 31 bits:
+    ``FullyConnectedSparseWeight1x16`` in ``kernels/internal/optimized/sparse_ops/fully_connected.h``.
     """
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     require_per_tensor(node, source)
     require_per_tensor(node, node.output())
     bias_type, rounding = options.quantized_bias_type, profile.rounding_of(node.name)
-    wide = weights.type is TensorType.INT16
+    wide, sparse = weights.type is TensorType.INT16, has_sparse_kernel(node, weights)
     if wide:
         bias_type = TensorType.INT32 if bias_type == TensorType.FLOAT32 else bias_type
+    if wide or sparse:
         rounding = profile.rounding
     accumulator = prepare_accumulator(node, source, bias, units, bias_type)
     scales = filter_scales(node, weights, units)
@@ -174,7 +179,8 @@ def _prepare_codes(
     if len(scales) == 1:
         require_bias_scale(node, source, weights, bias)
         zero_point = filter_zero_point(node, weights)
-        precision = Precision.FLOAT32 if wide else profile.multiplier_precision(node.name)
+        node.require(zero_point == 0 or not sparse, "a filter zero point of 0 of sparse weights")
+        precision = Precision.FLOAT32 if wide or sparse else profile.multiplier_precision(node.name)
     return prepare_requantization(
         node,
         source,
@@ -196,9 +202,12 @@ def accumulate(
     wrap.
     """
     dtype = prepared.requantization.accumulator
-    x = x.reshape(prepared.batch, prepared.depth).astype(dtype) - dtype.type(prepared.input_zero_point)
-    weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
-    return add_bias(x @ weights.T, bias)
+    codes = x.reshape(prepared.batch, prepared.depth)
+    x = codes.astype(dtype) - dtype.type(prepared.input_zero_point)
+    sums = x @ (weights.astype(dtype) - dtype.type(prepared.filter_zero_point)).T
+    if prepared.wraps:
+        sums -= 2**16 * (wrapping_pairs(codes) @ wrapping_pairs(weights).T)
+    return add_bias(sums, bias)
 
 
 def _evaluate_float(

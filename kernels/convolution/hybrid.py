@@ -209,6 +209,25 @@ def add_hybrid_products(
     return np.asarray(totals + sums.astype(np.float32) * (filter_scale * scale[:, None]))
 
 
+def _add_sparse_asymmetric_products(
+    totals: np.ndarray, x: np.ndarray, weights: np.ndarray, filter_scale: np.ndarray, quirks: bool
+) -> np.ndarray:
+    """Return float32 totals (batch, units) plus the products of float32 (batch, depth) with int8 (units, depth).
+
+    Notes
+    -----
+    Source: ``EvalSparseHybridImpl`` in ``kernels/fully_connected.cc``. The part of the zero points is subtracted in
+    float32, before the products are added.
+    """
+    if not np.any(x):
+        return totals
+    codes, scale, zero_point = quantize_asymmetric(x, quirks)
+    factor, offset = scale[:, None] * filter_scale, zero_point[:, None].astype(np.float32)
+    offset_factor = factor * offset if len(filter_scale) == 1 else scale[:, None] * offset * filter_scale
+    totals = totals - offset_factor * weights.sum(axis=1, dtype=np.int32).astype(np.float32)
+    return np.asarray(totals + _dot(codes, weights, quirks).astype(np.float32) * factor)
+
+
 def evaluate_hybrid_fully_connected(
     prepared: HybridFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
@@ -224,7 +243,10 @@ def evaluate_hybrid_fully_connected(
         weights = weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
     start = np.zeros(prepared.units, np.float32) if bias is None else bias.reshape(-1)
     real = np.tile(start, (prepared.batch, 1))
-    real = add_hybrid_products(real, x, weights, prepared.filter_scale, prepared.asymmetric, prepared.quirks)
+    if prepared.sparse and prepared.asymmetric:
+        real = _add_sparse_asymmetric_products(real, x, weights, prepared.filter_scale, prepared.quirks)
+    else:
+        real = add_hybrid_products(real, x, weights, prepared.filter_scale, prepared.asymmetric, prepared.quirks)
     if prepared.activation_min == -np.inf:
         return activate(real, prepared.activation)
     at_least = np.where(prepared.activation_min < real, real, prepared.activation_min)  # also of a NaN and of -0

@@ -54,7 +54,7 @@ def lower_hybrid_fully_connected(prepared: HybridFullyConnected, node: Node) -> 
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
     if not has_constants(node) or prepared.filter_zero_point is not None:
         return None
-    if prepared.activation is not ActivationFunctionType.NONE:
+    if prepared.activation is not ActivationFunctionType.NONE or (prepared.sparse and prepared.asymmetric):
         return None
     weights, bias = node.value(1).reshape(prepared.units, prepared.depth), bias_or_zeros(node, np.dtype(np.float32))
     if prepared.quirks and has_mistaken_weights(weights):

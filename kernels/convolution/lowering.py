@@ -58,6 +58,7 @@ from .prepared import (
     QuantizedTransposeConv,
     Requantization,
 )
+from .sparse_weights import wrapping_pairs
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
@@ -91,6 +92,8 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
         image = (prepared.batch, 1, 1, prepared.depth)
         return lower_int16_product(prepared.requantization, node, image, PIXEL, 1, weights)
     if not (isinstance(prepared, QuantizedFullyConnected) and _is_lowerable(node)):
+        return None
+    if prepared.wraps and np.any(wrapping_pairs(node.value(1))):
         return None
     weights, bias = _constants(node, prepared.filter_zero_point)
     weights = weights.reshape(prepared.units, 1, 1, prepared.depth)

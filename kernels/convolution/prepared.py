@@ -147,7 +147,10 @@ class FloatTransposeConv(Prepared):
 
 @dataclass(frozen=True)
 class QuantizedFullyConnected(Prepared):
-    """FULLY_CONNECTED on codes: input flattened to (batch, depth), filter (units, depth), output (batch, units)."""
+    """FULLY_CONNECTED on codes: input flattened to (batch, depth), filter (units, depth), output (batch, units).
+
+    ``wraps``: pairs of products wrap as in the reference's kernel for sparse weights.
+    """
 
     batch: int
     depth: int
@@ -155,6 +158,7 @@ class QuantizedFullyConnected(Prepared):
     input_zero_point: int
     filter_zero_point: int
     requantization: Requantization
+    wraps: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,7 @@ class HybridFullyConnected(Prepared):
     ``filter_scale`` is float32 (units,), or (1,) per-tensor. ``asymmetric``: the rows get a zero point of their own.
     ``quirks``: the defects of the reference's SSE product are reproduced. ``filter_zero_point``: int32 (1, 1) or
     (units, 1), of uint8 weights. ``activation``: applied in place of the clamp where it is none, such as TANH.
+    ``sparse``: by the kernel for blocks of 1x16, some of which are stored.
     """
 
     batch: int
@@ -187,3 +192,4 @@ class HybridFullyConnected(Prepared):
     activation_max: np.float32
     filter_zero_point: np.ndarray | None = None
     activation: ActivationFunctionType = ActivationFunctionType.NONE
+    sparse: bool = False

@@ -7,7 +7,13 @@ import math
 import numpy as np
 
 from ..convolution.hybrid_matmul import HybridBatchMatMul
-from ..convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from ..convolution.prepared import (
+    HybridConv2D,
+    HybridDepthwiseConv2D,
+    HybridFullyConnected,
+    QuantizedFullyConnected,
+)
+from ..convolution.sparse_weights import wrapping_pairs
 from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
 from .condition import never
@@ -57,6 +63,14 @@ def negates_minus_128(node: Node, prepared: Prepared) -> bool:
 def reads_uint8_as_int8(node: Node, prepared: Prepared) -> bool:
     """Hybrid, with uint8 weights."""
     return isinstance(prepared, HybridFullyConnected) and prepared.quirks and prepared.filter_zero_point is not None
+
+
+def wraps_pairs(node: Node, prepared: Prepared) -> bool:
+    """Sparse int8 weights, of which two of -128 stand eight columns apart in a block of 16."""
+    if not isinstance(prepared, QuantizedFullyConnected) or not prepared.wraps:
+        return False
+    weights = node.input(1).value
+    return weights is None or bool(np.any(wrapping_pairs(weights)))
 
 
 def wraps_row_sums(node: Node, prepared: Prepared) -> bool:
@@ -163,5 +177,16 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         ("convolution.hybrid:evaluate_hybrid_fully_connected", "convolution.fully_connected:_prepare_hybrid"),
         reads_uint8_as_int8,
+    ),
+    Quirk(
+        "sparse-pairs-wrap",
+        ("FULLY_CONNECTED",),
+        "int8 activations, sparse int8 weights in blocks of 1x16: two products of -128 by -128, eight columns apart, "
+        "are added up in int16 and give -32768",
+        "they give 32768",
+        "kernels/internal/optimized/neon_tensor_utils.cc, NeonSparseMatrixBatchVectorMultiplyAccumulate1x16",
+        Treatment.REPRODUCED,
+        ("convolution.sparse_weights:wrapping_pairs", "convolution.fully_connected:prepare"),
+        wraps_pairs,
     ),
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -18,9 +20,10 @@ from conformance.products import (
     weights_of,
 )
 from conformance.strategies import activations, arrays, float_arrays, scales
-from q31.schema import ActivationFunctionType, Quantization, TensorType
+from q31.schema import ActivationFunctionType, Quantization, Sparsity, TensorType, numpy_dtype
+from q31.schema.graph import Buffer, DimensionMetadata
 from q31.schema.options import FullyConnectedOptions
-from q31.schema.types import FullyConnectedOptionsWeightsFormat
+from q31.schema.types import DimensionType, FullyConnectedOptionsWeightsFormat
 
 FLOAT32, INT8, UINT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16
 _VECTOR_ACTIVATIONS = st.sampled_from([ActivationFunctionType.TANH, ActivationFunctionType.SIGN_BIT])
@@ -130,6 +133,59 @@ def shuffled(draw: DrawFn) -> Case:
     )
 
 
+def _sparse(case: Case, block: int, kept: np.ndarray) -> Case:
+    """The case with its constant weights in compressed sparse rows of blocks of 1 x ``block``; some are kept."""
+    graph, subgraph = case.graph, case.graph.subgraphs[0]
+    tensors, buffers = list(subgraph.tensors), list(graph.buffers)
+    index = subgraph.operators[0].inputs[1]
+    weights = tensors[index]
+    dense = np.frombuffer(buffers[weights.buffer].data, numpy_dtype(weights.type))
+    segments, indices = (0, *np.cumsum(kept.sum(1)).tolist()), tuple(np.nonzero(kept)[1].tolist())
+    rows = DimensionMetadata(DimensionType.DENSE, len(kept))
+    columns = DimensionMetadata(DimensionType.SPARSE_CSR, 0, segments, indices)
+    blocks = DimensionMetadata(DimensionType.DENSE, block)
+    blocked = Sparsity((0, 1, 2), (1,), (rows, columns, blocks))
+    tensors[index] = replace(weights, sparsity=blocked if block > 1 else Sparsity((0, 1), (), (rows, columns)))
+    stored = dense.reshape(*kept.shape, block)[kept]
+    buffers[weights.buffer] = Buffer(memoryview(stored.tobytes()))
+    subgraph = replace(subgraph, tensors=tuple(tensors))
+    return replace(case, graph=replace(graph, subgraphs=(subgraph,), buffers=tuple(buffers)))
+
+
+@st.composite
+def sparse(draw: DrawFn, tensor_type: TensorType, block: int) -> Case:
+    """Weights of which some blocks of 1 x ``block`` are stored."""
+    weights_type = FLOAT32 if block < 16 else INT8
+    batch, units, depth = draw(st.integers(1, 4)), draw(st.integers(1, 6)), 16 * draw(st.integers(1, 4))
+    source = draw(source_of(tensor_type)) if tensor_type is INT8 else Quantization()
+    output, given = Quantization(), []
+    if weights_type is FLOAT32:
+        quantization = Quantization()
+        weights = constant(draw(float_arrays((units, depth))))
+    else:
+        quantization = draw(filter_of(INT8, units, 0, None))
+        weights = draw(weights_of(INT8, (units, depth), quantization))
+    if tensor_type is INT8:
+        bias, given = draw(bias_of(INT32, units, source, quantization, optional=True))
+        output = draw(output_of(INT8, source, quantization))
+        x = draw(arrays(INT8, (batch, depth), source.zero_point[0]))
+    else:
+        bias = draw(float_bias(units, False, True))
+        x = draw(float_source((batch, depth), weights_type is INT8))
+    asymmetric = tensor_type is not weights_type and draw(st.booleans())
+    case = single_operator(
+        "FULLY_CONNECTED",
+        FullyConnectedOptions(fused_activation_function=draw(activations()), asymmetric_quantize_inputs=asymmetric),
+        inputs=[tensor(tensor_type, (batch, depth), source), weights, bias],
+        outputs=[result(tensor_type, output)],
+        arrays=[x, *given],
+        version=9,
+    )
+    kept = np.random.default_rng(draw(st.integers(0, 2**32))).random((units, depth // block)) < 0.6
+    kept[0, 0] = True  # without a value there is no constant
+    return _sparse(case, block, kept)
+
+
 CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED int8 per-tensor": fully_connected(INT8, INT8, each_channel=False),
     "FULLY_CONNECTED int8 per-channel": fully_connected(INT8, INT8, each_channel=True),
@@ -155,6 +211,9 @@ CASES: dict[str, SearchStrategy[Case]] = {
         INT16, INT16, INT64, quantized_bias_type=INT64
     ),
     "FULLY_CONNECTED float32": float_fully_connected(),
+    "FULLY_CONNECTED float32 sparse": st.one_of(sparse(FLOAT32, 1), sparse(FLOAT32, 4)),
+    "FULLY_CONNECTED int8 sparse": sparse(INT8, 16),
+    "FULLY_CONNECTED hybrid sparse": sparse(FLOAT32, 16),
     "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(INT8, False, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid per-channel": float_fully_connected(INT8, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid with uint8 weights": float_fully_connected(UINT8, None),

@@ -21,7 +21,7 @@ from q31.kernels.quirks.table import QUIRKS, quirks_of
 from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.schema import ModelError
 from q31.schema import options as schema_options
-from quirk_nodes import EXAMPLES, INT8, INT16, INT32, UINT8, hybrid, node, reduced, result, run, spec
+from quirk_nodes import EXAMPLES, INT8, INT16, INT32, UINT8, hybrid, node, reduced, result, run, sparse, spec
 
 KERNELS = Path(q31.__file__).parent / "kernels"
 BY_NAME = {quirk.name: quirk for quirk in QUIRKS}
@@ -87,6 +87,7 @@ def harmless() -> Iterator[tuple[str, Node]]:
     yield "hybrid-minus-128", hybrid(np.full((1, 16), -127), np.ones((1, 16)))
     yield "hybrid-minus-128", hybrid(np.full((1, 15), -128), np.ones((1, 15)))
     yield "hybrid-rounds-up-below-a-half", hybrid(np.ones((1, 7)), np.ones((1, 7)))
+    yield "sparse-pairs-wrap", sparse(np.full((1, 16), -127), np.full((1, 16), -128))
     yield "hybrid-uint8-as-int8", hybrid(np.ones((1, 1)), np.ones((1, 1)))
     yield "hybrid-row-sums-wrap", hybrid(np.full((1, 1024), 127), np.ones((1, 1024)), asymmetric=True)
     yield "hybrid-row-sums-wrap", hybrid(np.full((1, 4096), 127), np.ones((1, 4096)))

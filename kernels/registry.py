@@ -42,7 +42,7 @@ from .operator import Kernel, Node
 from .pooling import l2_pool_2d, pool_2d
 from .quantize import cast, dequantize, fake_quant, quantize
 from .random import distributions, rng_bit_generator
-from .recurrent import bidirectional_rnn, lstm, rnn, svdf
+from .recurrent import bidirectional_lstm, bidirectional_rnn, lstm, rnn, svdf
 from .reduce import arg_max, mean, reductions, sum_prod
 from .resize import bilinear, nearest_neighbor
 from .shape import (
@@ -75,6 +75,7 @@ _MODULES: tuple[tuple[Kernel, ...], ...] = (
     add_sub.KERNELS,
     arg_max.KERNELS,
     batch_matmul.KERNELS,
+    bidirectional_lstm.KERNELS,
     bidirectional_rnn.KERNELS,
     bilinear.KERNELS,
     binary.KERNELS,

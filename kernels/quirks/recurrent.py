@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...schema import ActivationFunctionType
 from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
+from ..recurrent.bidirectional_lstm import BidirectionalLSTM
 from ..recurrent.bidirectional_rnn import BidirectionalRNN
 from ..recurrent.lstm_float import FloatLayer
 from ..recurrent.lstm_layers import FloatLSTM
@@ -12,7 +13,7 @@ from ..recurrent.rnn import RNN
 from ..recurrent.svdf import SVDF
 from ..recurrent.svdf_float import FloatSVDF
 
-_LSTM = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+_LSTM = ("BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 
 RECURRENT = ("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "SVDF", *_LSTM)
 """Operators whose hybrid form multiplies as that of FULLY_CONNECTED does."""
@@ -27,9 +28,16 @@ RECURRENT_CODE = (
 _TIME_WEIGHTS_OF_SVDF = 2
 
 
+def _layer_of(prepared: Prepared) -> FloatLayer | None:
+    """Return the layer of a float LSTM, or the first of two."""
+    if isinstance(prepared, BidirectionalLSTM):
+        return prepared.layers[0]
+    return prepared.layer if isinstance(prepared, FloatLSTM) else None
+
+
 def is_hybrid(prepared: Prepared, asymmetric: bool = False) -> bool:
     """Whether this is a hybrid recurrent layer with the reference's defects; where asked for, with zero points."""
-    layer = prepared.layer if isinstance(prepared, FloatLSTM) else prepared
+    layer = _layer_of(prepared) or prepared
     if not isinstance(layer, (RNN, BidirectionalRNN, FloatSVDF, FloatLayer)) or layer.hybrid is None:
         return False
     return layer.hybrid.quirks and (layer.hybrid.asymmetric or not asymmetric)
@@ -45,7 +53,8 @@ def hybrid_matrices(node: Node) -> tuple[TensorSpec, ...]:
 
 def is_float_without_activation(node: Node, prepared: Prepared) -> bool:
     """LSTM of float32 that is told no activation."""
-    return isinstance(prepared, FloatLSTM) and prepared.layer.activation is ActivationFunctionType.NONE
+    layer = _layer_of(prepared)
+    return layer is not None and layer.activation is ActivationFunctionType.NONE
 
 
 def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
@@ -132,7 +141,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "the cell state is taken as it is",
         "kernels/internal/tensor_utils.h, ApplyActivationToVector",
         Treatment.RIGHT,
-        ("recurrent.lstm_layers:prepare_float",),
+        ("recurrent.lstm_layers:prepare_float", "recurrent.bidirectional_lstm:prepare"),
         is_float_without_activation,
     ),
     Quirk(

@@ -296,6 +296,24 @@ class FloatCell:
             results[time] = states[0]
         return results, *states
 
+    def batch(
+        self,
+        x: np.ndarray,
+        second: np.ndarray | None,
+        states: tuple[np.ndarray, np.ndarray],
+        backward: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Run over (batch, time, depth), each sequence by itself: hybrid steps of zeros are left out for it alone."""
+        h, c = states
+        results = np.zeros((*x.shape[:2], h.shape[1]), np.float32)
+        last_h, last_c = np.zeros_like(h), np.zeros_like(c)
+        for row in range(len(x)):
+            own = h[row : row + 1], c[row : row + 1]
+            other = None if second is None else second[row][:, None]
+            steps, end_h, end_c = self.sequence(x[row][:, None], other, own, backward, (row, len(x)))
+            results[row], last_h[row], last_c[row] = steps[:, 0], end_h[0], end_c[0]
+        return results, last_h, last_c
+
 
 def cell_of(layer: FloatLayer, arrays: Arrays) -> FloatCell:
     """Return a layer with its weights out of the operator's inputs."""

@@ -59,8 +59,7 @@ def evaluate_float(prepared: FloatLSTM, *arrays: np.ndarray | None) -> tuple[np.
 
     Notes
     -----
-    Source: ``EvalFloat`` and ``EvalHybrid`` in ``kernels/lstm_eval.cc``. Where time is not first, each of the batch's
-    sequences runs by itself: hybrid steps of zeros are left out for it alone.
+    Source: ``EvalFloat`` and ``EvalHybrid`` in ``kernels/lstm_eval.cc``.
     """
     given: Arrays = arrays
     x, hidden, state = given[0], given[FULL.hidden], given[FULL.cell]
@@ -71,12 +70,6 @@ def evaluate_float(prepared: FloatLSTM, *arrays: np.ndarray | None) -> tuple[np.
     if not prepared.sequence:
         h, c = cell.step(x, None, (h, c))
         return h, h.reshape(hidden.shape), c.reshape(state.shape)
-    if prepared.time_major:
-        y, h, c = cell.sequence(x, None, (h, c))
-        return y, h.reshape(hidden.shape), c.reshape(state.shape)
-    y, last_h, last_c = np.zeros(prepared.output_shape, np.float32), np.zeros_like(h), np.zeros_like(c)
-    for row, one in enumerate(x):
-        states = h[row : row + 1], c[row : row + 1]
-        results, end_h, end_c = cell.sequence(one[:, None], None, states, place=(row, batches))
-        y[row], last_h[row], last_c[row] = results[:, 0], end_h[0], end_c[0]
-    return y, last_h.reshape(hidden.shape), last_c.reshape(state.shape)
+    run = cell.sequence if prepared.time_major else cell.batch
+    y, h, c = run(x, None, (h, c))
+    return y, h.reshape(hidden.shape), c.reshape(state.shape)

@@ -15,7 +15,7 @@ from conformance.case import Case, Operand, constant, network, result, tensor
 from conformance.cases_rnn import WIDTHS, given_runs, weights
 from conformance.strategies import float32, float_arrays, log_uniform
 from q31.schema import ActivationFunctionType, Quantization, TensorType
-from q31.schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
+from q31.schema.options import BidirectionalSequenceLSTMOptions, LSTMOptions, UnidirectionalSequenceLSTMOptions
 
 FLOAT32, INT8, UINT8 = TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8
 WITHIN = 1e-5
@@ -39,7 +39,13 @@ def vector(draw: DrawFn, size: int, kind: TensorType = FLOAT32) -> Operand:
 
 
 @st.composite
-def layer(draw: DrawFn, given: list[Operand | None], sizes: tuple[int, int, int, int], kind: TensorType) -> None:
+def layer(
+    draw: DrawFn,
+    given: list[Operand | None],
+    sizes: tuple[int, int, int, int],
+    kind: TensorType,
+    normalized: bool = True,
+) -> None:
     """Fill in a layer of (batch, depth, cells, outputs); more cells than outputs, or fewer, are projected."""
     batch, depth, cells, outputs = sizes
     gates = range(draw(st.integers(0, 1)), 4)
@@ -54,7 +60,7 @@ def layer(draw: DrawFn, given: list[Operand | None], sizes: tuple[int, int, int,
         given[16] = draw(weights((outputs, cells), kind))
         if draw(st.booleans()):
             given[17] = draw(vector(outputs))
-    if draw(st.booleans()):
+    if normalized and draw(st.booleans()):
         for gate in gates:
             given[20 + gate] = draw(vector(cells))
     given[18] = tensor(FLOAT32, (batch, outputs), is_variable=True)
@@ -88,7 +94,44 @@ def lstm(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
     return replace(case, within=WITHIN) if kind is FLOAT32 else case
 
 
+@st.composite
+def bidirectional(draw: DrawFn, kind: TensorType) -> Case:
+    batch, steps, depth = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(WIDTHS)
+    time_major, merged = draw(st.booleans()), draw(st.booleans())
+    asymmetric = kind is not FLOAT32 and draw(st.booleans())
+    leading = (steps, batch) if time_major else (batch, steps)
+    given: list[Operand | None] = [None] * 48
+    x = given[0] = tensor(FLOAT32, (*leading, depth))
+    sources, widths = [x], []
+    auxiliary = draw(st.sampled_from(["none", "none", "backward", "weighted"]))
+    if auxiliary != "none":
+        sources.append(tensor(FLOAT32, (*leading, depth)))
+        given[39] = sources[1]
+    cells = draw(WIDTHS)
+    outputs = draw(WIDTHS) if draw(st.booleans()) else cells
+    for first, state, extra in ((0, 35, 40), (17, 37, 44)):
+        part: list[Operand | None] = [None] * 24
+        draw(layer(part, (batch, depth, cells, outputs), kind, normalized=False))
+        given[first + 1 : first + 18] = part[1:18]
+        given[state : state + 2] = part[18:20]
+        if auxiliary == "weighted":
+            for gate in range(4):
+                if part[1 + gate] is not None:
+                    given[extra + gate] = draw(weights((cells, depth), kind))
+        widths.append(outputs)
+    options = BidirectionalSequenceLSTMOptions(
+        draw(st.sampled_from(ACTIVATIONS)), draw(clips()), draw(clips()), merged, time_major, asymmetric
+    )
+    ys = [result(FLOAT32, shape=(*leading, width)) for width in ([sum(widths)] if merged else widths)]
+    runs = draw(given_runs([source.shape for source in sources], False))
+    case = network([("BIDIRECTIONAL_SEQUENCE_LSTM", 3, options, given, ys)], sources, ys, runs)
+    return replace(case, within=WITHIN) if kind is FLOAT32 else case
+
+
 CASES: dict[str, st.SearchStrategy[Case]] = {
+    "BIDIRECTIONAL_SEQUENCE_LSTM float32": bidirectional(FLOAT32),
+    "BIDIRECTIONAL_SEQUENCE_LSTM hybrid": bidirectional(INT8),
+    "BIDIRECTIONAL_SEQUENCE_LSTM hybrid uint8": bidirectional(UINT8),
     "LSTM float32": lstm(FLOAT32, False),
     "LSTM hybrid": lstm(INT8, False),
     "LSTM hybrid uint8": lstm(UINT8, False),

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.case import Case, constant, result, single_operator, tensor
+from conformance.case import Case, Operand, constant, result, single_operator, tensor
 from conformance.products import (
     bias_of,
     filter_of,
@@ -44,6 +44,13 @@ def _depths(high: int = 40) -> SearchStrategy[int]:
     return st.one_of(st.integers(1, high), st.sampled_from([15, 16, 17, 32, 64, 65, 130]))
 
 
+def _given(draw: DrawFn, weights: Operand) -> tuple[Operand, list[np.ndarray]]:
+    """The weights, or an input with their value: those that are not packed need not be constants."""
+    if weights.type in (INT4, INT2) or draw(st.integers(0, 9)):
+        return weights, []
+    return replace(weights, value=None), [weights.value]
+
+
 @st.composite
 def fully_connected(
     draw: DrawFn,
@@ -62,7 +69,7 @@ def fully_connected(
     quantization = draw(filter_of(weights_type, units, 0, each_channel))
     if signed_zero_point:
         quantization = Quantization(quantization.scale[:1], (draw(st.integers(-128, 127)),))
-    weights = draw(weights_of(weights_type, (units, depth), quantization))
+    weights, matrix = _given(draw, draw(weights_of(weights_type, (units, depth), quantization)))
     output_type = output_type or tensor_type
     to_int16 = (tensor_type, output_type) == (UINT8, INT16)
     bias, given = draw(bias_of(bias_type, units, source, quantization, optional=not to_int16))
@@ -72,7 +79,7 @@ def fully_connected(
         FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
         inputs=[tensor(tensor_type, shape, source), weights, bias],
         outputs=[result(output_type, output)],
-        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *given],
+        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *matrix, *given],
         version=11 if options else 7,
     )
 
@@ -94,6 +101,7 @@ def float_fully_connected(
         weights = draw(weights_of(weights_type, (units, depth), quantization))
     else:
         weights = constant(draw(float_arrays((units, depth), special=True)))
+    weights, matrix = _given(draw, weights)
     options = {"asymmetric_quantize_inputs": hybrid and draw(st.booleans()), **options}
     return single_operator(
         "FULLY_CONNECTED",
@@ -108,7 +116,7 @@ def float_fully_connected(
             draw(float_bias(units, True, True)),
         ],
         outputs=[result(FLOAT32)],
-        arrays=[draw(float_source(shape, hybrid))],
+        arrays=[draw(float_source(shape, hybrid)), *matrix],
         version=9,
     )
 

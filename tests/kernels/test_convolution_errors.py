@@ -17,11 +17,13 @@ from q31.schema import (
     ModelError,
     Padding,
     Quantization,
+    Sparsity,
     TensorType,
     UnsupportedOperatorError,
 )
+from q31.schema.graph import DimensionMetadata
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
-from q31.schema.types import FullyConnectedOptionsWeightsFormat
+from q31.schema.types import DimensionType, FullyConnectedOptionsWeightsFormat
 
 INT8 = TensorType.INT8
 OPTIONS: dict[str, Any] = {
@@ -224,6 +226,13 @@ def test_fully_connected_says_which_activations_it_has_no_kernel_for():
     options = FullyConnectedOptions(fused_activation_function=ActivationFunctionType.TANH)
     with pytest.raises(UnsupportedOperatorError, match="RELU_N1_TO_1, RELU6"):
         KERNELS["FULLY_CONNECTED"].prepare(build("FULLY_CONNECTED", parts("FULLY_CONNECTED"), options), LITERT)
+
+
+def test_sparse_int8_weights_are_in_blocks_of_16():
+    rows, columns = DimensionMetadata(DimensionType.DENSE, 3), DimensionMetadata(DimensionType.SPARSE_CSR, 0, (0,), ())
+    sparse = changed("FULLY_CONNECTED", "weights", sparsity=Sparsity((0, 1), (), (rows, columns)))
+    with pytest.raises(UnsupportedOperatorError, match="int8 in blocks of 1x16"):
+        KERNELS["FULLY_CONNECTED"].prepare(sparse, LITERT)
 
 
 def shuffled(batch: int = 1, depth: int = 16, zero_point: int = 128, workspace: int = 16) -> Node:

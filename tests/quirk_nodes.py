@@ -16,7 +16,7 @@ from q31.schema import ActivationFunctionType, Quantization, Sparsity, TensorTyp
 from q31.schema import options as schema_options
 from q31.schema.graph import DimensionMetadata
 from q31.schema.types import DimensionType
-from recurrent_nodes import bidirectional, plain_lstm
+from recurrent_nodes import bidirectional, merged_lstms, plain_lstm
 
 Example = tuple[Node, Any]
 
@@ -270,6 +270,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "add-multiplier-of-one": add_above_one,
     "arg-max-of-nan": arg_max_of_nan,
     "bias-int32-read-as-int64": int32_bias,
+    "bidirectional-lstm-merged-batch": lambda: (merged_lstms(), [0, 0, 0, 0]),
     "bidirectional-rnn-auxiliary-stride": lambda: (
         bidirectional([[[0]], [[0]]], [[[1, 2]], [[10, 20]]], width=2, time_major=True),
         [3, 15, 15, 12],

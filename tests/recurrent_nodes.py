@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from q31.kernels.operator import Node, TensorSpec
-from q31.schema import Quantization, TensorType
-from q31.schema.options import BidirectionalSequenceRNNOptions, LSTMOptions
+from q31.schema import ActivationFunctionType, Quantization, TensorType
+from q31.schema.options import BidirectionalSequenceLSTMOptions, BidirectionalSequenceRNNOptions, LSTMOptions
 
 FLOAT32, INT8 = TensorType.FLOAT32, TensorType.INT8
 
@@ -47,3 +47,17 @@ def plain_lstm(x: float) -> Node:
     biases: list[TensorSpec | None] = [_floats([0])] * 4
     inputs = (_floats([[x]]), *weights, None, None, None, *biases, None, None, zero, zero)
     return Node("LSTM", 1, LSTMOptions(), inputs, (TensorSpec("y", FLOAT32, ()),))
+
+
+def merged_lstms() -> Node:
+    """Two layers, whose weights are 0 and whose states are 0, over a batch of two: all they give is 0."""
+    inputs: list[TensorSpec | None] = [None] * 48
+    inputs[0] = _floats(np.ones((2, 1, 1)))
+    for first, state in ((0, 35), (17, 37)):
+        for index in range(first + 1, first + 9):
+            inputs[index] = _floats([[0]])
+        for index in range(first + 12, first + 16):
+            inputs[index] = _floats([0])
+        inputs[state] = inputs[state + 1] = _floats([[0], [0]])
+    options = BidirectionalSequenceLSTMOptions(ActivationFunctionType.TANH, merge_outputs=True, time_major=False)
+    return Node("BIDIRECTIONAL_SEQUENCE_LSTM", 3, options, tuple(inputs), (TensorSpec("y", FLOAT32, ()),))

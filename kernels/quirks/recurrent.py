@@ -57,6 +57,13 @@ def is_float_without_activation(node: Node, prepared: Prepared) -> bool:
     return layer is not None and layer.activation is ActivationFunctionType.NONE
 
 
+def merges_lstm_batch(node: Node, prepared: Prepared) -> bool:
+    """Of a batch, with merged outputs, where time is not first."""
+    if not isinstance(prepared, BidirectionalLSTM) or prepared.time_major:
+        return False
+    return prepared.merge_outputs and node.input(0).shape[0] > 1
+
+
 def is_integer_svdf(node: Node, prepared: Prepared) -> bool:
     """SVDF of int8."""
     return isinstance(prepared, SVDF)
@@ -91,6 +98,16 @@ def merges_a_batch(node: Node, prepared: Prepared) -> bool:
 _BIDIRECTIONAL = ("BIDIRECTIONAL_SEQUENCE_RNN",)
 
 QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "bidirectional-lstm-merged-batch",
+        ("BIDIRECTIONAL_SEQUENCE_LSTM",),
+        "of a batch, with merged outputs and time not first: looks for the later hidden states beyond their tensor",
+        "each sequence has its own state",
+        "kernels/lstm_eval.cc, EvalFloat and EvalHybrid",
+        Treatment.RIGHT,
+        ("recurrent.bidirectional_lstm:evaluate",),
+        merges_lstm_batch,
+    ),
     Quirk(
         "bidirectional-rnn-auxiliary-stride",
         _BIDIRECTIONAL,

@@ -19,6 +19,7 @@ FORMS: Mapping[str, tuple[str, ...]] = {
     "LSTM": ("hybrid",),
     "RNN": ("hybrid",),
     "SVDF": ("hybrid",),
+    "TRANSPOSE_CONV": ("hybrid",),
     "UNIDIRECTIONAL_SEQUENCE_LSTM": ("hybrid",),
     "UNIDIRECTIONAL_SEQUENCE_RNN": ("hybrid",),
 }

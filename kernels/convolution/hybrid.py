@@ -14,9 +14,9 @@ from ..activation_range import clamp_float
 from ..fixed_point import round_half_away
 from ..operator import Node, TensorSpec
 from ..vector_activation import activate
-from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected, HybridTransposeConv
 from .quantization import filter_scales
-from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias
+from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias, scatter_float
 
 SIMD_BLOCK = 8
 _GEMV_BLOCK = 16
@@ -154,6 +154,25 @@ def evaluate_hybrid_depthwise_conv_2d(
     sums = accumulate_depthwise_conv_2d(prepared.window, codes, weights.astype(np.int32)).astype(np.float32)
     real = sums * (prepared.filter_scale * scale)
     return _finish(real, bias, prepared.activation_min, prepared.activation_max)
+
+
+def evaluate_hybrid_transpose_conv(
+    prepared: HybridTransposeConv, weights: np.ndarray, x: np.ndarray, bias: np.ndarray | None
+) -> np.ndarray:
+    """Evaluate TRANSPOSE_CONV of float32 (N, H, W, C) with int8 weights (O, FH, FW, C).
+
+    Notes
+    -----
+    Source: ``HybridTransposeConv`` in ``kernels/internal/reference/reference_ops.h``: each product of codes is rescaled
+    by itself, and the sum is one of float32.
+    """
+    codes, scale = _quantize_images(x, True, prepared.quirks)
+
+    def term(channel: np.ndarray, column: np.ndarray) -> np.ndarray:
+        return np.asarray((channel * column).astype(np.float32) * prepared.filter_scale * scale)
+
+    total = scatter_float(prepared.window, codes, weights.astype(np.int32), term)
+    return _finish(total, bias, prepared.activation_min, prepared.activation_max)
 
 
 def _finish(real: np.ndarray, bias: np.ndarray | None, low: np.float32, high: np.float32) -> np.ndarray:

@@ -84,6 +84,21 @@ class HybridConv2D(Prepared):
 
 
 @dataclass(frozen=True)
+class HybridTransposeConv(Prepared):
+    """TRANSPOSE_CONV of float32 activations, quantized anew for each image with a zero point, with int8 weights.
+
+    ``filter_scale`` is float32 (O,), or (1,) per-tensor. ``quirks``: the defects of the reference's SIMD code are
+    reproduced.
+    """
+
+    window: Window
+    filter_scale: np.ndarray
+    quirks: bool
+    activation_min: np.float32
+    activation_max: np.float32
+
+
+@dataclass(frozen=True)
 class QuantizedDepthwiseConv2D(Prepared):
     """DEPTHWISE_CONV_2D on codes: input (N, H, W, C), filter (1, FH, FW, C * depth_multiplier).
 

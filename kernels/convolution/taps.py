@@ -5,11 +5,14 @@ A tap outside the image is left out. Arrays are ready for multiplication: zero p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 
 from ..padding import Window
+
+Term: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _groups(groups: int, channels: int, filters: int) -> Iterator[tuple[slice, slice]]:
@@ -93,14 +96,16 @@ def scatter(window: Window, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return sums
 
 
-def scatter_float(window: Window, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def scatter_float(window: Window, x: np.ndarray, weights: np.ndarray, term: Term = np.multiply) -> np.ndarray:
     """Sum the same products in float32, for each output in the order row, column, channel of ``x``.
+
+    ``term`` makes a term of the sums of a channel (N, H, W, 1) and a column of weights (O,).
 
     A later row of ``x`` reaches the same output through an earlier tap, hence the taps in reverse.
     """
-    total = np.zeros((len(x), window.input_height, window.input_width, len(weights)), x.dtype)
+    total = np.zeros((len(x), window.input_height, window.input_width, len(weights)), np.float32)
     for tap in reversed(list(window.taps())):
         target, source = tap.of_input(total), tap.of_output(x)
         for channel, column in enumerate(np.ascontiguousarray(weights[:, tap.y, tap.x].T)):
-            target += source[..., channel, None] * column
+            target += term(source[..., channel, None], column)
     return total

@@ -1,4 +1,4 @@
-"""TRANSPOSE_CONV: quantized (int8, uint8, int16 with int8 weights) and float32."""
+"""TRANSPOSE_CONV: quantized (int8, uint8, int16 with int8 weights), float32, and hybrid (float32 with int8 weights)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
+from .hybrid import evaluate_hybrid_transpose_conv, prepare_hybrid_scales
 from .lowering import lower_transpose_conv
-from .prepared import FloatTransposeConv, QuantizedTransposeConv
+from .prepared import FloatTransposeConv, HybridTransposeConv, QuantizedTransposeConv
 from .quantization import prepare_quantized, requantize, require_bias
 from .taps import add_bias, scatter, scatter_float
 
@@ -24,7 +25,7 @@ _WEIGHTS = {
     TensorType.UINT8: TensorType.UINT8,
     TensorType.INT16: TensorType.INT8,
 }
-_SUPPORTED = "float32, int8, uint8 with weights of the same type, int16 with int8 weights"
+_SUPPORTED = "float32, int8, uint8 with weights of the same type, float32 and int16 with int8 weights"
 _LARGEST_SIZE = 2**31 - 1
 
 
@@ -55,7 +56,7 @@ def _prepare_window(
     return window
 
 
-def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTransposeConv:
+def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTransposeConv | HybridTransposeConv:
     """Prepare TRANSPOSE_CONV.
 
     The inputs are the output's shape (4 int32 values), the filter (O, FH, FW, C), the image (N, H, W, C) and the
@@ -69,7 +70,8 @@ def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTrans
     options = options_of(node, TransposeConvOptions)
     weights, source, bias = node.input(1), node.input(2), node.optional_input(3)
     node.require(node.output().type is source.type, "input and output of one type")
-    if weights.type is not _WEIGHTS.get(source.type):
+    hybrid = source.type is TensorType.FLOAT32 and weights.type is TensorType.INT8
+    if weights.type is not _WEIGHTS.get(source.type) and not hybrid:
         raise node.unsupported(_SUPPORTED)
     node.require(len(source.shape) == 4 and len(weights.shape) == 4, "input and filter of rank 4")
     node.require(source.shape[3] == weights.shape[3], "input and filter of the same number of channels")
@@ -79,6 +81,9 @@ def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTrans
     filters, activation = shape[3], options.fused_activation_function
     if source.type is TensorType.FLOAT32:
         require_bias(node, bias, filters, (TensorType.FLOAT32,))
+        if hybrid:
+            scales, limits = prepare_hybrid_scales(node, weights, filters), float_activation_range(activation)
+            return HybridTransposeConv((shape,), window, scales, profile.reproduces_quirks, *limits)
         return FloatTransposeConv((shape,), window, *float_activation_range(activation))
     filter_zero_point, requantization = prepare_quantized(
         node, profile, source, weights, bias, filters, activation, options.quantized_bias_type
@@ -111,7 +116,7 @@ def _evaluate_float(
 
 
 def evaluate(
-    prepared: QuantizedTransposeConv | FloatTransposeConv,
+    prepared: QuantizedTransposeConv | FloatTransposeConv | HybridTransposeConv,
     output_shape: np.ndarray,
     weights: np.ndarray,
     x: np.ndarray,
@@ -121,6 +126,8 @@ def evaluate(
     if isinstance(prepared, QuantizedTransposeConv):
         return requantize(prepared.requantization, accumulate(prepared, weights, x, bias))
     with np.errstate(all="ignore"):
+        if isinstance(prepared, HybridTransposeConv):
+            return evaluate_hybrid_transpose_conv(prepared, weights, x, bias)
         return _evaluate_float(prepared, weights, x, bias)
 
 

@@ -11,6 +11,7 @@ from ..convolution.prepared import (
     HybridConv2D,
     HybridDepthwiseConv2D,
     HybridFullyConnected,
+    HybridTransposeConv,
     QuantizedFullyConnected,
 )
 from ..convolution.sparse_weights import wrapping_pairs
@@ -27,6 +28,8 @@ def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
     """Hybrid, with at least eight activations quantized together."""
     if isinstance(prepared, HybridFullyConnected):
         return prepared.quirks and prepared.depth >= _SIMD_BLOCK
+    if isinstance(prepared, HybridTransposeConv):
+        return prepared.quirks and math.prod(node.input(2).shape[1:]) >= _SIMD_BLOCK
     if isinstance(prepared, (HybridConv2D, HybridDepthwiseConv2D)):
         return prepared.quirks and math.prod(node.input(0).shape[1:]) >= _SIMD_BLOCK
     if is_hybrid(prepared):
@@ -136,7 +139,7 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "hybrid-rounds-up-below-a-half",
-        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", *RECURRENT),
+        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", *RECURRENT),
         "float32 activations, int8 weights: whole blocks of eight activations are rounded by adding 0.5 in float32 and "
         "truncating, so that 0.49999997 steps become 1",
         "0.49999997 steps become 0",
@@ -145,6 +148,7 @@ QUIRKS: tuple[Quirk, ...] = (
         (
             "convolution.hybrid:_round",
             "convolution.fully_connected:_prepare_hybrid",
+            "convolution.transpose_conv:prepare",
             "convolution.conv_2d:prepare",
             "convolution.depthwise_conv_2d:prepare",
             "convolution.batch_matmul:prepare",

@@ -201,7 +201,7 @@ def float_depthwise_conv_2d(draw: DrawFn, hybrid: bool = False) -> Case:
 
 
 @st.composite
-def float_transpose_conv(draw: DrawFn) -> Case:
+def float_transpose_conv(draw: DrawFn, hybrid: bool = False, each_channel: bool = True) -> Case:
     shape = draw(images(high=5))
     filters = draw(st.integers(1, 5))
     output_shape, geometry, window = draw(_transposed(shape, filters))
@@ -210,13 +210,13 @@ def float_transpose_conv(draw: DrawFn) -> Case:
         TransposeConvOptions(**geometry),
         inputs=[
             constant(output_shape),
-            draw(float_weights((filters, *window, shape[3]), 0, False, False)),
+            draw(float_weights((filters, *window, shape[3]), 0, hybrid, each_channel)),
             tensor(FLOAT32, shape),
-            draw(float_bias(filters, True, True)),
+            draw(float_bias(filters, not hybrid, True)),
         ],
         outputs=[result(FLOAT32)],
-        arrays=[draw(float_source(shape, False))],
-        version=3,
+        arrays=[draw(float_source(shape, hybrid))],
+        version=5 if hybrid else 3,
     )
 
 
@@ -224,7 +224,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "CONV_2D int8 per-tensor": conv_2d(INT8, INT8, each_channel=False),
     "CONV_2D int8 per-channel": conv_2d(INT8, INT8, each_channel=True),
     "CONV_2D int8 grouped": conv_2d(INT8, INT8, grouped=True),
-    "CONV_2D int8 with int4 weights": conv_2d(INT8, INT4),
+    "CONV_2D int4-weights int8": conv_2d(INT8, INT4),
     "CONV_2D uint8": conv_2d(UINT8, UINT8, each_channel=False),
     "CONV_2D uint8 grouped": conv_2d(UINT8, UINT8, each_channel=False, grouped=True),
     "CONV_2D int16 with int64 bias": conv_2d(INT16, INT8, INT64),
@@ -236,7 +236,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "CONV_2D hybrid grouped": float_conv_2d(hybrid=True, grouped=True),
     "DEPTHWISE_CONV_2D int8 per-tensor": depthwise_conv_2d(INT8, INT8, each_channel=False),
     "DEPTHWISE_CONV_2D int8 per-channel": depthwise_conv_2d(INT8, INT8, each_channel=True),
-    "DEPTHWISE_CONV_2D int8 with int4 weights": depthwise_conv_2d(INT8, INT4),
+    "DEPTHWISE_CONV_2D int4-weights int8": depthwise_conv_2d(INT8, INT4),
     "DEPTHWISE_CONV_2D uint8": depthwise_conv_2d(UINT8, UINT8, each_channel=False),
     "DEPTHWISE_CONV_2D int16": depthwise_conv_2d(INT16, INT8, INT64),
     "DEPTHWISE_CONV_2D float32": float_depthwise_conv_2d(),
@@ -246,4 +246,6 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "TRANSPOSE_CONV int16 with int64 bias": transpose_conv(INT16, INT8, INT64),
     "TRANSPOSE_CONV int16 with int32 bias": transpose_conv(INT16, INT8, INT32, quantized_bias_type=INT32),
     "TRANSPOSE_CONV float32": float_transpose_conv(),
+    "TRANSPOSE_CONV hybrid": float_transpose_conv(hybrid=True),
+    "TRANSPOSE_CONV hybrid per-tensor": float_transpose_conv(hybrid=True, each_channel=False),
 }

@@ -41,7 +41,7 @@ def _of(operator: Operator, subgraph: Subgraph) -> Iterator[Cell]:
     types = [subgraph.tensors[one].type for one in operator.inputs if one >= 0]
     forms = FORMS.get(name, ())
     selected = subgraph.tensors[index].type
-    if "hybrid" in forms and types[0] is TensorType.FLOAT32 and any(one in _CODES for one in types[1:]):
+    if "hybrid" in forms and selected is TensorType.FLOAT32 and any(one in _CODES for one in types):
         yield name, "hybrid"
     else:
         yield name, selected.name.lower()

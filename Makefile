@@ -2,13 +2,13 @@
 #   make demo         classify the bundled digits, and compare with the reference's bits
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
-#   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=300 a case)
+#   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case)
 #   make bench        time a call: MODELS="a.tflite b.tflite", by default the bundled ones
 #   make pages        generate docs/operators.md and docs/quirks.md
 #   make clean        remove what these made
 
 PYTHON ?= python3
-EXAMPLES ?= 300
+EXAMPLES ?= 400
 LEAST ?= 200
 PYTEST_FLAGS ?= -n auto
 MODELS ?=

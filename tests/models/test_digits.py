@@ -77,11 +77,7 @@ def drawn() -> np.ndarray:
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("form", [*INTEGER, *OTHERS])
 def test_bundled_digits_equal_builtin_ref(form: str, backend: str, drawn: np.ndarray, oracle: Oracle) -> None:
-    try:
-        hold(form, drawn, (backend,), oracle)
-    except q31.UnsupportedOperatorError as error:
-        assert form not in INTEGER and form != "float32", error
-        pytest.skip(f"not supported yet: {error}")
+    hold(form, drawn, (backend,), oracle)
 
 
 @needs_shared

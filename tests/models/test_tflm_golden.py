@@ -21,7 +21,7 @@ pytestmark = needs_shared
 GOLDEN = SHARED / "golden"
 FOLDERS = {"tflm": "tflm", "single": "tflm_single"}
 
-# The models whose operators this project has; the others skip until theirs exist, naming the operator.
+# That these are recorded is checked; whatever else is recorded is held as well.
 REQUIRED = (
     "ad01_int8",
     "hello_world_float",
@@ -80,14 +80,10 @@ def test_there_are_recordings_of_every_model_that_must_run() -> None:
 def test_profile_equals_tflm_recording(profile: str, recording: str, backend: str) -> None:
     folder = GOLDEN / FOLDERS[profile]
     recorded, traced = load(folder / f"{recording}.npz"), load(folder / "trace" / f"{recording}.npz")
-    try:
-        interpreter = q31.Interpreter(
-            model_path=find_model(recording), profile=profile, backend=backend, experimental_preserve_all_tensors=True
-        )
-        interpreter.allocate_tensors()
-    except q31.UnsupportedOperatorError as error:
-        assert recording.removeprefix("extra/") not in REQUIRED, error
-        pytest.skip(f"not supported yet: {error}")
+    interpreter = q31.Interpreter(
+        model_path=find_model(recording), profile=profile, backend=backend, experimental_preserve_all_tensors=True
+    )
+    interpreter.allocate_tensors()
     compared = 0
     runs = zip(invokes(recorded, "in"), invokes(recorded, "out"), strict=True)
     for invoke, (inputs, outputs) in enumerate(runs):

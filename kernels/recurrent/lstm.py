@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema import ActivationFunctionType, TensorType
-from ...schema.options import UnidirectionalSequenceLSTMOptions
+from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
+from ...schema.types import LSTMKernelType
 from ..checks import options_of, require_quantized, require_symmetric
 from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
@@ -28,10 +29,27 @@ _PROJECTION, _PROJECTION_BIAS, _HIDDEN, _CELL = 16, 17, 18, 19
 
 @dataclass(frozen=True)
 class SequenceLSTM(Prepared):
-    """A layer; its parameters' ``step`` makes a function of its weights that applies it once."""
+    """A layer; its parameters' ``step`` makes a function of its weights that applies it once.
 
+    ``sequence``: the input has an axis of time, which is the first where it is ``time_major``.
+    """
+
+    sequence: bool
     time_major: bool
     parameters: lstm_litert.Parameters | lstm_tflm.Parameters
+
+
+def _options(node: Node) -> tuple[LSTMOptions | UnidirectionalSequenceLSTMOptions, bool]:
+    """Return the options, and whether time is the first axis."""
+    if node.name == "LSTM":
+        plain = options_of(node, LSTMOptions)
+        if plain.kernel_type is not LSTMKernelType.FULL:
+            raise node.unsupported("the kernel type FULL")
+        return plain, False
+    options = options_of(node, UnidirectionalSequenceLSTMOptions)
+    if options.diagonal_recurrent_tensors:
+        raise node.unsupported("recurrent weights that are matrices")
+    return options, options.time_major
 
 
 def _optional(node: Node, indices: range) -> list[TensorSpec | None]:
@@ -44,7 +62,7 @@ def _require_shape(node: Node, spec: TensorSpec, tensor_type: TensorType, shape:
 
 
 def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
-    """Prepare UNIDIRECTIONAL_SEQUENCE_LSTM.
+    """Prepare UNIDIRECTIONAL_SEQUENCE_LSTM or LSTM.
 
     Notes
     -----
@@ -55,8 +73,9 @@ def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
         return prepare_float(node, profile)
     node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")
     source, hidden, cell, target = node.input(0), node.input(_HIDDEN), node.input(_CELL), node.output()
-    options = options_of(node, UnidirectionalSequenceLSTMOptions)
-    if any(_optional(node, _PEEPHOLE)) or any(_optional(node, _LAYER_NORM)) or options.diagonal_recurrent_tensors:
+    options, time_major = _options(node)
+    sequence = node.name != "LSTM"
+    if any(_optional(node, _PEEPHOLE)) or any(_optional(node, _LAYER_NORM)):
         raise node.unsupported("int8 without peepholes, layer normalization and diagonal weights")
     if (hidden.type, cell.type, target.type) != (TensorType.INT8, TensorType.INT16, TensorType.INT8):
         raise node.unsupported("int8 with a cell state of int16")
@@ -64,19 +83,20 @@ def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
     node.require(activation is ActivationFunctionType.TANH, f"the fused activation TANH, not {activation.name}")
     clips = (options.cell_clip, options.proj_clip)
     node.require(all(clip >= 0 for clip in clips), "clips that are not negative")
-    node.require(len(source.shape) == 3, "an input of rank 3")
+    rank = 3 if sequence else 2
+    node.require(len(source.shape) == rank, f"an input of rank {rank}")
     recurrent = node.input(_RECURRENT_WEIGHTS[-1])
     node.require(len(recurrent.shape) == 2, "recurrent weights of rank 2")
-    batches = source.shape[1 if options.time_major else 0]
-    sizes = Sizes(batches, source.shape[2], *recurrent.shape)
+    batches = source.shape[1 if time_major else 0]
+    sizes = Sizes(batches, source.shape[-1], *recurrent.shape)
     _check_weights(node, sizes)
     node.require(math.prod(hidden.shape) == batches * sizes.outputs, f"a hidden state [{batches}, {sizes.outputs}]")
     node.require(math.prod(cell.shape) == batches * sizes.cells, f"a cell state [{batches}, {sizes.cells}]")
     require_quantized(node, source, hidden, cell, target)
     require_symmetric(node, cell)
     make = lstm_tflm.prepare if profile.algorithm_of(node.name) == "tables" else lstm_litert.prepare
-    shape = (*source.shape[:2], sizes.outputs)
-    return SequenceLSTM((shape,), options.time_major, make(node, options, sizes, profile.rounding_of(node.name)))
+    shape = (*source.shape[:-1], sizes.outputs)
+    return SequenceLSTM((shape,), sequence, time_major, make(node, options, sizes, profile.rounding_of(node.name)))
 
 
 def _check_weights(node: Node, sizes: Sizes) -> None:
@@ -123,16 +143,18 @@ def evaluate(prepared: SequenceLSTM | FloatLSTM, x: np.ndarray, *others: np.ndar
     arrays: Arrays = (x, *others)
     hidden, cell = arrays[_HIDDEN], arrays[_CELL]
     assert hidden is not None and cell is not None
-    steps = x if prepared.time_major else x.swapaxes(0, 1)
-    batches, outputs = steps.shape[1], prepared.output_shape[2]
+    timed = x if prepared.sequence else x[None]
+    first = prepared.time_major or not prepared.sequence
+    steps = timed if first else timed.swapaxes(0, 1)
+    batches, outputs = steps.shape[1], prepared.output_shape[-1]
     h, c = hidden.reshape(batches, outputs), cell.reshape(batches, -1)
     step = prepared.parameters.step(gates_of(arrays), arrays[_PROJECTION], arrays[_PROJECTION_BIAS])
     results = np.zeros((len(steps), batches, outputs), np.int8)
     for number, now in enumerate(steps):
         h, c = step(now, h, c)
         results[number] = h
-    y = results if prepared.time_major else np.ascontiguousarray(results.swapaxes(0, 1))
-    return y, h.reshape(hidden.shape), c.reshape(cell.shape)
+    y = results if first else np.ascontiguousarray(results.swapaxes(0, 1))
+    return y.reshape(prepared.output_shape), h.reshape(hidden.shape), c.reshape(cell.shape)
 
 
 def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
@@ -146,5 +168,5 @@ _TYPES = (TensorType.FLOAT32, TensorType.INT8)
 
 KERNELS = (
     Kernel("UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), _TYPES, prepare, evaluate, lower, states=(_HIDDEN, _CELL)),
-    Kernel("LSTM", (1, 4), (TensorType.FLOAT32,), prepare_float, evaluate_float, states=(_HIDDEN, _CELL)),
+    Kernel("LSTM", (1, 4), _TYPES, prepare, evaluate, states=(_HIDDEN, _CELL)),
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
+from ...schema.types import LSTMKernelType
 from ..checks import options_of
 from ..operator import Node, Prepared
 from ..profiles import Profile
@@ -31,11 +32,6 @@ def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
     Source: ``Prepare`` in ``kernels/unidirectional_sequence_lstm.cc`` and ``lstm.cc``.
     """
     sequence = node.name != "LSTM"
-    source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
-    rank = 3 if sequence else 2
-    node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")
-    node.require(len(source.shape) == rank, f"an input of rank {rank}")
-    node.require(len(recurrent.shape) == 2, "recurrent weights of rank 2")
     time_major = False
     if sequence:
         options = options_of(node, UnidirectionalSequenceLSTMOptions)
@@ -46,8 +42,15 @@ def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
         asymmetric = options.asymmetric_quantize_inputs
     else:
         plain = options_of(node, LSTMOptions)
+        if plain.kernel_type is not LSTMKernelType.FULL:
+            raise node.unsupported("the kernel type FULL")
         chosen = plain.fused_activation_function, plain.cell_clip, plain.proj_clip
         asymmetric = plain.asymmetric_quantize_inputs
+    node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")
+    source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
+    rank = 3 if sequence else 2
+    node.require(len(source.shape) == rank, f"an input of rank {rank}")
+    node.require(len(recurrent.shape) == 2, "recurrent weights of rank 2")
     batches = source.shape[1 if time_major else 0]
     sizes = Sizes(batches, source.shape[-1], *recurrent.shape)
     layer = prepare_layer(node, FULL, sizes, (*chosen, asymmetric), profile)

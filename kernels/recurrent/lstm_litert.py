@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...schema.options import UnidirectionalSequenceLSTMOptions
+from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
 from ..checks import require_quantized
 from ..fixed_point import rounding_divide_by_pot
 from ..operator import Node
@@ -87,7 +87,9 @@ class Parameters:
         return step
 
 
-def prepare(node: Node, options: UnidirectionalSequenceLSTMOptions, sizes: Sizes, rounding: Rounding) -> Parameters:
+def prepare(
+    node: Node, options: LSTMOptions | UnidirectionalSequenceLSTMOptions, sizes: Sizes, rounding: Rounding
+) -> Parameters:
     """Prepare the multipliers; types and shapes have been checked.
 
     Notes

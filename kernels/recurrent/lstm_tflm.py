@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...schema.options import UnidirectionalSequenceLSTMOptions
+from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
 from ..activations.sigmoid_int16 import InterpolatedSigmoid, evaluate_interpolated
 from ..operator import Node
 from ..power_of_two import power_of_two
@@ -80,7 +80,9 @@ class Parameters:
         return step
 
 
-def prepare(node: Node, options: UnidirectionalSequenceLSTMOptions, sizes: Sizes, rounding: Rounding) -> Parameters:
+def prepare(
+    node: Node, options: LSTMOptions | UnidirectionalSequenceLSTMOptions, sizes: Sizes, rounding: Rounding
+) -> Parameters:
     """Prepare the multipliers; types and shapes have been checked.
 
     Notes

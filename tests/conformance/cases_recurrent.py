@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn
 from conformance.case import Case, Operand, constant, network, result, tensor
 from conformance.strategies import arrays, biases, float32, log_uniform, per_tensor, scales
 from q31.schema import ActivationFunctionType, Quantization, Tensor, TensorType
-from q31.schema.options import SVDFOptions, UnidirectionalSequenceLSTMOptions
+from q31.schema.options import LSTMOptions, SVDFOptions, UnidirectionalSequenceLSTMOptions
 
 INT8, INT16 = TensorType.INT8, TensorType.INT16
 
@@ -52,7 +52,7 @@ def with_intermediates(case: Case, intermediates: list[Tensor]) -> Case:
 
 
 @st.composite
-def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False) -> Case:
+def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False, sequence: bool = True) -> Case:
     """An LSTM; gates get sums of a few units, and the hidden state a scale that fills most of its codes."""
     batches, steps, inputs, cells = (draw(st.integers(1, high)) for high in (3, 4, 18, 20))
     outputs = draw(st.integers(1, 18)) if projected else cells
@@ -71,6 +71,8 @@ def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False) -> Case:
     time_major = draw(st.booleans())
     if time_major:
         x = given[0] = tensor(INT8, (steps, batches, inputs), source)
+    if not sequence:
+        x = given[0] = tensor(INT8, (batches, inputs), source)
     for gate in gates:
         given[1 + gate] = weights(cells, inputs, source.scale[0])
         given[5 + gate] = weights(cells, outputs, state.scale[0])
@@ -81,20 +83,24 @@ def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False) -> Case:
         given[17] = constant(draw(biases(outputs))) if draw(st.booleans()) else None
     given[18] = tensor(INT8, (batches, outputs), state, is_variable=True)
     given[19] = tensor(INT16, (batches, cells), cell, is_variable=True)
-    y = result(INT8, state, (*x.shape[:2], outputs))
-    options = UnidirectionalSequenceLSTMOptions(
-        fused_activation_function=ActivationFunctionType.TANH,
-        cell_clip=draw(st.sampled_from([0.0, 0.0, 10.0, 0.5, 100.0])),
-        proj_clip=draw(st.sampled_from([0.0, 0.1])) if projected else 0.0,
-        time_major=time_major,
-    )
+    y = result(INT8, state, (*x.shape[:-1], outputs))
+    common = {
+        "fused_activation_function": ActivationFunctionType.TANH,
+        "cell_clip": draw(st.sampled_from([0.0, 0.0, 10.0, 0.5, 100.0])),
+        "proj_clip": draw(st.sampled_from([0.0, 0.1])) if projected else 0.0,
+    }
+    options = UnidirectionalSequenceLSTMOptions(**common, time_major=time_major) if sequence else LSTMOptions(**common)
+    name, version = ("UNIDIRECTIONAL_SEQUENCE_LSTM", 1) if sequence else ("LSTM", 4)
     runs = [[draw(arrays(INT8, x.shape, source.zero_point[0]))] for _ in range(draw(st.integers(1, 3)))]
-    case = network([("UNIDIRECTIONAL_SEQUENCE_LSTM", 1, options, given, [y])], [x], [y], runs)
+    case = network([(name, version, options, given, [y])], [x], [y], runs)
     inner = [Tensor(f"inner{number}", TensorType.FLOAT32, (0,)) for number in range(4)]
     return with_intermediates(case, [*inner, Tensor("hidden", INT8, (0,), quantization=hidden)])
 
 
 CASES: dict[str, st.SearchStrategy[Case]] = {
+    "LSTM int8": lstm(sequence=False),
+    "LSTM int8 coupled": lstm(coupled=True, sequence=False),
+    "LSTM int8 projected": lstm(projected=True, sequence=False),
     "SVDF int8": svdf(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM int8": lstm(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM int8 coupled": lstm(coupled=True),

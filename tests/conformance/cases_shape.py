@@ -258,7 +258,10 @@ def strided_slice(draw: DrawFn, tensor_type: TensorType) -> Case:
     for axis in range(count):
         if masks["shrink_axis_mask"] >> axis & 1:
             # The reference reads nothing, and writes nothing, where a dropped axis is out of bounds or goes back.
-            pairs[axis] = (draw(st.integers(-shape[axis], shape[axis] - 1)), pairs[axis][1])
+            # Behind a new axis or an ellipsis the index is of another axis: only those are drawn that any axis has.
+            shifted = bool(added or ellipsis)
+            first = draw(st.sampled_from([0, -1]) if shifted else st.integers(-shape[axis], shape[axis] - 1))
+            pairs[axis] = (first, pairs[axis][1])
             strides[axis] = 1
     begin, end = zip(*pairs, strict=True)
     options = StridedSliceOptions(ellipsis_mask=ellipsis, new_axis_mask=added, **masks)

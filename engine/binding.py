@@ -88,6 +88,11 @@ class Binder:
         self._blocks.append(block)
         return block.ctypes.data
 
+    @property
+    def may_fault(self) -> bool:
+        """Whether faults were bound since the last call of :meth:`take_faults`."""
+        return bool(self._faults)
+
     def take_faults(self) -> list[tuple[np.ndarray, str]]:
         """Return the flags and messages of the faults that were bound since the last call."""
         faults, self._faults = self._faults, []
@@ -103,7 +108,7 @@ class Binder:
         if isinstance(value, np.ndarray):
             return self._keep(value)
         if isinstance(value, Fault):
-            self._faults.append((np.zeros(1, np.int64), value.message))
+            self._faults.append((np.zeros(1 + value.values, np.int64), value.message))
             return self._faults[-1][0].ctypes.data
         if isinstance(value, float):
             return int(struct.unpack("<q", struct.pack("<d", value))[0])

@@ -211,12 +211,18 @@ class Program:
                 close_stretch()
                 structural = operator.operator.name in STRUCTURAL
                 steps.append(self._structural(operator) if structural else self._evaluation(operator, resized))
+            elif self._binder.may_fault and self._leaves_traces(operator):
+                close_stretch()  # what outlives the run must not follow from values that make no sense
             for instruction in self.instructions.get(operator.index, ()):
                 block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
                 rows.append((kernel_address(instruction.kernel), block))
             resized += [index for index in operator.operator.outputs if self.preparation.shapes[index] is None]
         close_stretch()
         return steps
+
+    def _leaves_traces(self, operator: PreparedOperator) -> bool:
+        tensors = self.preparation.tensors
+        return bool(operator.kernel.states) or any(tensors[i].is_variable for i in operator.operator.outputs)
 
     def _is_alias(self, operator: PreparedOperator) -> bool:
         """Whether the output already lies on the input's bytes."""

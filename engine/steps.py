@@ -16,11 +16,12 @@ WITHOUT_FIXED_SIZE = (TensorType.STRING, TensorType.RESOURCE, TensorType.VARIANT
 
 
 def raise_faults(faults: Sequence[tuple[np.ndarray, str]]) -> None:
-    """Raise ModelError where a compiled kernel met values that make no sense, and forget it."""
-    for flag, message in faults:
-        if flag[0]:
+    """Raise ModelError where a compiled kernel met values that make no sense, and forget all of them."""
+    met = [message.format(*flag[1:]) if len(flag) > 1 else message for flag, message in faults if flag[0]]
+    if met:
+        for flag, _ in faults:
             flag[0] = 0
-            raise ModelError(message)
+        raise ModelError(met[0])
 
 
 def prepare_now(

@@ -189,10 +189,12 @@ class Fault:
     """Instruction field: the address of an int64 that the kernel sets to 1 where values make no sense.
 
     The program then raises ModelError with the message, as ``evaluate`` does. What the kernel writes must be sound all
-    the same, for the instructions after it still run.
+    the same, for instructions after it still run; not those that update a state. Where the message has braces, the
+    kernel writes so many int64 ``values`` behind the first, which are put there.
     """
 
     message: str
+    values: int = 0
 
 
 Field: TypeAlias = "Input | Output | State | Scratch | Fault | np.ndarray | int | float"

@@ -10,12 +10,15 @@ from ...schema import ModelError
 from ..operator import Shape
 
 
+def bounds_message(name: str, low: int, high: int) -> str:
+    """Return what :func:`require_within` says, with braces for the least and the greatest index."""
+    return f"{name}: expected indices in [{low}, {high}); got some in [{{}}, {{}}]"
+
+
 def require_within(name: str, indices: np.ndarray, low: int, high: int) -> None:
     """Raise ModelError unless every index is in ``[low, high)``."""
     if indices.size and not (low <= int(indices.min()) and int(indices.max()) < high):
-        raise ModelError(
-            f"{name}: expected indices in [{low}, {high}); got some in [{int(indices.min())}, {int(indices.max())}]"
-        )
+        raise ModelError(bounds_message(name, low, high).format(indices.min(), indices.max()))
 
 
 def flat_positions(name: str, rows: np.ndarray, sizes: Shape, flat_bounds: bool) -> np.ndarray:

@@ -11,8 +11,9 @@ from ...schema import TensorType
 from ...schema.options import GatherOptions
 from ..broadcast import LARGEST_RANK
 from ..checks import options_of, require_arity, require_same_type
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from ..shape import copies
 from ..shape.arguments import normalized_axis
 from .bounds import flat_positions, require_within
 
@@ -66,6 +67,11 @@ def evaluate_gather(prepared: Gather, x: np.ndarray, positions: np.ndarray) -> n
     for batch in np.ndindex(*x.shape[: prepared.batch_dims]):
         output[batch] = np.take(x[batch], positions[batch].astype(np.int64), axis)
     return output
+
+
+def lower_gather(prepared: Gather, node: Node) -> Instruction | None:
+    """Lower to ``gather``, which copies rows of bytes and holds positions that are not constant to bounds."""
+    return copies.gather(node, 0, 1, prepared.output_shape, prepared.axis, prepared.batch_dims)
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,6 @@ _TYPES = (
 )
 
 KERNELS = (
-    Kernel("GATHER", (1, 8), (*_TYPES, TensorType.INT4), prepare_gather, evaluate_gather),
+    Kernel("GATHER", (1, 8), (*_TYPES, TensorType.INT4), prepare_gather, evaluate_gather, lower_gather),
     Kernel("GATHER_ND", (1, 6), _TYPES, prepare_gather_nd, evaluate_gather_nd),
 )

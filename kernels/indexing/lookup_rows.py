@@ -10,8 +10,9 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.types import bit_width
 from ..checks import require_arity
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from ..shape import copies
 from ..shape.arguments import FIXED_TYPES
 from .bounds import require_within
 
@@ -108,6 +109,11 @@ def evaluate(prepared: EmbeddingLookup, rows: np.ndarray, table: np.ndarray) -> 
         return reals.astype(prepared.dtype).reshape(prepared.output_shape)
 
 
+def lower(prepared: EmbeddingLookup, node: Node) -> Instruction | None:
+    """Lower rows that are copied as they are to ``gather``."""
+    return copies.gather(node, 1, 0, prepared.output_shape) if prepared.scales is None else None
+
+
 _TYPES = (*FIXED_TYPES, TensorType.INT4, TensorType.INT2)
 
-KERNELS = (Kernel("EMBEDDING_LOOKUP", (1, 5), _TYPES, prepare, evaluate, selector=1),)
+KERNELS = (Kernel("EMBEDDING_LOOKUP", (1, 5), _TYPES, prepare, evaluate, lower, selector=1),)

@@ -1,14 +1,17 @@
-"""Kernels that move bytes: boxes between strides, through a table, and into padding."""
+"""Kernels that move bytes: boxes between strides, through a table, and into padding; rows picked by indices."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .addressing import helper, int64_view, read_block, uint8_view
+import numpy as np
+
+from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view, uint16_view
 from .layouts import fields
 
 STRIDED_COPY = fields("strided_copy")
 STRIDED_LOOKUP8 = fields("strided_lookup8")
+GATHER = fields("gather")
 PAD = fields("pad")
 
 
@@ -106,3 +109,72 @@ def pad(block: Any) -> None:
             from_ += p.run
             to += output_strides[last]
     fill(target, filled, p.output_size, value, p.item_size)
+
+
+@helper
+def _widen(indices: Any, positions: Any, count: Any, size: Any, fault: Any) -> Any:
+    """Copy indices as int64 and return whether all are in ``[0, size)``; set the fault where they are not."""
+    least = greatest = np.int64(indices[0])
+    for i in range(count):
+        index = np.int64(indices[i])
+        least = min(least, index)
+        greatest = max(greatest, index)
+        positions[i] = index
+    if least >= 0 and greatest < size:
+        return True
+    flag = int64_view(fault, 3)
+    flag[0], flag[1], flag[2] = 1, least, greatest
+    return False
+
+
+@fragment
+def _read_indices(p: Any, positions: Any) -> Any:
+    if p.index_size == 2:
+        return _widen(int16_view(p.indices, p.index_count), positions, p.index_count, p.axis_size, p.fault)
+    if p.index_size == 4:
+        return _widen(int32_view(p.indices, p.index_count), positions, p.index_count, p.axis_size, p.fault)
+    return _widen(int64_view(p.indices, p.index_count), positions, p.index_count, p.axis_size, p.fault)
+
+
+@helper
+def _pick(source: Any, target: Any, run: Any, starts: Any, positions: Any, p: Any) -> None:
+    """Copy rows of ``run`` elements one behind the other."""
+    to = 0
+    for batch in range(p.batches):
+        first = batch * p.position_step
+        for outer in range(p.outer):
+            start = starts[batch] + outer * p.outer_step
+            if run == 1:
+                for i in range(p.count):
+                    target[to + i] = source[start + positions[first + i]]
+                to += p.count
+            else:
+                for i in range(p.count):
+                    from_ = (start + positions[first + i]) * run
+                    for j in range(run):
+                        target[to + j] = source[from_ + j]
+                    to += run
+
+
+def gather(block: Any) -> None:
+    """Copy the rows of the input that ``starts`` and ``positions`` name, counted in rows, to the output.
+
+    Positions are read from indices of ``index_size`` bytes, or are known beforehand where that is 0.
+    """
+    p = read_block(block, GATHER)
+    starts = int64_view(p.starts, p.batches)
+    positions = int64_view(p.positions, p.index_count)
+    if p.index_size and not _read_indices(p, positions):
+        return
+    if p.run & 7 == 0:
+        source, target = int64_view(p.input, p.input_size // 8), int64_view(p.output, p.output_size // 8)
+        _pick(source, target, p.run // 8, starts, positions, p)
+    elif p.run & 3 == 0:
+        words, moved = int32_view(p.input, p.input_size // 4), int32_view(p.output, p.output_size // 4)
+        _pick(words, moved, p.run // 4, starts, positions, p)
+    elif p.run & 1 == 0:
+        pairs, moved_pairs = uint16_view(p.input, p.input_size // 2), uint16_view(p.output, p.output_size // 2)
+        _pick(pairs, moved_pairs, p.run // 2, starts, positions, p)
+    else:
+        octets, moved_octets = uint8_view(p.input, p.input_size), uint8_view(p.output, p.output_size)
+        _pick(octets, moved_octets, p.run, starts, positions, p)

@@ -129,6 +129,11 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),
+    "gather": _layout(
+        "copies",
+        """input output starts positions position_step indices index_size index_count axis_size fault batches outer
+        outer_step count run input_size output_size""",
+    ),
     "pad": _layout("copies", "input output value sizes output_strides rank run item_size output_offset output_size"),
     "resize_nearest_neighbor": _layout(
         "resize",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..operator import Field, Input, Instruction, Node, Output, Shape, TensorSpec
+from ..indexing.bounds import bounds_message
+from ..operator import Fault, Field, Input, Instruction, Node, Output, Scratch, Shape, TensorSpec
 
 
 @dataclass(frozen=True)
@@ -157,3 +158,86 @@ def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int |
             "output_size": output_size,
         },
     )
+
+
+def _pick(
+    node: Node, output_shape: Shape, source: int, run: int, starts: Sequence[int], fields: Mapping[str, Field]
+) -> Instruction:
+    spec = node.input(source)
+    input_size = math.prod(spec.shape) * spec.dtype.itemsize
+    output_size = math.prod(output_shape) * spec.dtype.itemsize
+    return Instruction(
+        "gather",
+        {
+            "input": Input(source, input_size),
+            "output": Output(0, output_size),
+            "starts": np.array(starts, np.int64),
+            "batches": len(starts),
+            "run": run,
+            "input_size": input_size,
+            "output_size": output_size,
+            **fields,
+        },
+    )
+
+
+def gather(
+    node: Node, source: int, indices: int, output_shape: Shape, axis: int = 0, batch_dims: int = 0
+) -> Instruction | None:
+    """Copy the slices of one input along an axis that another names, for each index of the shared axes on its own."""
+    shape, positions = node.input(source).shape, node.input(indices)
+    if 0 in output_shape:
+        return None
+    known = positions.value
+    if known is not None and (known.min() < 0 or known.max() >= shape[axis]):
+        return None
+    count = math.prod(positions.shape)
+    batches, outer = math.prod(shape[:batch_dims]), math.prod(shape[batch_dims:axis])
+    index_size = positions.dtype.itemsize
+    indexed: dict[str, Field] = {
+        "positions": Scratch(8 * count),
+        "indices": Input(indices, count * index_size),
+        "index_size": index_size,
+        "fault": Fault(bounds_message(node.name, 0, shape[axis]), values=2),
+    }
+    if known is not None:
+        indexed = {"positions": known.ravel().astype(np.int64), "indices": 0, "index_size": 0, "fault": 0}
+    fields = {
+        **indexed,
+        "index_count": count,
+        "position_step": count // batches,
+        "count": count // batches,
+        "axis_size": shape[axis],
+        "outer": outer,
+        "outer_step": shape[axis],
+    }
+    run = math.prod(shape[axis + 1 :]) * node.input(source).dtype.itemsize
+    starts = range(0, batches * outer * shape[axis], outer * shape[axis])
+    return _pick(node, output_shape, source, run, starts, fields)
+
+
+def along_axes(node: Node, indices: Sequence[np.ndarray]) -> Instruction | None:
+    """Copy the elements of input 0 whose index along each axis is one of those given."""
+    shape = node.input(0).shape
+    output_shape = tuple(len(index) for index in indices)
+    if 0 in output_shape:
+        return None
+    moved = [axis for axis, size in enumerate(shape) if not np.array_equal(indices[axis], np.arange(size))]
+    last = moved[-1] if moved else -1
+    run, starts, positions = math.prod(shape[last + 1 :]), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    for axis in range(last + 1):
+        starts = np.add.outer(starts, positions).ravel()
+        positions = indices[axis] * math.prod(shape[axis + 1 : last + 1])
+    fields: dict[str, Field] = {
+        "positions": positions,
+        "position_step": 0,
+        "indices": 0,
+        "index_size": 0,
+        "index_count": len(positions),
+        "axis_size": 0,
+        "fault": 0,
+        "outer": 1,
+        "outer_step": 0,
+        "count": len(positions),
+    }
+    return _pick(node, output_shape, 0, run * node.input(0).dtype.itemsize, starts.tolist(), fields)

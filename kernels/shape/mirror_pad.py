@@ -10,8 +10,9 @@ from ...schema import TensorType
 from ...schema.options import MirrorPadOptions
 from ...schema.types import MirrorPadMode
 from ..checks import options_of, require_arity, require_same_type, require_symmetric
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from . import copies
 from .arguments import COPIED_TYPES, integers
 
 
@@ -61,4 +62,9 @@ def evaluate(prepared: MirrorPad, x: np.ndarray, paddings: np.ndarray) -> np.nda
     return x.copy()
 
 
-KERNELS = (Kernel("MIRROR_PAD", (1, 3), COPIED_TYPES, prepare, evaluate, values=(1,)),)
+def lower(prepared: MirrorPad, node: Node) -> Instruction | None:
+    """Lower to ``gather``, with the mirrored indices as positions of rows."""
+    return copies.along_axes(node, prepared.indices)
+
+
+KERNELS = (Kernel("MIRROR_PAD", (1, 3), COPIED_TYPES, prepare, evaluate, lower, values=(1,)),)

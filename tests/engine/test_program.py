@@ -10,7 +10,7 @@ from q31.kernels.operator import Input, Instruction, Output
 from q31.kernels.profiles import LITERT
 from q31.schema import TensorType
 from q31.schema.builder import GraphBuilder
-from q31.schema.options import AddOptions, ReshapeOptions, SVDFOptions
+from q31.schema.options import AddOptions, GatherOptions, ReshapeOptions, SVDFOptions
 from small_graphs import FINE, INT8, chain, classifier
 
 
@@ -124,3 +124,35 @@ def test_a_state_is_updated_in_place_unless_it_is_another_operand_too(shared):
             run(prepared, np.ones((1, 6), np.float32))
             states.append((prepared.output(state).tolist(), prepared.output(y).tolist()))
         assert states[0] == states[1]
+
+
+def picks_and_state():
+    """Pick rows by the same run-time indices, from 6 and from 5; the first pick feeds an operator with state."""
+    builder = GraphBuilder()
+    indices = builder.tensor("indices", TensorType.INT32, (1,))
+    rows = builder.tensor("rows", TensorType.FLOAT32, (6, 6), value=np.arange(36.0).reshape(6, 6))
+    fewer = builder.tensor("fewer", TensorType.FLOAT32, (5, 6), value=np.arange(30.0).reshape(5, 6))
+    picked, others = (builder.tensor(name, TensorType.FLOAT32, (1, 6)) for name in ("picked", "others"))
+    state = builder.tensor("state", TensorType.FLOAT32, (1, 6), is_variable=True)
+    features = builder.tensor("features", TensorType.FLOAT32, (2, 6), value=np.arange(12.0).reshape(2, 6))
+    time = builder.tensor("time", TensorType.FLOAT32, (2, 3), value=np.arange(6.0).reshape(2, 3))
+    y = builder.tensor("y", TensorType.FLOAT32, (1, 2))
+    builder.operator("GATHER", [rows, indices], [picked], GatherOptions())
+    builder.operator("GATHER", [fewer, indices], [others], GatherOptions())
+    builder.operator("SVDF", [picked, features, time, -1, state], [y], SVDFOptions(rank=1))
+    return builder.build([indices], [y, others, state])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_indices_beyond_their_axis_are_told_once_and_leave_no_trace(compiled):
+    prepared = program(picks_and_state(), compiled)
+    assert len(prepared.instructions) == (3 if compiled else 0)
+    _, others, state = prepared.preparation.outputs
+    for index, size in [(-1, 6), (6, 6), (2**31 - 1, 6), (-(2**31), 6), (5, 5)]:
+        message = rf"^GATHER: expected indices in \[0, {size}\); got some in \[{index}, {index}\]$"
+        with pytest.raises(q31.ModelError, match=message):
+            run(prepared, index)
+        assert not prepared.array(state).any()
+    run(prepared, 2)
+    np.testing.assert_array_equal(prepared.array(others), [np.arange(12.0, 18.0)])
+    assert prepared.array(state).any()

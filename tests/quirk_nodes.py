@@ -70,6 +70,14 @@ def below_a_half() -> Example:
     return hybrid(np.ones((1, 8)), x), 134
 
 
+def tiny_activations() -> Example:
+    """A scale of 2**-140, weights of 2**120: 127 of them becomes -127."""
+    x = np.ldexp(np.full((1, 1), 127, np.float32), -140)
+    options = schema_options.FullyConnectedOptions()
+    weights = spec([[1]], INT8, 2.0**120)
+    return node("FULLY_CONNECTED", [spec(x, FLOAT32), weights], result(FLOAT32), options, 9), -127 * 2.0**-20
+
+
 def uint8_weights() -> Example:
     x, weights = spec(np.full((1, 1), 127), FLOAT32), spec([[200]], UINT8, 1.0)
     return node("FULLY_CONNECTED", [x, weights], result(FLOAT32), schema_options.FullyConnectedOptions(), 9), -127 * 56
@@ -297,6 +305,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-minus-128": minus_128,
     "hybrid-rounds-up-below-a-half": below_a_half,
     "hybrid-row-sums-wrap": row_sums,
+    "hybrid-scale-without-inverse": tiny_activations,
     "hybrid-uint8-as-int8": uint8_weights,
     "sparse-pairs-wrap": wrapping_pair,
     "lstm-without-activation": lambda: (plain_lstm(100.0), [[100.0]]),

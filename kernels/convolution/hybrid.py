@@ -19,6 +19,7 @@ from .quantization import filter_scales
 from .taps import accumulate_conv_2d, accumulate_depthwise_conv_2d, add_bias, scatter_float
 
 SIMD_BLOCK = 8
+SYMMETRIC_MIN = -127
 _GEMV_BLOCK = 16
 GEMM_ROWS = 4  # CONV_2D with a multiple of so many filters goes through a matrix product without the defect
 
@@ -43,6 +44,24 @@ def _round(scaled: np.ndarray, quirks: bool) -> np.ndarray:
     return rounded
 
 
+def _codes_of(scaled: np.ndarray, zero_point: np.ndarray, least: int, quirks: bool) -> np.ndarray:
+    """Return the int8 codes of float32 (rows, n) in steps; int32 (rows, 1) zero points; a NaN is coded 0.
+
+    Quirk: in whole blocks of eight what is not finite is converted to int32, where NaN becomes the least number, before
+    the zero point is added, which may wrap. After the blocks, codes that are symmetric are the least.
+    """
+    codes = np.clip(_round(scaled, quirks) + zero_point.astype(np.float32), least, 127)
+    codes = np.where(np.isnan(codes), np.float32(0), codes).astype(np.int8)
+    finite = np.isfinite(scaled)
+    if not quirks or np.all(finite):
+        return codes
+    high = np.where(scaled == np.inf, zero_point <= 0, zero_point < 0)  # INT32_MAX, INT32_MIN wrap
+    beyond = np.where(high, np.int8(127), np.int8(least))
+    whole = scaled.shape[-1] // SIMD_BLOCK * SIMD_BLOCK
+    beyond[:, whole:] = least if least == SYMMETRIC_MIN else codes[:, whole:]
+    return np.where(finite, codes, beyond)
+
+
 def quantize_symmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.ndarray]:
     """Quantize each row of float32 (rows, n) to int8 in [-127, 127] with a scale of its own.
 
@@ -52,15 +71,15 @@ def quantize_symmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.ndar
 
     Notes
     -----
-    Source: ``NeonSymmetricQuantizeFloats`` in ``kernels/internal/optimized/neon_tensor_utils.cc``.
+    Source: ``NeonSymmetricQuantizeFloats`` in ``kernels/internal/optimized/neon_tensor_utils.cc``. Of rows below about
+    1e-37 the inverse of the scale is infinite.
     """
     largest = np.max(np.abs(x), axis=1, initial=np.float32(0))
     zero = largest == 0
     safe = np.where(zero, np.float32(1), largest)
     scale = np.where(zero, np.float32(1), largest / np.float32(127))
     inverse = np.float32(127) / safe
-    codes = np.clip(_round(x * inverse[:, None], quirks), -127, 127)
-    return codes.astype(np.int8), scale
+    return _codes_of(x * inverse[:, None], np.zeros((len(x), 1), np.int32), SYMMETRIC_MIN, quirks), scale
 
 
 def quantize_asymmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -85,9 +104,8 @@ def quantize_asymmetric(x: np.ndarray, quirks: bool) -> tuple[np.ndarray, np.nda
     zero_point = np.clip(round_half_away(np.where(nearer_low, from_low, from_high)), -128, 127)
     zero_point = np.where(zero | np.isnan(zero_point), 0, zero_point).astype(np.int32)
     scale = step.astype(np.float32)
-    inverse = np.float32(1) / scale
-    codes = np.clip(_round(x * inverse[:, None], quirks) + zero_point[:, None].astype(np.float32), -128, 127)
-    return codes.astype(np.int8), scale, zero_point
+    inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)
+    return _codes_of(x * inverse[:, None], zero_point[:, None], -128, quirks), scale, zero_point
 
 
 def _quantize_images(x: np.ndarray, asymmetric: bool, quirks: bool) -> tuple[np.ndarray, np.ndarray]:

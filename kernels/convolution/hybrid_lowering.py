@@ -164,6 +164,7 @@ def _shared_fields(
         "activation_min": float(prepared.activation_min),
         "activation_max": float(prepared.activation_max),
         "asymmetric": int(asymmetric),
+        "quirks": int(prepared.quirks),
         "whole": size // image[0] // SIMD_BLOCK * SIMD_BLOCK if prepared.quirks else 0,
         "scales_first": int(not (isinstance(prepared, HybridConv2D) and asymmetric)),
         "bound_first": int(dense and prepared.activation_min != -np.inf),

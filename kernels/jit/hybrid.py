@@ -29,8 +29,6 @@ HYBRID_CONV_2D = fields("hybrid_conv_2d")
 HYBRID_DEPTHWISE_CONV_2D = fields("hybrid_depthwise_conv_2d")
 
 MAGNITUDE = np.int32(0x7FFFFFFF)
-BEYOND = np.float32(1000)
-"""Beyond every code, with any zero point."""
 
 
 def hybrid_conv_2d(block: Any) -> None:
@@ -76,18 +74,23 @@ def quantize_images(p: Any, codes: Any) -> None:
             step = np.float64(np.float32(high - low)) / 255.0
             zero_point = nudge_zero_point(np.float64(low) / step, np.float64(high) / step)
             scale = np.float32(step)
-            inverse = np.float32(1) / scale
+            inverse = np.float32(1) / scale if scale != 0 else np.float32(0)
         scales[image] = scale
-        code_min = np.int32(-128 if p.asymmetric else -127)
         start = image * size
-        for i in range(start, start + p.whole):  # adds a half and cuts: 0.49999997 becomes 1
+        span = np.float32(high - low)
+        finite = span - span == 0 and inverse < np.float32(np.inf)
+        code_min = np.int32(-128 if p.asymmetric else -127)
+        for i in range(start, start + p.whole * finite):  # adds a half and cuts: 0.49999997 becomes 1
             scaled = np.float32(source[i] * inverse)
-            bounded = bound(scaled)
-            half = np.float32(0.5) if bounded > 0 else np.float32(-0.5)
-            codes[i] = center(np.int32(np.float32(bounded + half)), scaled, zero_point, code_min)
-        for i in range(start + p.whole, start + size):
+            half = np.float32(0.5) if scaled > 0 else np.float32(-0.5)
+            codes[i] = center(np.int32(np.float32(scaled + half)), zero_point, code_min)
+        for i in range(start + p.whole, start + size * finite):
             scaled = np.float32(source[i] * inverse)
-            codes[i] = center(np.int32(round_half_away(bound(scaled))), scaled, zero_point, code_min)
+            codes[i] = center(np.int32(round_half_away(scaled)), zero_point, code_min)
+        if not finite:
+            for i in range(start, start + size):
+                scaled = np.float32(source[i] * inverse)
+                codes[i] = code_of_any(scaled, i < start + p.whole, zero_point, code_min, p.quirks)
 
 
 @fragment
@@ -135,18 +138,27 @@ def round_half_away(x: Any) -> Any:
 
 
 @helper
-def bound(scaled: Any) -> Any:
-    """Clamp to what int32 holds; a NaN becomes 0."""
-    bounded = scaled if scaled == scaled else np.float32(0)
-    bounded = bounded if bounded < BEYOND else BEYOND
-    return bounded if bounded > -BEYOND else -BEYOND
+def center(rounded: Any, zero_point: Any, code_min: Any) -> Any:
+    """Make a code less the zero point."""
+    return np.int16(min(max(np.int32(rounded + zero_point), code_min), np.int32(127)) - zero_point)
 
 
 @helper
-def center(rounded: Any, scaled: Any, zero_point: Any, code_min: Any) -> Any:
-    """Make a code less the zero point; the code of a NaN is 0."""
-    code = min(max(np.int32(rounded + zero_point), code_min), np.int32(127))
-    return np.int16((code if scaled == scaled else np.int32(0)) - zero_point)
+def code_of_any(scaled: Any, in_block: Any, zero_point: Any, code_min: Any, quirks: Any) -> Any:
+    """Make a code less the zero point where infinities and NaN may be met; the blocks are those of the finite."""
+    code = np.int32(0)
+    if scaled - scaled == 0:
+        half = np.float32(0.5) if scaled > 0 else np.float32(-0.5)
+        rounded = np.int32(np.float32(scaled + half)) if in_block else np.int32(round_half_away(scaled))
+        code = min(max(np.int32(rounded + zero_point), code_min), np.int32(127))
+    elif quirks and in_block:  # converted to int32, where NaN is the least; adding the zero point may wrap
+        high = zero_point <= 0 if scaled > 0 else zero_point < 0
+        code = np.int32(127) if high else code_min
+    elif quirks and code_min == -127:
+        code = code_min
+    elif scaled == scaled:
+        code = np.int32(127) if scaled > 0 else code_min
+    return np.int16(code - zero_point)
 
 
 @helper

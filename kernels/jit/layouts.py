@@ -32,7 +32,9 @@ WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask re
     activation_min activation_max"""
 """Fields of kernels that turn int64 accumulators into int16 codes (:mod:`.int16_convolution`)."""
 
-HYBRID = """filter_scale activation_min activation_max asymmetric whole scales_first bound_first codes scales ends"""
+HYBRID = (
+    """filter_scale activation_min activation_max asymmetric quirks whole scales_first bound_first codes scales ends"""
+)
 """Fields of kernels that quantize float32 activations themselves (:mod:`.hybrid`)."""
 
 WINDOW = """input_height input_width output_height output_width filter_height filter_width stride_height stride_width
@@ -125,7 +127,7 @@ LAYOUTS: dict[str, Layout] = {
     "svdf_float32": _layout("float_recurrent", FLOAT_SVDF),
     "svdf_hybrid": _layout(
         "float_recurrent",
-        f"{FLOAT_SVDF} filter_scale asymmetric whole codes scales ends vector depth products zeros",
+        f"{FLOAT_SVDF} filter_scale asymmetric quirks whole codes scales ends vector depth products zeros",
     ),
     "strided_copy": _layout("copies", BOX),
     "strided_lookup8": _layout("copies", f"{BOX} table"),

@@ -37,6 +37,12 @@ def rounds_in_blocks(node: Node, prepared: Prepared) -> bool:
     return isinstance(prepared, HybridBatchMatMul) and prepared.quirks and prepared.x_shape[-1] >= _SIMD_BLOCK
 
 
+def quantizes_activations(node: Node, prepared: Prepared) -> bool:
+    """Hybrid; whether the scale has an inverse is up to the activations."""
+    kinds = (HybridConv2D, HybridDepthwiseConv2D, HybridTransposeConv, HybridFullyConnected, HybridBatchMatMul)
+    return is_hybrid(prepared) or (isinstance(prepared, kinds) and prepared.quirks)
+
+
 def _in_whole_blocks(node: Node, spec: TensorSpec) -> np.ndarray | None:
     """Return the weights (units, columns) in whole blocks of 16 columns; None where they are not constant."""
     weights = spec.value
@@ -171,6 +177,26 @@ QUIRKS: tuple[Quirk, ...] = (
             *RECURRENT_CODE,
         ),
         wraps_row_sums,
+    ),
+    Quirk(
+        "hybrid-scale-without-inverse",
+        ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", *RECURRENT),
+        "float32 activations below about 1e-37, int8 weights: the inverse of their scale is infinite, and so are the "
+        "steps, but NaN of zeros; whole blocks of eight are converted to int32, NaN to the least, and adding the zero "
+        "point wraps; after the blocks, all codes without zero point are -127",
+        "steps beyond the codes are clamped, and zeros are zeros",
+        "kernels/internal/optimized/neon_tensor_utils.cc, NeonSymmetricQuantizeFloats, NeonAsymmetricQuantizeFloats",
+        Treatment.REPRODUCED,
+        (
+            "convolution.hybrid:_codes_of",
+            "convolution.fully_connected:_prepare_hybrid",
+            "convolution.transpose_conv:prepare",
+            "convolution.conv_2d:prepare",
+            "convolution.depthwise_conv_2d:prepare",
+            "convolution.batch_matmul:prepare",
+            *RECURRENT_CODE,
+        ),
+        quantizes_activations,
     ),
     Quirk(
         "hybrid-uint8-as-int8",

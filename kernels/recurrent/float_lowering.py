@@ -65,6 +65,7 @@ def lower_float_svdf(prepared: FloatSVDF, node: Node) -> Instruction | None:
         "time_weights": time.view(np.int8).astype(np.float32) * prepared.time_scale,
         "filter_scale": float(prepared.feature_scale),
         "asymmetric": int(hybrid.asymmetric),
+        "quirks": int(hybrid.quirks),
         "whole": inputs // SIMD_BLOCK * SIMD_BLOCK if hybrid.quirks else 0,
         "codes": Scratch(2 * batches * inputs),
         "scales": Scratch(4 * batches),

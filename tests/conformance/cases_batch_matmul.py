@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from conformance.case import Case, constant, result, single_operator, tensor
+from conformance.products import tiny
 from conformance.strategies import (
     arrays,
     broadcastable,
@@ -75,7 +76,7 @@ def hybrid(draw: DrawFn, asymmetric: bool = False, several: bool = False) -> Cas
     quantization = draw(one if columns == 1 else st.one_of(one, per_channel(columns, axis)))
     options = BatchMatMulOptions(adj_x=adj_x, adj_y=adj_y, asymmetric_quantize_inputs=asymmetric)
     inputs = [tensor(FLOAT32, x.shape), constant(y, quantization)]
-    values = [x.astype(np.float32)]
+    values = [draw(tiny(x.astype(np.float32)))]
     return single_operator("BATCH_MATMUL", options, inputs, [result(FLOAT32)], values, version=4)
 
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from conformance.case import Case, Operand, constant, network, result, tensor
-from conformance.cases_rnn import WIDTHS, given_runs
-from conformance.cases_rnn import weights as recurrent_weights
-from conformance.strategies import arrays, float32, float_arrays, log_uniform
+from conformance.cases_rnn import WIDTHS, given_runs, weights
+from conformance.strategies import float32, float_arrays, log_uniform
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import BidirectionalSequenceLSTMOptions, LSTMOptions, UnidirectionalSequenceLSTMOptions
 
@@ -26,22 +25,6 @@ ACTIVATIONS = [
     *[ActivationFunctionType.TANH] * 12,
     *(one for one in ActivationFunctionType if one is not ActivationFunctionType.NONE),
 ]
-
-
-@st.composite
-def weights(draw: DrawFn, shape: tuple[int, int], kind: TensorType) -> Operand:
-    """A matrix; codes are so small that no gate all but closes: numbers below the normal ones quantize otherwise."""
-    if kind is FLOAT32:
-        return draw(recurrent_weights(shape, kind))
-    scale = float32(draw(log_uniform(2.0**-13, 2.0**-9)))
-    return constant(draw(arrays(kind, shape)), Quantization((scale,), (0,)))
-
-
-@st.composite
-def moderate_runs(draw: DrawFn, shapes: list[tuple[int, ...]]) -> list[list[np.ndarray]]:
-    """Inputs of a few invokes, around 1 in size; whole steps are zeros now and then."""
-    runs = draw(given_runs(shapes, False))
-    return [[np.clip(array, -3, 3).astype(np.float32) for array in run] for run in runs]
 
 
 @st.composite
@@ -106,7 +89,7 @@ def lstm(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
     draw(layer(given, (batch, depth, cells, outputs), kind))
     y = result(FLOAT32, shape=(*leading, outputs))
     name, version = ("UNIDIRECTIONAL_SEQUENCE_LSTM", 3) if sequence else ("LSTM", 4)
-    runs = draw(moderate_runs([(*leading, depth)]))
+    runs = draw(given_runs([(*leading, depth)], False))
     case = network([(name, version, options, given, [y])], [x], [y], runs)
     return replace(case, within=WITHIN) if kind is FLOAT32 else case
 
@@ -142,7 +125,7 @@ def bidirectional(draw: DrawFn, kind: TensorType) -> Case:
         draw(st.sampled_from(ACTIVATIONS)), draw(clips()), draw(clips()), merged, time_major, asymmetric
     )
     ys = [result(FLOAT32, shape=(*leading, width)) for width in ([sum(widths)] if merged else widths)]
-    runs = draw(moderate_runs([source.shape for source in sources]))
+    runs = draw(given_runs([source.shape for source in sources], False))
     case = network([("BIDIRECTIONAL_SEQUENCE_LSTM", 3, options, given, ys)], sources, ys, runs)
     return replace(case, within=WITHIN) if kind is FLOAT32 else case
 

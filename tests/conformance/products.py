@@ -110,4 +110,17 @@ def float_source(draw: DrawFn, shape: tuple[int, ...], hybrid: bool) -> np.ndarr
         value = np.where(draw(st.booleans()), value, np.nextafter(value, np.float32(0))).astype(np.float32)
     if hybrid and draw(st.integers(0, 7)) == 0:
         value[0] = 0
-    return value
+    return draw(tiny(value)) if hybrid else value
+
+
+@st.composite
+def tiny(draw: DrawFn, value: np.ndarray) -> np.ndarray:
+    """The value, now and then so small that its scale is below the normal numbers, with zeros and infinities."""
+    kind = draw(st.integers(0, 15))
+    if kind == 0:
+        value = np.ldexp(value, draw(st.integers(-155, -120)))
+    if kind < 2:
+        random = np.random.default_rng(draw(st.integers(0, 2**32)))
+        special = np.array([0, -0.0] if kind == 0 else [np.inf, -np.inf, 0], np.float32)
+        value = np.where(random.random(value.shape) < 0.2, random.choice(special, value.shape), value)
+    return value.astype(np.float32)

@@ -34,30 +34,44 @@ def box_size(sizes: Any, rank: Any) -> Any:
     return count
 
 
-def strided_copy(block: Any) -> None:
-    """Copy a run of bytes from each point of a box in the input to the same point of a box in the output."""
-    p = read_block(block, STRIDED_COPY)
+@helper
+def _copy_box(source: Any, target: Any, run: Any, p: Any) -> None:
+    """Copy a run of elements from each point of one box to the same point of another."""
     sizes = int64_view(p.sizes, p.rank)
     input_strides = int64_view(p.input_strides, p.rank)
     output_strides = int64_view(p.output_strides, p.rank)
-    source = uint8_view(p.input, p.input_size)
-    target = uint8_view(p.output, p.output_size)
-    last = p.rank - 1
+    last, before = p.rank - 1, p.rank - 2
     count, step_in, step_out = sizes[last], input_strides[last], output_strides[last]
-    for position in range(box_size(sizes, last)):
-        from_ = p.input_offset + box_offset(position, sizes, input_strides, last)
-        to = p.output_offset + box_offset(position, sizes, output_strides, last)
-        if p.run == 1:
-            for i in range(count):
-                target[to + i * step_out] = source[from_ + i * step_in]
-        else:
-            for i in range(count):
-                for j in range(p.run):
-                    target[to + i * step_out + j] = source[from_ + i * step_in + j]
+    for position in range(box_size(sizes, before)):
+        from_ = p.input_offset + box_offset(position, sizes, input_strides, before)
+        to = p.output_offset + box_offset(position, sizes, output_strides, before)
+        for _ in range(sizes[before]):
+            if run == 1:
+                for i in range(count):
+                    target[to + i * step_out] = source[from_ + i * step_in]
+            else:
+                for i in range(count):
+                    for j in range(run):
+                        target[to + i * step_out + j] = source[from_ + i * step_in + j]
+            from_ += input_strides[before]
+            to += output_strides[before]
+
+
+def strided_copy(block: Any) -> None:
+    """Copy a box of the input to a box of the output; all but ``unit`` counts in units of so many bytes."""
+    p = read_block(block, STRIDED_COPY)
+    if p.unit == 8:
+        _copy_box(int64_view(p.input, p.input_size), int64_view(p.output, p.output_size), p.run, p)
+    elif p.unit == 4:
+        _copy_box(int32_view(p.input, p.input_size), int32_view(p.output, p.output_size), p.run, p)
+    elif p.unit == 2:
+        _copy_box(uint16_view(p.input, p.input_size), uint16_view(p.output, p.output_size), p.run, p)
+    else:
+        _copy_box(uint8_view(p.input, p.input_size), uint8_view(p.output, p.output_size), p.run, p)
 
 
 def strided_lookup8(block: Any) -> None:
-    """Copy as ``strided_copy`` does, each byte through a table of 256."""
+    """Copy as ``strided_copy`` does in units of a byte, each through a table of 256."""
     p = read_block(block, STRIDED_LOOKUP8)
     sizes = int64_view(p.sizes, p.rank)
     input_strides = int64_view(p.input_strides, p.rank)

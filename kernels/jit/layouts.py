@@ -129,7 +129,7 @@ LAYOUTS: dict[str, Layout] = {
         "float_recurrent",
         f"{FLOAT_SVDF} filter_scale asymmetric quirks whole codes scales ends vector depth products zeros",
     ),
-    "strided_copy": _layout("copies", BOX),
+    "strided_copy": _layout("copies", f"{BOX} unit"),
     "strided_lookup8": _layout("copies", f"{BOX} table"),
     "gather": _layout(
         "copies",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,13 @@ from ...schema import TensorType
 from ...schema.options import DepthToSpaceOptions, SpaceToDepthOptions
 from ..activation_range import type_range
 from ..checks import options_of, require_arity, require_same_type, require_symmetric
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile
+from . import copies
 from .arguments import COPIED_TYPES, integers, vector
+
+_ACROSS = (0, 1, 3, 2, 4, 5)
+"""The order of axes in which an image of blocks has the blocks of a row beside each other."""
 
 _QUANTIZABLE = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 
@@ -41,7 +46,14 @@ def evaluate_space_to_depth(prepared: Blocks, x: np.ndarray) -> np.ndarray:
     """Put the rows of each block behind each other along the last axis."""
     batch, height, width, _ = prepared.output_shape
     blocks = x.reshape(batch, height, prepared.block_size, width, prepared.block_size, x.shape[3])
-    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(prepared.output_shape).copy()
+    return blocks.transpose(_ACROSS).reshape(prepared.output_shape).copy()
+
+
+def lower_space_to_depth(prepared: Blocks, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``: the rows of each block are read behind each other."""
+    batch, height, width, _ = prepared.output_shape
+    shape = (batch, height, prepared.block_size, width, prepared.block_size, node.input(0).shape[3])
+    return copies.permute(node, shape, _ACROSS)
 
 
 def prepare_depth_to_space(node: Node, profile: Profile) -> Blocks:
@@ -61,7 +73,14 @@ def evaluate_depth_to_space(prepared: Blocks, x: np.ndarray) -> np.ndarray:
     """Make a block of each element of the image: the inverse of SPACE_TO_DEPTH."""
     batch, height, width, _ = x.shape
     blocks = x.reshape(batch, height, width, prepared.block_size, prepared.block_size, prepared.output_shape[3])
-    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(prepared.output_shape).copy()
+    return blocks.transpose(_ACROSS).reshape(prepared.output_shape).copy()
+
+
+def lower_depth_to_space(prepared: Blocks, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``: one row of all blocks beside each other is read after the other."""
+    batch, height, width, _ = node.input(0).shape
+    shape = (batch, height, width, prepared.block_size, prepared.block_size, prepared.output_shape[3])
+    return copies.permute(node, shape, _ACROSS)
 
 
 @dataclass(frozen=True)
@@ -172,11 +191,75 @@ def evaluate_batch_to_space(
     return image[(slice(None), *kept)].copy(order="C")
 
 
+_MOST_PLACES = 1024
+
+
+def _weave(
+    prepared: BatchBlocks, node: Node, image_shape: Shape, batches_shape: Shape
+) -> list[tuple[copies.Region, copies.Region]]:
+    """Return, for each place within the blocks, where it is in the image and in the batches."""
+    spec = node.input(0)
+    pairs = []
+    for number, place in enumerate(np.ndindex(*prepared.block_shape)):
+        image, batches = copies.Region.whole(spec, image_shape), copies.Region.whole(spec, batches_shape)
+        batches = batches.part(0, number * image_shape[0], image_shape[0])
+        for axis, (first, block, before) in enumerate(
+            zip(place, prepared.block_shape, prepared.before, strict=True), start=1
+        ):
+            begin = max(0, -((first - before) // block))
+            end = (image_shape[axis] - 1 + before - first) // block + 1
+            count = max(0, end - begin)
+            batches = batches.part(axis, begin, count)
+            image = image.part(axis, begin * block + first - before, count, block)
+        pairs.append((image, batches))
+    return pairs
+
+
+def lower_space_to_batch(prepared: BatchBlocks, node: Node) -> tuple[Instruction, ...] | None:
+    """Lower to one ``strided_copy`` for each place within the blocks, after borders are filled."""
+    shape = prepared.output_shape
+    if 0 in shape or math.prod(prepared.block_shape) > _MOST_PLACES:
+        return None
+    bordered = any(prepared.before) or any(prepared.after)
+    moves = [copies.fill(node, shape, prepared.pad_value)] if bordered else []
+    pairs = _weave(prepared, node, node.input(0).shape, shape)
+    return (*moves, *filter(None, [copies.strided_copy(node, image, batches) for image, batches in pairs]))
+
+
+def lower_batch_to_space(prepared: BatchBlocks, node: Node) -> tuple[Instruction, ...] | None:
+    """Lower to one ``strided_copy`` for each place within the blocks."""
+    shape = prepared.output_shape
+    if 0 in shape or math.prod(prepared.block_shape) > _MOST_PLACES:
+        return None
+    pairs = _weave(prepared, node, shape, node.input(0).shape)
+    return tuple(filter(None, [copies.strided_copy(node, batches, image) for image, batches in pairs]))
+
+
 _DEPTH_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT32, TensorType.INT64)
 
 KERNELS = (
-    Kernel("SPACE_TO_DEPTH", (1, 2), _DEPTH_TYPES, prepare_space_to_depth, evaluate_space_to_depth),
-    Kernel("DEPTH_TO_SPACE", (1, 1), _DEPTH_TYPES, prepare_depth_to_space, evaluate_depth_to_space),
-    Kernel("SPACE_TO_BATCH_ND", (1, 4), COPIED_TYPES, prepare_space_to_batch, evaluate_space_to_batch, values=(1, 2)),
-    Kernel("BATCH_TO_SPACE_ND", (1, 4), COPIED_TYPES, prepare_batch_to_space, evaluate_batch_to_space, values=(1, 2)),
+    Kernel(
+        "SPACE_TO_DEPTH", (1, 2), _DEPTH_TYPES, prepare_space_to_depth, evaluate_space_to_depth, lower_space_to_depth
+    ),
+    Kernel(
+        "DEPTH_TO_SPACE", (1, 1), _DEPTH_TYPES, prepare_depth_to_space, evaluate_depth_to_space, lower_depth_to_space
+    ),
+    Kernel(
+        "SPACE_TO_BATCH_ND",
+        (1, 4),
+        COPIED_TYPES,
+        prepare_space_to_batch,
+        evaluate_space_to_batch,
+        lower_space_to_batch,
+        values=(1, 2),
+    ),
+    Kernel(
+        "BATCH_TO_SPACE_ND",
+        (1, 4),
+        COPIED_TYPES,
+        prepare_batch_to_space,
+        evaluate_batch_to_space,
+        lower_batch_to_space,
+        values=(1, 2),
+    ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -31,20 +32,25 @@ class Region:
             stride *= size
         return cls(shape, tuple(reversed(strides)))
 
-    def part(self, axis: int, begin: int, size: int) -> Region:
-        """Return the elements ``begin`` to ``begin + size`` along an axis."""
+    def part(self, axis: int, begin: int, size: int, step: int = 1) -> Region:
+        """Return ``size`` elements along an axis from ``begin``, each ``step`` behind the one before."""
         shape = (*self.shape[:axis], size, *self.shape[axis + 1 :])
-        return Region(shape, self.strides, self.offset + begin * self.strides[axis])
+        strides = (*self.strides[:axis], self.strides[axis] * step, *self.strides[axis + 1 :])
+        return Region(shape, strides, self.offset + begin * self.strides[axis])
 
     def end(self, item_size: int) -> int:
         """Return how many bytes of the tensor lie before the end of the box's last element."""
         return self.offset + item_size + sum(max(0, (n - 1) * s) for n, s in zip(self.shape, self.strides, strict=True))
 
 
-def _merge(source: Region, target: Region, item_size: int) -> tuple[list[tuple[int, int, int]], int]:
-    """Return the fewest loops (size, source stride, target stride) and the length of the innermost run in bytes."""
+Loop: TypeAlias = tuple[int, int, int]
+"""Size, source stride and target stride."""
+
+
+def _merge(source: Region, target: Region, item_size: int) -> tuple[list[Loop], int]:
+    """Return the fewest loops and the length of the innermost run in bytes."""
     run = item_size
-    loops: list[tuple[int, int, int]] = []
+    loops: list[Loop] = []
     for size, near, far in zip(
         *(reversed(values) for values in (source.shape, source.strides, target.strides)), strict=True
     ):
@@ -57,6 +63,36 @@ def _merge(source: Region, target: Region, item_size: int) -> tuple[list[tuple[i
         else:
             loops.append((size, near, far))
     return loops[::-1] or [(1, run, run)], run
+
+
+_SHORT = 8
+_TILES = range(8, 33)
+
+
+def _tile(loops: list[Loop]) -> list[Loop]:
+    """Cut the innermost loop where another has the source's neighbours, so that what both read stays in the cache."""
+    *outer, (size, near, far) = loops
+    nearest = min(range(len(loops)), key=lambda i: abs(loops[i][1]))
+    tile = max((divisor for divisor in _TILES if size % divisor == 0), default=size)
+    if tile == size or not 0 < abs(loops[nearest][1]) < abs(near):
+        return loops
+    inner = [outer.pop(nearest), (tile, near, far)]
+    return [*outer, (size // tile, near * tile, far * tile), *inner]
+
+
+def _arrange(loops: list[Loop], run: int) -> tuple[list[Loop], int]:
+    """Return loops for the kernel, whose innermost is better long: at least two, and the length of the run.
+
+    A run of few elements becomes a loop, too.
+    """
+    if 1 < run < _SHORT:
+        loops, run = [*loops, (run, 1, 1)], 1
+    if loops[-1][0] < _SHORT:
+        long = max(range(len(loops)), key=lambda i: (min(loops[i][0], _SHORT), i))
+        loops = [*loops[:long], *loops[long + 1 :], loops[long]]
+    if run == 1:
+        loops = _tile(loops)
+    return [(1, 0, 0)] * (2 - len(loops)) + loops, run
 
 
 def strided_copy(
@@ -72,21 +108,26 @@ def strided_copy(
         return None
     item_size = node.output(output_index).dtype.itemsize
     loops, run = _merge(source, target, item_size)
+    unit = 1
+    if table is None:
+        unit = math.gcd(8, run, source.offset, target.offset, *(stride for loop in loops for stride in loop[1:]))
+        loops, run = _arrange([(size, near // unit, far // unit) for size, near, far in loops], run // unit)
+    input_size, output_size = source.end(item_size), target.end(item_size)
     fields: dict[str, Field] = {
-        "input": Input(input_index, source.end(item_size)),
-        "output": Output(output_index, target.end(item_size)),
+        "input": Input(input_index, input_size),
+        "output": Output(output_index, output_size),
         "sizes": np.array([size for size, _, _ in loops], np.int64),
         "input_strides": np.array([stride for _, stride, _ in loops], np.int64),
         "output_strides": np.array([stride for _, _, stride in loops], np.int64),
         "rank": len(loops),
         "run": run,
-        "input_offset": source.offset,
-        "output_offset": target.offset,
-        "input_size": source.end(item_size),
-        "output_size": target.end(item_size),
+        "input_offset": source.offset // unit,
+        "output_offset": target.offset // unit,
+        "input_size": input_size // unit,
+        "output_size": output_size // unit,
     }
     if table is None:
-        return Instruction("strided_copy", fields)
+        return Instruction("strided_copy", {**fields, "unit": unit})
     return Instruction("strided_lookup8", {**fields, "table": table})
 
 
@@ -118,15 +159,68 @@ def join(
     return _all(instructions)
 
 
-def split(node: Node, input_index: int, axis: int) -> tuple[Instruction, ...] | None:
-    """Copy equal parts along an axis of an input to the outputs."""
+def split(node: Node, input_index: int, axis: int, sizes: Sequence[int]) -> tuple[Instruction, ...] | None:
+    """Copy parts along an axis of an input, one behind the other, to the outputs."""
     spec = node.input(input_index)
-    size = spec.shape[axis] // len(node.outputs)
     instructions = []
-    for index in range(len(node.outputs)):
-        part = Region.whole(spec).part(axis, index * size, size)
+    begin = 0
+    for index, size in enumerate(sizes):
+        part = Region.whole(spec).part(axis, begin, size)
         instructions.append(strided_copy(node, part, Region.whole(spec, part.shape), input_index, index))
+        begin += size
     return _all(instructions)
+
+
+def permute(node: Node, shape: Shape, order: Sequence[int]) -> Instruction | None:
+    """Copy input 0, read in a shape of as many elements, with its axes in another order."""
+    source = Region.whole(node.input(0), shape)
+    permuted = tuple(shape[axis] for axis in order)
+    region = Region(permuted, tuple(source.strides[axis] for axis in order))
+    return strided_copy(node, region, Region.whole(node.input(0), permuted))
+
+
+def repeat(node: Node, multiples: Sequence[int]) -> Instruction | None:
+    """Copy input 0 so many times along each axis."""
+    source = Region.whole(node.input(0))
+    pairs = list(zip(multiples, source.shape, strict=True))
+    shape = tuple(size for pair in pairs for size in pair)
+    strides = tuple(stride for own in source.strides for stride in (0, own))
+    return strided_copy(node, Region(shape, strides), Region.whole(node.input(0), shape))
+
+
+def stretch(node: Node, output_shape: Shape) -> Instruction | None:
+    """Copy input 0 along the axes of size 1 that an output has longer, and those it has before the input's."""
+    source = Region.whole(node.input(0))
+    own = [stride if size > 1 else 0 for size, stride in zip(source.shape, source.strides, strict=True)]
+    region = Region(output_shape, (*[0] * (len(output_shape) - len(own)), *own))
+    return strided_copy(node, region, Region.whole(node.input(0), output_shape))
+
+
+def reverse(node: Node, axes: Sequence[int]) -> Instruction | None:
+    """Copy input 0 with the elements along some axes in opposite order."""
+    whole = region = Region.whole(node.input(0))
+    for axis in axes:
+        region = region.part(axis, whole.shape[axis] - 1, whole.shape[axis], -1)
+    return strided_copy(node, region, whole)
+
+
+def fill(node: Node, output_shape: Shape, value: int) -> Instruction:
+    """Fill all of an output with a code of its type."""
+    code = np.array([value], node.output().dtype)
+    output_size = math.prod(output_shape) * code.itemsize
+    fields: dict[str, Field] = {
+        "input": code,
+        "output": Output(0, output_size),
+        "value": code,
+        "sizes": np.zeros(1, np.int64),
+        "output_strides": np.zeros(1, np.int64),
+        "rank": 1,
+        "run": code.itemsize,
+        "item_size": code.itemsize,
+        "output_offset": 0,
+        "output_size": output_size,
+    }
+    return Instruction("pad", fields)
 
 
 def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int | None) -> Instruction | None:

@@ -9,8 +9,9 @@ import numpy as np
 from ...schema import TensorType
 from ..broadcast import LARGEST_RANK
 from ..checks import require_arity, require_same_type
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from . import copies
 from .arguments import COPIED_TYPES, FIXED_TYPES, integers, vector
 
 _LARGEST_SIZE = 2**31 - 1
@@ -48,6 +49,11 @@ def evaluate_tile(prepared: Tile, x: np.ndarray, multiples: np.ndarray) -> np.nd
     return np.tile(x, prepared.multiples)
 
 
+def lower_tile(prepared: Tile, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``, which reads the input anew for each multiple."""
+    return copies.repeat(node, prepared.multiples)
+
+
 def _sizes(node: Node, index: int) -> tuple[int, ...]:
     shape = vector(node, index)
     node.require(len(shape) <= LARGEST_RANK, f"an output of rank at most {LARGEST_RANK}")
@@ -78,6 +84,11 @@ def evaluate_broadcast_to(prepared: Prepared, x: np.ndarray, shape: np.ndarray) 
     return np.array(np.broadcast_to(x, prepared.output_shape), order="C")
 
 
+def lower_broadcast_to(prepared: Prepared, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``, which reads the input with strides of 0 where it stretches."""
+    return copies.stretch(node, prepared.output_shape)
+
+
 def prepare_fill(node: Node, profile: Profile) -> Prepared:
     """Prepare FILL: input 0 is the shape, input 1 a scalar.
 
@@ -101,7 +112,15 @@ def evaluate_fill(prepared: Prepared, shape: np.ndarray, value: np.ndarray) -> n
 
 
 KERNELS = (
-    Kernel("TILE", (1, 2), (*COPIED_TYPES, TensorType.STRING), prepare_tile, evaluate_tile, values=(1,)),
-    Kernel("BROADCAST_TO", (2, 4), FIXED_TYPES, prepare_broadcast_to, evaluate_broadcast_to, values=(1,)),
+    Kernel("TILE", (1, 2), (*COPIED_TYPES, TensorType.STRING), prepare_tile, evaluate_tile, lower_tile, values=(1,)),
+    Kernel(
+        "BROADCAST_TO",
+        (2, 4),
+        FIXED_TYPES,
+        prepare_broadcast_to,
+        evaluate_broadcast_to,
+        lower_broadcast_to,
+        values=(1,),
+    ),
     Kernel("FILL", (1, 5), (*COPIED_TYPES, TensorType.STRING), prepare_fill, evaluate_fill, values=(0,), selector=1),
 )

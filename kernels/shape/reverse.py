@@ -11,8 +11,9 @@ from ...schema import TensorType
 from ...schema.options import ReverseSequenceOptions
 from ..checks import options_of, require_arity, require_same_type
 from ..indexing.bounds import require_within
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from . import copies
 from .arguments import INDEX_TYPES, normalized_axis, vector
 
 _LARGEST_RANK = 8
@@ -47,6 +48,11 @@ def prepare_reverse(node: Node, profile: Profile) -> Reverse:
 def evaluate_reverse(prepared: Reverse, x: np.ndarray, axes: np.ndarray) -> np.ndarray:
     """Reverse ``x`` along the axes."""
     return np.array(np.flip(x, prepared.axes), order="C")
+
+
+def lower_reverse(prepared: Reverse, node: Node) -> Instruction | None:
+    """Lower to ``strided_copy``: the input is read backwards."""
+    return copies.reverse(node, prepared.axes)
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,6 @@ _TYPES = (
 _SEQUENCE_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT16, TensorType.INT32, TensorType.INT64)
 
 KERNELS = (
-    Kernel("REVERSE_V2", (1, 4), _TYPES, prepare_reverse, evaluate_reverse, values=(1,)),
+    Kernel("REVERSE_V2", (1, 4), _TYPES, prepare_reverse, evaluate_reverse, lower_reverse, values=(1,)),
     Kernel("REVERSE_SEQUENCE", (1, 1), _SEQUENCE_TYPES, prepare_reverse_sequence, evaluate_reverse_sequence),
 )

@@ -21,6 +21,11 @@ class Split(Prepared):
 
     axis: int
 
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The sizes along the axis of parts that keep it."""
+        return tuple(shape[self.axis] for shape in self.output_shapes if shape is not None)
+
 
 def prepare_split(node: Node, profile: Profile) -> Split:
     """Prepare SPLIT: the axis is input 0, the tensor input 1; all parts have one size.
@@ -70,12 +75,12 @@ def evaluate_unpack(prepared: Split, x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def lower_split(prepared: Split, node: Node) -> tuple[Instruction, ...] | None:
     """Lower to one ``strided_copy`` for each part."""
-    return copies.split(node, 1, prepared.axis)
+    return copies.split(node, 1, prepared.axis, prepared.widths)
 
 
 def lower_unpack(prepared: Split, node: Node) -> tuple[Instruction, ...] | None:
     """Lower to one ``strided_copy`` for each slice."""
-    return copies.split(node, 0, prepared.axis)
+    return copies.split(node, 0, prepared.axis, (1,) * len(prepared.output_shapes))
 
 
 _SPLIT_TYPES = (

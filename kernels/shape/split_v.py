@@ -9,8 +9,9 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import SplitVOptions
 from ..checks import options_of, require_arity, require_same_type
-from ..operator import Kernel, Node
+from ..operator import Instruction, Kernel, Node
 from ..profiles import Profile
+from . import copies
 from .arguments import normalized_axis, scalar, vector
 from .split import Split
 
@@ -40,8 +41,12 @@ def prepare(node: Node, profile: Profile) -> Split:
 
 def evaluate(prepared: Split, x: np.ndarray, sizes: np.ndarray, axis: np.ndarray) -> tuple[np.ndarray, ...]:
     """Cut ``x`` into the parts."""
-    widths = [shape[prepared.axis] for shape in prepared.output_shapes if shape is not None]
-    return tuple(part.copy() for part in np.split(x, list(accumulate(widths))[:-1], prepared.axis))
+    return tuple(part.copy() for part in np.split(x, list(accumulate(prepared.widths))[:-1], prepared.axis))
+
+
+def lower(prepared: Split, node: Node) -> tuple[Instruction, ...] | None:
+    """Lower to one ``strided_copy`` for each part."""
+    return copies.split(node, 0, prepared.axis, prepared.widths)
 
 
 _TYPES = (
@@ -53,4 +58,4 @@ _TYPES = (
     TensorType.INT64,
 )
 
-KERNELS = (Kernel("SPLIT_V", (1, 3), _TYPES, prepare, evaluate, values=(1, 2)),)
+KERNELS = (Kernel("SPLIT_V", (1, 3), _TYPES, prepare, evaluate, lower, values=(1, 2)),)

@@ -45,11 +45,7 @@ def evaluate(prepared: Transpose, x: np.ndarray, permutation: np.ndarray) -> np.
 
 def lower(prepared: Transpose, node: Node) -> Instruction | None:
     """Lower to ``strided_copy``: the input is read with its strides permuted."""
-    source = copies.Region.whole(node.input(0))
-    strides = tuple(source.strides[axis] for axis in prepared.permutation)
-    return copies.strided_copy(
-        node, copies.Region(prepared.output_shape, strides), copies.Region.whole(node.input(0), prepared.output_shape)
-    )
+    return copies.permute(node, node.input(0).shape, prepared.permutation)
 
 
 KERNELS = (Kernel("TRANSPOSE", (1, 8), (*COPIED_TYPES, TensorType.INT4), prepare, evaluate, lower, values=(1,)),)

@@ -1,0 +1,88 @@
+"""Boxes of any strides copied by the compiled machine, against NumPy: loops longer than the conformance cases have."""
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiled_nodes import EXAMPLES, Guarded
+from q31.engine.binding import Binder, aligned_empty
+from q31.engine.machine import Stretch, kernel_address
+from q31.kernels.operator import Instruction, Node, TensorSpec
+from q31.kernels.shape.copies import Region, along_axes, strided_copy
+from q31.schema import TensorType
+
+TYPES = st.sampled_from(
+    [TensorType.INT8, TensorType.INT16, TensorType.FLOAT32, TensorType.INT64, TensorType.COMPLEX128]
+)
+SIZES = st.sampled_from([1, 1, 2, 3, 5, 7, 8, 12, 16, 33, 56])
+
+
+def counted(shape, dtype):
+    """Return an array whose elements all differ in 16 bits, but for those of 8."""
+    return np.arange(math.prod(shape), dtype=np.int64).astype(np.uint16).astype(dtype).reshape(shape)
+
+
+def node_of(tensor_type, source, target):
+    spec = TensorSpec("x", tensor_type, source.shape), TensorSpec("y", tensor_type, target.shape)
+    return Node("TRANSPOSE", 1, None, spec[:1], spec[1:])
+
+
+def region(view, array):
+    return Region(view.shape, view.strides, view.ctypes.data - array.ctypes.data)
+
+
+def move(instruction: Instruction, source, target):
+    """Run an instruction whose output has the target's bytes before, and return those after it."""
+    output = Guarded(target.nbytes)
+    output.memory[...] = target.reshape(-1).view(np.uint8)
+    source = source.copy()
+    binder = Binder([source, output.memory].__getitem__, aligned_empty(0))
+    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0], [1]))])()
+    assert output.intact(), "written beyond the output"
+    return output.memory.view(target.dtype).reshape(target.shape)
+
+
+def stepped(array, steps, permutation):
+    """Return a view of an array with every so many elements along each axis, backwards where negative, permuted."""
+    return array[tuple(slice(None, None, step) for step in steps)].transpose(permutation)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.data(), TYPES)
+def test_boxes_of_any_strides(data, tensor_type):
+    dtype = TensorSpec("x", tensor_type, ()).dtype
+    shape = data.draw(st.lists(SIZES, min_size=1, max_size=5).filter(lambda sizes: math.prod(sizes) <= 30_000))
+    order = data.draw(st.permutations(range(len(shape))))
+    inverse = np.argsort(order)
+    steps = [data.draw(st.sampled_from([1, 1, 1, 1, -1, 2, -3])) for _ in shape]
+    base = counted([shape[axis] * abs(step) for axis, step in zip(order, steps, strict=True)], dtype)
+    source = stepped(base, steps, inverse)
+    if data.draw(st.booleans()):  # one element everywhere along an axis
+        axis = data.draw(st.integers(0, len(shape) - 1))
+        source = np.broadcast_to(source[(slice(None),) * axis + (slice(0, 1),)], source.shape)
+    kept = [data.draw(st.sampled_from([1, 1, 1, 2])) for _ in shape]
+    target = np.full([size * step for size, step in zip(shape, kept, strict=True)], 77).astype(dtype)
+    view = stepped(target, kept, range(len(shape)))
+    instruction = strided_copy(node_of(tensor_type, base, target), region(source, base), region(view, target))
+    assert instruction is not None
+    moved = move(instruction, base, target)
+    view[...] = source
+    np.testing.assert_array_equal(moved, target)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.data(), TYPES)
+def test_elements_picked_along_each_axis(data, tensor_type):
+    dtype = TensorSpec("x", tensor_type, ()).dtype
+    shape = data.draw(st.lists(SIZES, min_size=1, max_size=4).filter(lambda sizes: math.prod(sizes) <= 10_000))
+    indices = []
+    for size in shape:
+        some = st.lists(st.integers(0, size - 1), min_size=1, max_size=size + 3)
+        indices.append(np.array(data.draw(st.one_of(st.just(range(size)), some)), np.int64))
+    base = counted(shape, dtype)
+    expected = base[np.ix_(*indices)]
+    instruction = along_axes(node_of(tensor_type, base, expected), indices)
+    assert instruction is not None
+    np.testing.assert_array_equal(move(instruction, base, np.zeros_like(expected)), expected)

@@ -134,9 +134,11 @@ LAYOUTS: dict[str, Layout] = {
     "gather": _layout(
         "copies",
         """input output starts positions position_step indices index_size index_count axis_size fault batches outer
-        outer_step count run input_size output_size""",
+        outer_step count run unit input_size output_size""",
     ),
-    "pad": _layout("copies", "input output value sizes output_strides rank run item_size output_offset output_size"),
+    "pad": _layout(
+        "copies", "input output value sizes output_strides rank run item_size output_offset input_size output_size"
+    ),
     "resize_nearest_neighbor": _layout(
         "resize",
         """input output rows columns batches input_height input_width output_height output_width pixel""",

@@ -204,23 +204,28 @@ def reverse(node: Node, axes: Sequence[int]) -> Instruction | None:
     return strided_copy(node, region, whole)
 
 
-def fill(node: Node, output_shape: Shape, value: int) -> Instruction:
-    """Fill all of an output with a code of its type."""
-    code = np.array([value], node.output().dtype)
-    output_size = math.prod(output_shape) * code.itemsize
-    fields: dict[str, Field] = {
-        "input": code,
-        "output": Output(0, output_size),
-        "value": code,
+def _filled(node: Node, output_shape: Shape, value: Field) -> dict[str, Field]:
+    """Return the fields of ``pad`` where all of the output is filled with a value, and nothing is copied."""
+    item_size = node.output().dtype.itemsize
+    size = math.prod(output_shape)
+    return {
+        "input": value,
+        "output": Output(0, size * item_size),
+        "value": value,
         "sizes": np.zeros(1, np.int64),
         "output_strides": np.zeros(1, np.int64),
         "rank": 1,
-        "run": code.itemsize,
-        "item_size": code.itemsize,
+        "run": 0,
+        "item_size": item_size,
         "output_offset": 0,
-        "output_size": output_size,
+        "input_size": 0,
+        "output_size": size,
     }
-    return Instruction("pad", fields)
+
+
+def fill(node: Node, output_shape: Shape, value: int) -> Instruction:
+    """Fill all of an output with a code of its type."""
+    return Instruction("pad", _filled(node, output_shape, np.array([value], node.output().dtype)))
 
 
 def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int | None) -> Instruction | None:
@@ -230,28 +235,23 @@ def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int |
     """
     spec = node.input(0)
     item_size = spec.dtype.itemsize
-    output_size = math.prod(output_shape) * item_size
-    if output_size == 0 or 0 in spec.shape:
+    if 0 in output_shape or 0 in spec.shape:
         return None
     whole = Region.whole(spec, output_shape)
     offset = sum(count * stride for count, stride in zip(before, whole.strides, strict=True))
     source, target = Region.whole(spec), Region(spec.shape, whole.strides, offset)
     loops, run = _merge(source, target, item_size)
-    return Instruction(
-        "pad",
-        {
-            "input": Input(0, source.end(item_size)),
-            "output": Output(0, output_size),
-            "value": Input(2, item_size) if pad_value is None else np.array([pad_value], spec.dtype),
-            "sizes": np.array([size for size, _, _ in loops], np.int64),
-            "output_strides": np.array([stride for _, _, stride in loops], np.int64),
-            "rank": len(loops),
-            "run": run,
-            "item_size": item_size,
-            "output_offset": offset,
-            "output_size": output_size,
-        },
-    )
+    fields: dict[str, Field] = {
+        "input": Input(0, source.end(item_size)),
+        "sizes": np.array([size for size, _, _ in loops], np.int64),
+        "output_strides": np.array([stride // item_size for _, _, stride in loops], np.int64),
+        "rank": len(loops),
+        "run": run // item_size,
+        "output_offset": offset // item_size,
+        "input_size": math.prod(spec.shape),
+    }
+    value = Input(2, item_size) if pad_value is None else np.array([pad_value], spec.dtype)
+    return Instruction("pad", {**_filled(node, output_shape, value), **fields})
 
 
 def _pick(
@@ -260,6 +260,7 @@ def _pick(
     spec = node.input(source)
     input_size = math.prod(spec.shape) * spec.dtype.itemsize
     output_size = math.prod(output_shape) * spec.dtype.itemsize
+    unit = math.gcd(8, run)
     return Instruction(
         "gather",
         {
@@ -267,9 +268,10 @@ def _pick(
             "output": Output(0, output_size),
             "starts": np.array(starts, np.int64),
             "batches": len(starts),
-            "run": run,
-            "input_size": input_size,
-            "output_size": output_size,
+            "run": run // unit,
+            "unit": unit,
+            "input_size": input_size // unit,
+            "output_size": output_size // unit,
             **fields,
         },
     )

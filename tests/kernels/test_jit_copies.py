@@ -10,7 +10,7 @@ from compiled_nodes import EXAMPLES, Guarded
 from q31.engine.binding import Binder, aligned_empty
 from q31.engine.machine import Stretch, kernel_address
 from q31.kernels.operator import Instruction, Node, TensorSpec
-from q31.kernels.shape.copies import Region, along_axes, strided_copy
+from q31.kernels.shape.copies import Region, along_axes, pad, strided_copy
 from q31.schema import TensorType
 
 TYPES = st.sampled_from(
@@ -84,5 +84,19 @@ def test_elements_picked_along_each_axis(data, tensor_type):
     base = counted(shape, dtype)
     expected = base[np.ix_(*indices)]
     instruction = along_axes(node_of(tensor_type, base, expected), indices)
+    assert instruction is not None
+    np.testing.assert_array_equal(move(instruction, base, np.zeros_like(expected)), expected)
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.data(), TYPES.filter(lambda tensor_type: tensor_type is not TensorType.COMPLEX128))
+def test_borders_filled_with_a_code(data, tensor_type):
+    dtype = TensorSpec("x", tensor_type, ()).dtype
+    shape = data.draw(st.lists(SIZES, min_size=1, max_size=4).filter(lambda sizes: math.prod(sizes) <= 10_000))
+    borders = [data.draw(st.tuples(st.sampled_from([0, 0, 1, 9]), st.sampled_from([0, 0, 1, 5]))) for _ in shape]
+    base = counted(shape, dtype)
+    expected = np.pad(base, borders, constant_values=dtype.type(-77))
+    node = node_of(tensor_type, base, expected)
+    instruction = pad(node, [before for before, _ in borders], expected.shape, -77)
     assert instruction is not None
     np.testing.assert_array_equal(move(instruction, base, np.zeros_like(expected)), expected)

@@ -78,6 +78,23 @@ def tiny_activations() -> Example:
     return node("FULLY_CONNECTED", [spec(x, FLOAT32), weights], result(FLOAT32), options, 9), -127 * 2.0**-20
 
 
+def several_scales() -> Example:
+    y = replace(spec([[100, 100]], INT8), quantization=Quantization((1.0, 1.0), (0, 0), quantized_dimension=1))
+    inputs = [spec([[1]], INT8, 1.0), y]
+    return node("BATCH_MATMUL", inputs, result(INT8, 1.0), schema_options.BatchMatMulOptions()), [0, 0]
+
+
+def wide_bias() -> Example:
+    """Of the bias, only the two halves of the first element are read."""
+    inputs = [spec([[0]], INT8, 1.0), spec([[1], [1]], INT8, 1.0), spec([1, 2], TensorType.INT64, 1.0)]
+    return node("FULLY_CONNECTED", inputs, result(INT8, 1.0), schema_options.FullyConnectedOptions(), 4), [1, 0]
+
+
+def no_columns() -> Example:
+    inputs = [spec(np.zeros((1, 0)), INT8, 1.0), spec(np.zeros((2, 0)), INT8, 1.0), spec([1, 2], INT32, 1.0)]
+    return node("FULLY_CONNECTED", inputs, result(INT8, 1.0), schema_options.FullyConnectedOptions(), 4), [0, 0]
+
+
 def uint8_weights() -> Example:
     x, weights = spec(np.full((1, 1), 127), FLOAT32), spec([[200]], UINT8, 1.0)
     return node("FULLY_CONNECTED", [x, weights], result(FLOAT32), schema_options.FullyConnectedOptions(), 9), -127 * 56
@@ -301,6 +318,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "embedding-uint8-as-int8": embedding,
     "floor-div-overflow-in-blocks": floor_division,
     "gather-nd-flat-bounds": beyond_an_axis,
+    "batch-matmul-several-scales": several_scales,
+    "codes-read-as-another-type": wide_bias,
+    "fully-connected-without-columns": no_columns,
     "hybrid-batch-strides": several_batches,
     "hybrid-minus-128": minus_128,
     "hybrid-rounds-up-below-a-half": below_a_half,

@@ -19,6 +19,7 @@ from ..profiles import Profile, Rounding
 from .batch_matmul_lowering import lower_float_batch_matmul, lower_quantized_batch_matmul
 from .hybrid_lowering import lower_hybrid_batch_matmul
 from .hybrid_matmul import HybridBatchMatMul, evaluate_hybrid, prepare_hybrid
+from .quantization import legacy_scale, legacy_zero_point
 
 FLOAT32, INT8, INT16, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16, TensorType.INT32
 _COMBINATIONS = {
@@ -68,6 +69,7 @@ def prepare(node: Node, profile: Profile) -> BatchMatMul | HybridBatchMatMul:
     Notes
     -----
     Source: ``Prepare`` in ``kernels/batch_matmul.cc``. The product of the scales is formed in float32.
+    Quirk: a factor of codes with several scales has a scale of 0.
     """
     require_arity(node, 2)
     x, y, target = node.input(0), node.input(1), node.output()
@@ -88,13 +90,15 @@ def prepare(node: Node, profile: Profile) -> BatchMatMul | HybridBatchMatMul:
     if x.type is INT16:
         require_symmetric(node, x, y, target)
     rounding = profile.rounding_of(node.name)
+    scales = [legacy_scale(spec) if profile.reproduces_quirks else spec.scale for spec in (x, y, target)]
+    node.require(float(scales[2]) > 0, "one scale of the output")
     with np.errstate(all="ignore"):
-        real = float(x.scale * y.scale) / float(target.scale)
+        real = float(scales[0] * scales[1]) / float(scales[2])
     multiplier, shift = checked_multiplier(node, real, rounding)
     node.require(x.type is INT8 or shift < 15, f"scales whose ratio is below 2**14, not {real:g}")
-    points = (x.zero_point, y.zero_point)
-    rescaling = (multiplier, shift, target.zero_point, *type_range(target.type))
-    return QuantizedBatchMatMul((shape,), *adjoint, *points, *rescaling, rounding)
+    offset = legacy_zero_point if profile.reproduces_quirks else (lambda spec: spec.zero_point)
+    rescaling = (offset(x), offset(y), multiplier, shift, target.zero_point, *type_range(target.type))
+    return QuantizedBatchMatMul((shape,), *adjoint, *rescaling, rounding)
 
 
 def _transposed(shape: Shape, swap: bool) -> Shape:

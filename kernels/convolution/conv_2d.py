@@ -16,14 +16,24 @@ from .lowering import lower_conv_2d
 from .prepared import FloatConv2D, HybridConv2D, QuantizedConv2D
 from .quantization import (
     INT8_LIKE,
+    filter_zero_point,
     prepare_quantized,
     requantize,
     require_bias,
     require_symmetric_filter,
 )
+from .reading import read_as, reading_of_filter
 from .taps import accumulate_conv_2d, accumulate_float_conv_2d, add_bias
 
-_SUPPORTED = "float32 with float32 or int8 weights, int8 and int16 with int8 weights, uint8 with uint8 weights"
+_SUPPORTED = (
+    "float32 with float32, int8 or uint8 weights, int8 and int16 with int8 weights, uint8 with uint8 weights, "
+    "uint8 weights of float32 in one group"
+)
+_READ_OTHERWISE = {
+    TensorType.UINT8: (*INT8_LIKE, TensorType.INT16),
+    TensorType.INT16: (TensorType.UINT8, TensorType.INT16),
+}
+"""Weights that the reference reads in another type."""
 
 
 def _prepare_window(node: Node, options: Conv2DOptions, source: TensorSpec, weights: TensorSpec) -> tuple[Window, int]:
@@ -73,16 +83,23 @@ def prepare(node: Node, profile: Profile) -> QuantizedConv2D | FloatConv2D | Hyb
             scales = prepare_hybrid_scales(node, weights, filters)
             asymmetric = groups > 1 or bool(np.any(scales != scales[0]))
             return HybridConv2D(shapes, window, groups, scales, asymmetric, profile.reproduces_quirks, low, high)
+        if weights.type is TensorType.UINT8 and groups == 1:
+            first = prepare_hybrid_scales(node, weights, filters)[:1]
+            quirks, zero_point = profile.reproduces_quirks, filter_zero_point(node, weights)
+            return HybridConv2D(shapes, window, groups, first, False, quirks, low, high, zero_point)
         raise node.unsupported(_SUPPORTED)
 
-    if weights.type not in ((TensorType.UINT8,) if source.type is TensorType.UINT8 else INT8_LIKE):
+    proper = weights.type in ((TensorType.UINT8,) if source.type is TensorType.UINT8 else INT8_LIKE)
+    if not proper and not (profile.reproduces_quirks and weights.type in _READ_OTHERWISE.get(source.type, ())):
         raise node.unsupported(_SUPPORTED)
     if source.type is not TensorType.UINT8:
         require_symmetric_filter(node, weights)
-    filter_zero_point, requantization = prepare_quantized(
+    zero_point, requantization = prepare_quantized(
         node, profile, source, weights, bias, filters, activation, options.quantized_bias_type
     )
-    return QuantizedConv2D(shapes, window, groups, source.zero_point, filter_zero_point, requantization)
+    reading = reading_of_filter(source, weights)
+    node.require(reading is None or len(weights.quantization.scale) == 1, "one scale for the filter")
+    return QuantizedConv2D(shapes, window, groups, source.zero_point, zero_point, requantization, reading)
 
 
 def accumulate(prepared: QuantizedConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -92,6 +109,8 @@ def accumulate(prepared: QuantizedConv2D, x: np.ndarray, weights: np.ndarray, bi
     bias. int32 sums wrap.
     """
     dtype = prepared.requantization.accumulator
+    if prepared.reading is not None:
+        weights = read_as(weights, prepared.reading.weights, weights.shape)
     x = x.astype(dtype) - dtype.type(prepared.input_zero_point)
     weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
     return add_bias(accumulate_conv_2d(prepared.window, prepared.groups, x, weights), bias)

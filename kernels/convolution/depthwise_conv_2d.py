@@ -15,6 +15,7 @@ from .hybrid import evaluate_hybrid_depthwise_conv_2d, prepare_hybrid_scales
 from .lowering import lower_depthwise_conv_2d
 from .prepared import FloatDepthwiseConv2D, HybridDepthwiseConv2D, QuantizedDepthwiseConv2D
 from .quantization import prepare_quantized, requantize, require_bias
+from .reading import read_as, reading_of_filter
 from .taps import accumulate_depthwise_conv_2d, add_bias
 
 _WEIGHTS = {
@@ -24,6 +25,7 @@ _WEIGHTS = {
     TensorType.INT16: (TensorType.INT8,),
 }
 _SUPPORTED = "float32 with float32 or int8 weights, int8 and int16 with int8 weights, uint8 with uint8 weights"
+_READ_OTHERWISE = (TensorType.UINT8, TensorType.INT16)
 _LARGEST_STRIDE = 0xFFFF
 _LARGEST_MULTIPLIER = 0x7FFF  # the reference holds it in an int16
 
@@ -64,7 +66,8 @@ def prepare(node: Node, profile: Profile) -> QuantizedDepthwiseConv2D | FloatDep
     options = options_of(node, DepthwiseConv2DOptions)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     node.require(node.output().type is source.type, "input and output of one type")
-    if weights.type not in _WEIGHTS.get(source.type, ()):
+    otherwise = profile.reproduces_quirks and source.type is TensorType.INT16 and weights.type in _READ_OTHERWISE
+    if weights.type not in _WEIGHTS.get(source.type, ()) and not otherwise:
         raise node.unsupported(_SUPPORTED)
     window, multiplier = _prepare_window(node, options, source, weights)
     filters = weights.shape[3]
@@ -81,7 +84,10 @@ def prepare(node: Node, profile: Profile) -> QuantizedDepthwiseConv2D | FloatDep
         return HybridDepthwiseConv2D(shapes, window, multiplier, scales, profile.reproduces_quirks, low, high)
 
     filter_zero_point, requantization = prepare_quantized(node, profile, source, weights, bias, filters, activation)
-    return QuantizedDepthwiseConv2D(shapes, window, multiplier, source.zero_point, filter_zero_point, requantization)
+    reading = reading_of_filter(source, weights)
+    node.require(reading is None or len(weights.quantization.scale) == 1, "one scale for the filter")
+    zero_points = source.zero_point, filter_zero_point
+    return QuantizedDepthwiseConv2D(shapes, window, multiplier, *zero_points, requantization, reading)
 
 
 def accumulate(
@@ -93,6 +99,8 @@ def accumulate(
     bias. int32 sums wrap.
     """
     dtype = prepared.requantization.accumulator
+    if prepared.reading is not None:
+        weights = read_as(weights, prepared.reading.weights, weights.shape)
     x = x.astype(dtype) - dtype.type(prepared.input_zero_point)
     weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
     return add_bias(accumulate_depthwise_conv_2d(prepared.window, x, weights), bias)

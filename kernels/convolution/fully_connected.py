@@ -7,6 +7,7 @@ their own.
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,7 +20,13 @@ from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
 from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
 from .lowering import lower_fully_connected
-from .prepared import FloatFullyConnected, HybridFullyConnected, QuantizedFullyConnected, Requantization
+from .prepared import (
+    EmptyFullyConnected,
+    FloatFullyConnected,
+    HybridFullyConnected,
+    QuantizedFullyConnected,
+    Requantization,
+)
 from .quantization import (
     filter_scales,
     filter_zero_point,
@@ -31,10 +38,16 @@ from .quantization import (
     require_per_tensor,
     require_symmetric_filter,
 )
+from .reading import Reading, read_as, reading_of_fully_connected
 from .shuffled import ShuffledFullyConnected, evaluate_shuffled, prepare_shuffled
 from .sparse_weights import has_sparse_kernel, wrapping_pairs
 from .taps import add_bias
 
+Forms: TypeAlias = (
+    "EmptyFullyConnected | FloatFullyConnected | HybridFullyConnected | QuantizedFullyConnected"
+    " | ShuffledFullyConnected"
+)
+_CODES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 _PACKED = (TensorType.INT4, TensorType.INT2)
 _SIGNED = (TensorType.INT8, *_PACKED)
 _WEIGHTS = {
@@ -55,11 +68,28 @@ _ACTIVATIONS = (
 )
 
 
-def _check_types(node: Node, options: FullyConnectedOptions, source: TensorSpec, weights: TensorSpec) -> None:
-    result = node.output().type
-    if weights.type not in _WEIGHTS.get(source.type, ()):
-        raise node.unsupported(_SUPPORTED)
-    if result is not source.type and (source.type, result) != (TensorType.UINT8, TensorType.INT16):
+def _is_read_otherwise(source: TensorSpec, weights: TensorSpec, target: TensorSpec) -> bool:
+    """Whether codes have types that the reference reads in others: it lets pass more than it has kernels for.
+
+    Packed weights are unpacked only for outputs of int8 and between int16; those of other outputs it would read past
+    their end.
+    """
+    if source.type not in _CODES or target.type not in _CODES:
+        return False
+    if weights.type in _PACKED:
+        return target.type is TensorType.INT8
+    widened = (source.type, target.type) == (TensorType.UINT8, TensorType.INT16)
+    return (weights.type is TensorType.INT8 and not widened) or weights.type is TensorType.UINT8
+
+
+def _check_types(
+    node: Node, profile: Profile, options: FullyConnectedOptions, source: TensorSpec, weights: TensorSpec
+) -> None:
+    target = node.output()
+    proper = weights.type in _WEIGHTS.get(source.type, ()) and (
+        target.type is source.type or (source.type, target.type) == (TensorType.UINT8, TensorType.INT16)
+    )
+    if not proper and not (profile.reproduces_quirks and _is_read_otherwise(source, weights, target)):
         raise node.unsupported(_SUPPORTED)
     hybrid = source.type is TensorType.FLOAT32 and weights.type is not TensorType.FLOAT32
     if options.fused_activation_function not in (tuple(ActivationFunctionType) if hybrid else _ACTIVATIONS):
@@ -70,21 +100,18 @@ def _check_types(node: Node, options: FullyConnectedOptions, source: TensorSpec,
 def _flatten(
     node: Node, options: FullyConnectedOptions, source: TensorSpec, weights: TensorSpec
 ) -> tuple[Shape, int, int, int]:
-    """Check the shapes; return the output's shape, batch, depth and units."""
-    node.require(len(weights.shape) == 2 and min(weights.shape) > 0, "a filter of rank 2 that is not empty")
+    """Check the shapes; return the output's shape, batch, depth and units. What is no whole row is left out."""
+    node.require(len(weights.shape) == 2, "a filter of rank 2")
     units, depth = weights.shape
-    size = math.prod(source.shape)
-    node.require(size % depth == 0, f"an input of a multiple of {depth} elements, the filter's columns")
-    batch = size // depth
+    batch = math.prod(source.shape) // depth if depth else math.prod(source.shape[:-1])
     if not options.keep_num_dims:
         return (batch, units), batch, depth, units
-    node.require(source.shape[-1:] == (depth,), f"an input whose last dimension is {depth}, to keep the others")
+    kept = depth == 0 or source.shape[-1:] == (depth,)
+    node.require(kept, f"an input whose last dimension is {depth}, to keep the others")
     return (*source.shape[:-1], units), batch, depth, units
 
 
-def prepare(
-    node: Node, profile: Profile
-) -> QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected | ShuffledFullyConnected:
+def prepare(node: Node, profile: Profile) -> Forms:
     """Prepare FULLY_CONNECTED.
 
     The inputs are activations of any rank, read as (batch, depth), the filter (units, depth) and the bias (units,),
@@ -101,12 +128,14 @@ def prepare(
     shuffled = options.weights_format is _Format.SHUFFLED4x16INT8
     require_arity_between(node, 2, 3, outputs=2 if shuffled else 1)
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
-    _check_types(node, options, source, weights)
+    _check_types(node, profile, options, source, weights)
     shape, batch, depth, units = _flatten(node, options, source, weights)
     if weights.type in _PACKED:
         require_symmetric_filter(node, weights)
     activation = options.fused_activation_function
 
+    if units == 0 or depth == 0:
+        return EmptyFullyConnected((shape,))
     if shuffled:
         return prepare_shuffled(node, profile, shape, batch, activation)
     if source.type is TensorType.FLOAT32:
@@ -117,8 +146,16 @@ def prepare(
         return _prepare_hybrid(node, profile, (shape,), batch, options)
 
     requantization, zero_point = _prepare_codes(node, profile, units, options)
-    wraps = profile.reproduces_quirks and has_sparse_kernel(node, weights)
-    return QuantizedFullyConnected((shape,), batch, depth, units, source.zero_point, zero_point, requantization, wraps)
+    sparse = has_sparse_kernel(node, weights)
+    node.require(not sparse or batch * depth == math.prod(source.shape), "an input of whole rows, with sparse weights")
+    wraps, reading = profile.reproduces_quirks and sparse, reading_of_fully_connected(node)
+    if reading is not None:
+        required = node.output().type is TensorType.INT16 and source.type is TensorType.INT8
+        node.require(bias is not None or not required, "a bias, from int8 to int16")
+        node.require(weights.sparsity is None, "dense weights of the type of the activations")
+    return QuantizedFullyConnected(
+        (shape,), batch, depth, units, source.zero_point, zero_point, requantization, wraps, reading
+    )
 
 
 def _prepare_hybrid(
@@ -167,16 +204,17 @@ def _prepare_codes(
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
     require_per_tensor(node, source)
     require_per_tensor(node, node.output())
-    bias_type, rounding = options.quantized_bias_type, profile.rounding_of(node.name)
     wide, sparse = weights.type is TensorType.INT16, has_sparse_kernel(node, weights)
-    if wide:
-        bias_type = TensorType.INT32 if bias_type == TensorType.FLOAT32 else bias_type
-    if wide or sparse:
-        rounding = profile.rounding
-    accumulator = prepare_accumulator(node, source, bias, units, bias_type)
+    rounding = profile.rounding if wide or sparse else profile.rounding_of(node.name)
+    accumulator = _prepare_bias(node, profile, units, options)
     scales = filter_scales(node, weights, units)
+    several = len(scales) > 1
+    unsigned = TensorType.UINT8 in (source.type, weights.type)
+    node.require(not several or not unsigned, "one scale for the filter, with uint8 activations or weights")
+    if several and node.output().type not in (TensorType.INT8, source.type):
+        scales = np.zeros(1, np.float32)  # kernels that know but one scale find none
     zero_point, precision = 0, Precision.FLOAT64
-    if len(scales) == 1:
+    if not several:
         require_bias_scale(node, source, weights, bias)
         zero_point = filter_zero_point(node, weights)
         node.require(zero_point == 0 or not sparse, "a filter zero point of 0 of sparse weights")
@@ -193,6 +231,21 @@ def _prepare_codes(
     ), zero_point
 
 
+def _prepare_bias(node: Node, profile: Profile, units: int, options: FullyConnectedOptions) -> np.dtype:
+    """Check the bias and return the type of the sums before it is added; int64 where products of int16 codes are."""
+    source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
+    bias_type = options.quantized_bias_type
+    unset = bias_type == TensorType.FLOAT32
+    either = (TensorType.INT32, TensorType.INT64) if profile.reproduces_quirks else (TensorType.INT32,)
+    if source.type is not TensorType.INT16 or node.output().type is not TensorType.INT16:
+        require_bias(node, bias, units, either)
+        return np.dtype(np.int32)
+    if weights.type is TensorType.INT16 and unset:
+        require_bias(node, bias, units, either)
+        return np.dtype(np.int32)
+    return prepare_accumulator(node, source, bias, units, bias_type)
+
+
 def accumulate(
     prepared: QuantizedFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
@@ -201,8 +254,10 @@ def accumulate(
     Each is the sum of ``(x - input_zero_point) * (w - filter_zero_point)`` over the depth, plus the bias. int32 sums
     wrap.
     """
-    dtype = prepared.requantization.accumulator
-    codes = x.reshape(prepared.batch, prepared.depth)
+    dtype, reading = prepared.requantization.accumulator, prepared.reading or Reading()
+    codes = read_as(x, reading.activations, (prepared.batch, prepared.depth))
+    weights = read_as(weights, reading.weights, (prepared.units, prepared.depth))
+    bias = None if bias is None else read_as(bias, reading.bias, (prepared.units,))
     x = codes.astype(dtype) - dtype.type(prepared.input_zero_point)
     sums = x @ (weights.astype(dtype) - dtype.type(prepared.filter_zero_point)).T
     if prepared.wraps:
@@ -226,21 +281,25 @@ def _evaluate_float(
 
 
 def evaluate(
-    prepared: QuantizedFullyConnected | FloatFullyConnected | HybridFullyConnected | ShuffledFullyConnected,
+    prepared: Forms,
     x: np.ndarray,
     weights: np.ndarray,
     bias: np.ndarray | None = None,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Multiply activations, read as (batch, depth), by the transpose of (units, depth)."""
+    if isinstance(prepared, EmptyFullyConnected):
+        return np.zeros(prepared.output_shape, x.dtype)
     if isinstance(prepared, ShuffledFullyConnected):
         assert bias is not None
         return evaluate_shuffled(prepared, x, weights, bias)
     if isinstance(prepared, QuantizedFullyConnected):
         result = requantize(prepared.requantization, accumulate(prepared, x, weights, bias))
     else:
-        rows = x.reshape(prepared.batch, prepared.depth)
+        rows = read_as(x, None, (prepared.batch, prepared.depth))
         with np.errstate(all="ignore"):
             if isinstance(prepared, HybridFullyConnected):
+                if bias is not None and np.any(x) and not np.any(rows):
+                    bias = bias + np.float32(0)  # what is left out of the rows decides whether products are added
                 result = evaluate_hybrid_fully_connected(prepared, rows, weights, bias)
             else:
                 result = _evaluate_float(prepared, rows, weights, bias)

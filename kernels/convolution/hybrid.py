@@ -140,13 +140,17 @@ def has_mistaken_weights(weights: np.ndarray) -> bool:
 def evaluate_hybrid_conv_2d(
     prepared: HybridConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
-    """Evaluate CONV_2D of float32 (N, H, W, C) with int8 weights.
+    """Evaluate CONV_2D of float32 (N, H, W, C) with int8 or uint8 weights.
+
+    Quirk: the reference reads uint8 weights as int8, and no zero point.
 
     Notes
     -----
     Source: ``HybridConvPerChannel`` in ``kernels/internal/reference/conv.h`` (asymmetric: filter scale, then
     activation scale), ``HybridConv`` in ``kernels/internal/optimized/optimized_ops.h`` (symmetric: their product).
     """
+    if prepared.filter_zero_point is not None:
+        weights = weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
     codes, scale = _quantize_images(x, prepared.asymmetric, prepared.quirks)
     sums = accumulate_conv_2d(prepared.window, prepared.groups, codes, weights.astype(np.int32))
     if prepared.asymmetric:

@@ -38,7 +38,7 @@ _EXACT_DEPTH = 512  # so many products of two bytes, and as much again for the z
 
 def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | None:
     """Lower CONV_2D to ``hybrid_conv_2d``."""
-    if not has_constants(node):
+    if not has_constants(node) or prepared.filter_zero_point is not None:
         return None
     weights = node.value(1)
     through_sse = prepared.quirks and not prepared.asymmetric and len(weights) % GEMM_ROWS

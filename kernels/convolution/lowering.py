@@ -45,6 +45,7 @@ from .packing import (
     window_fields,
 )
 from .prepared import (
+    EmptyFullyConnected,
     FloatConv2D,
     FloatDepthwiseConv2D,
     FloatFullyConnected,
@@ -58,6 +59,7 @@ from .prepared import (
     QuantizedTransposeConv,
     Requantization,
 )
+from .shuffled import ShuffledFullyConnected
 from .sparse_weights import wrapping_pairs
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
@@ -65,6 +67,8 @@ _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     """Lower CONV_2D to ``conv_2d``, or to that of other types."""
+    if _reads_otherwise(prepared):
+        return None
     if isinstance(prepared, FloatConv2D):
         return lower_float_conv_2d(prepared, node)
     if isinstance(prepared, HybridConv2D):
@@ -81,6 +85,10 @@ def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
 
 def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
+    if isinstance(prepared, (EmptyFullyConnected, ShuffledFullyConnected)) or _reads_otherwise(prepared):
+        return None
+    if math.prod(node.input(0).shape) != prepared.batch * prepared.depth:  # what is no whole row is left out
+        return None
     if isinstance(prepared, FloatFullyConnected):
         return lower_float_fully_connected(prepared, node)
     if isinstance(prepared, HybridFullyConnected):
@@ -102,6 +110,8 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
 
 def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     """Lower DEPTHWISE_CONV_2D to a depthwise kernel, or to a convolution with a group for each input channel."""
+    if _reads_otherwise(prepared):
+        return None
     if isinstance(prepared, FloatDepthwiseConv2D):
         return lower_float_depthwise_conv_2d(prepared, node)
     if isinstance(prepared, HybridDepthwiseConv2D):
@@ -187,6 +197,11 @@ def _lower_product(
         **requantization,
     }
     return Instruction("conv_2d", fields)
+
+
+def _reads_otherwise(prepared: Any) -> bool:
+    """Whether tensors are read in other types than their own; that is left to ``evaluate``."""
+    return getattr(prepared, "reading", None) is not None
 
 
 def _is_lowerable(node: Node) -> bool:

@@ -14,6 +14,7 @@ from ...schema import ActivationFunctionType
 from ..operator import Prepared
 from ..padding import Window
 from ..profiles import Rounding
+from .reading import Reading
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,17 @@ class Requantization:
 
 @dataclass(frozen=True)
 class QuantizedConv2D(Prepared):
-    """CONV_2D on codes: input (N, H, W, C), filter (O, FH, FW, C / groups), output (N, OH, OW, O)."""
+    """CONV_2D on codes: input (N, H, W, C), filter (O, FH, FW, C / groups), output (N, OH, OW, O).
+
+    ``reading``: the filter is read in another type than its own.
+    """
 
     window: Window
     groups: int
     input_zero_point: int
     filter_zero_point: int
     requantization: Requantization
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class HybridConv2D(Prepared):
 
     ``filter_scale`` is float32 (O,), or (1,) per-tensor. ``asymmetric``: the activations get a zero point of their
     own; symmetric where all scales are equal and there is one group. ``quirks``: the defects of the reference's
-    SIMD code are reproduced.
+    SIMD code are reproduced. ``filter_zero_point``: of uint8 weights.
     """
 
     window: Window
@@ -81,6 +86,7 @@ class HybridConv2D(Prepared):
     quirks: bool
     activation_min: np.float32
     activation_max: np.float32
+    filter_zero_point: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class HybridTransposeConv(Prepared):
 class QuantizedDepthwiseConv2D(Prepared):
     """DEPTHWISE_CONV_2D on codes: input (N, H, W, C), filter (1, FH, FW, C * depth_multiplier).
 
-    Output channel ``c * depth_multiplier + m`` sees input channel ``c``.
+    Output channel ``c * depth_multiplier + m`` sees input channel ``c``. ``reading`` as in :class:`QuantizedConv2D`.
     """
 
     window: Window
@@ -110,6 +116,7 @@ class QuantizedDepthwiseConv2D(Prepared):
     input_zero_point: int
     filter_zero_point: int
     requantization: Requantization
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +171,8 @@ class FloatTransposeConv(Prepared):
 class QuantizedFullyConnected(Prepared):
     """FULLY_CONNECTED on codes: input flattened to (batch, depth), filter (units, depth), output (batch, units).
 
-    ``wraps``: pairs of products wrap as in the reference's kernel for sparse weights.
+    ``wraps``: pairs of products wrap as in the reference's kernel for sparse weights. ``reading``: tensors are read in
+    other types than their own.
     """
 
     batch: int
@@ -174,6 +182,12 @@ class QuantizedFullyConnected(Prepared):
     filter_zero_point: int
     requantization: Requantization
     wraps: bool = False
+    reading: Reading | None = None
+
+
+@dataclass(frozen=True)
+class EmptyFullyConnected(Prepared):
+    """FULLY_CONNECTED with a filter of no rows or no columns: zeros, whatever the bias and the zero point."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,16 @@ import math
 
 import numpy as np
 
+from ..convolution.batch_matmul import QuantizedBatchMatMul
 from ..convolution.hybrid_matmul import HybridBatchMatMul
 from ..convolution.prepared import (
+    EmptyFullyConnected,
     HybridConv2D,
     HybridDepthwiseConv2D,
     HybridFullyConnected,
     HybridTransposeConv,
+    QuantizedConv2D,
+    QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
 )
 from ..convolution.sparse_weights import wrapping_pairs
@@ -71,7 +75,27 @@ def negates_minus_128(node: Node, prepared: Prepared) -> bool:
 
 def reads_uint8_as_int8(node: Node, prepared: Prepared) -> bool:
     """Hybrid, with uint8 weights."""
-    return isinstance(prepared, HybridFullyConnected) and prepared.quirks and prepared.filter_zero_point is not None
+    return (
+        isinstance(prepared, (HybridConv2D, HybridFullyConnected))
+        and prepared.quirks
+        and prepared.filter_zero_point is not None
+    )
+
+
+def reads_otherwise(node: Node, prepared: Prepared) -> bool:
+    """Whether a tensor is read in another type than its own."""
+    kinds = (QuantizedConv2D, QuantizedDepthwiseConv2D, QuantizedFullyConnected)
+    return isinstance(prepared, kinds) and prepared.reading is not None
+
+
+def finds_no_scale(node: Node, prepared: Prepared) -> bool:
+    """Whether a factor of a product of codes has several scales."""
+    return isinstance(prepared, QuantizedBatchMatMul) and prepared.multiplier == 0
+
+
+def has_no_columns(node: Node, prepared: Prepared) -> bool:
+    """Whether a filter has rows, but no columns."""
+    return isinstance(prepared, EmptyFullyConnected) and node.input(1).shape[0] > 0
 
 
 def wraps_pairs(node: Node, prepared: Prepared) -> bool:
@@ -107,6 +131,16 @@ def forgets_batch_strides(node: Node, prepared: Prepared) -> bool:
 
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
+        "batch-matmul-several-scales",
+        ("BATCH_MATMUL",),
+        "int8 or int16: a factor with several scales has a scale of 0, so that all outputs are the zero point",
+        "the first scale is that of all columns",
+        "kernels/batch_matmul.cc, Prepare",
+        Treatment.REPRODUCED,
+        ("convolution.batch_matmul:prepare",),
+        finds_no_scale,
+    ),
+    Quirk(
         "bias-int32-read-as-int64",
         ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"),
         "with int16 activations, reads an int32 bias as int64, past its end, unless quantized_bias_type says INT32",
@@ -115,6 +149,33 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REFUSED,
         ("convolution.quantization:prepare_accumulator",),
         never,
+    ),
+    Quirk(
+        "codes-read-as-another-type",
+        ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"),
+        "filters, and in FULLY_CONNECTED activations and an int64 bias, are read byte by byte in the types of a kernel "
+        "that they are not of: the checks let pass more than there are kernels for",
+        "such types are refused",
+        "EvalQuantized in kernels/conv.cc and kernels/fully_connected.cc; kernels/depthwise_conv.cc, EvalImpl",
+        Treatment.REPRODUCED,
+        (
+            "convolution.reading:read_as",
+            "convolution.conv_2d:prepare",
+            "convolution.depthwise_conv_2d:prepare",
+            "convolution.fully_connected:_check_types",
+            "convolution.fully_connected:_prepare_bias",
+        ),
+        reads_otherwise,
+    ),
+    Quirk(
+        "fully-connected-without-columns",
+        ("FULLY_CONNECTED",),
+        "a filter without columns gives zeros, whatever bias and zero point",
+        "the outputs are the bias",
+        "kernels/fully_connected.cc, PrepareImpl and Eval",
+        Treatment.EVERYWHERE,
+        ("convolution.fully_connected:prepare",),
+        has_no_columns,
     ),
     Quirk(
         "hybrid-batch-strides",
@@ -200,12 +261,17 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "hybrid-uint8-as-int8",
-        ("FULLY_CONNECTED",),
+        ("FULLY_CONNECTED", "CONV_2D"),
         "float32 activations, uint8 weights: they are read as int8, and their zero point is not read",
         "the weights are those of uint8, less their zero point",
         "kernels/fully_connected.cc, EvalHybridDense",
         Treatment.REPRODUCED,
-        ("convolution.hybrid:evaluate_hybrid_fully_connected", "convolution.fully_connected:_prepare_hybrid"),
+        (
+            "convolution.hybrid:evaluate_hybrid_fully_connected",
+            "convolution.fully_connected:_prepare_hybrid",
+            "convolution.hybrid:evaluate_hybrid_conv_2d",
+            "convolution.conv_2d:prepare",
+        ),
         reads_uint8_as_int8,
     ),
     Quirk(

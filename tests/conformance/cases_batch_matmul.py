@@ -40,6 +40,9 @@ def batch_matmul(draw: DrawFn, x_type: TensorType, y_type: TensorType, output_ty
         x, y = draw(float_arrays(x_shape, special=True)), draw(float_arrays(y_shape, special=True))
     else:
         x_codes, y_codes = draw(per_tensor(x_type)), draw(per_tensor(y_type, zero_point=0 if x_type is INT16 else None))
+        columns, axis = y_shape[-2 if adj_y else -1], len(y_shape) - (2 if adj_y else 1)
+        if columns > 1 and output_type is not INT32 and draw(st.integers(0, 7)) == 0:
+            y_codes = draw(per_channel(columns, axis))  # which the reference takes for a scale of 0
         product = float32(x_codes.scale[0] * y_codes.scale[0])
         if output_type is not INT32:
             limits = log_uniform(2.0**-14, 2.0) if x_type is INT8 else log_uniform(2.0**-24, 2.0**-6)

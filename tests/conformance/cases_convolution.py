@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,7 @@ def conv_2d(
     bias_type: TensorType = INT32,
     each_channel: bool | None = None,
     grouped: bool = False,
+    symmetric: bool = False,
     **options: Any,
 ) -> Case:
     groups = draw(st.integers(2, 4)) if grouped else 1
@@ -73,6 +75,7 @@ def conv_2d(
     filters = groups * draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, filters, 0, each_channel))
+    quantization = replace(quantization, zero_point=(0,)) if symmetric else quantization
     weights = draw(
         weights_of(weights_type, (filters, *draw(_window(shape, geometry)), shape[3] // groups), quantization)
     )
@@ -159,7 +162,13 @@ def transpose_conv(
 
 
 @st.composite
-def float_conv_2d(draw: DrawFn, hybrid: bool = False, each_channel: bool = True, grouped: bool = False) -> Case:
+def float_conv_2d(
+    draw: DrawFn,
+    hybrid: bool = False,
+    each_channel: bool = True,
+    grouped: bool = False,
+    weights_type: TensorType = INT8,
+) -> Case:
     groups = draw(st.integers(2, 3)) if grouped else 1
     shape = draw(images(channels=groups * draw(st.integers(1, 4)) if grouped else None))
     geometry = draw(_geometry())
@@ -170,7 +179,7 @@ def float_conv_2d(draw: DrawFn, hybrid: bool = False, each_channel: bool = True,
         Conv2DOptions(**geometry),
         inputs=[
             tensor(FLOAT32, shape),
-            draw(float_weights(size, 0, hybrid, each_channel)),
+            draw(float_weights(size, 0, hybrid, each_channel, weights_type)),
             draw(float_bias(filters, not hybrid, False)),
         ],
         outputs=[result(FLOAT32)],
@@ -234,6 +243,19 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "CONV_2D hybrid per-tensor": float_conv_2d(hybrid=True, each_channel=False),
     "CONV_2D hybrid per-channel": float_conv_2d(hybrid=True),
     "CONV_2D hybrid grouped": float_conv_2d(hybrid=True, grouped=True),
+    "CONV_2D hybrid int4": float_conv_2d(hybrid=True, weights_type=INT4),
+    "CONV_2D hybrid int4 per-tensor": float_conv_2d(hybrid=True, each_channel=False, weights_type=INT4),
+    "CONV_2D hybrid uint8": float_conv_2d(hybrid=True, each_channel=False, weights_type=UINT8),
+    "CONV_2D int4-weights int16": conv_2d(INT16, INT4, INT64),
+    "CONV_2D int4-weights int16 with int32 bias": conv_2d(INT16, INT4, INT32, quantized_bias_type=INT32),
+    "CONV_2D int16 grouped": conv_2d(INT16, INT8, INT64, grouped=True, quantized_bias_type=INT64),
+    "CONV_2D int16 by uint8": conv_2d(INT16, UINT8, INT64, each_channel=False, symmetric=True),
+    "CONV_2D int16 by int16": conv_2d(INT16, INT16, INT64, each_channel=False),
+    "CONV_2D uint8 by int4": conv_2d(UINT8, INT4, each_channel=False),
+    "CONV_2D uint8 by int8": conv_2d(UINT8, INT8, each_channel=False),
+    "CONV_2D uint8 by int16": conv_2d(UINT8, INT16, each_channel=False, grouped=True),
+    "DEPTHWISE_CONV_2D int16 by uint8": depthwise_conv_2d(INT16, UINT8, INT64, each_channel=False),
+    "DEPTHWISE_CONV_2D int16 by int16": depthwise_conv_2d(INT16, INT16, INT64, each_channel=False),
     "DEPTHWISE_CONV_2D int8 per-tensor": depthwise_conv_2d(INT8, INT8, each_channel=False),
     "DEPTHWISE_CONV_2D int8 per-channel": depthwise_conv_2d(INT8, INT8, each_channel=True),
     "DEPTHWISE_CONV_2D int4-weights int8": depthwise_conv_2d(INT8, INT4),

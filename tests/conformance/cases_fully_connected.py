@@ -32,12 +32,12 @@ INT2, INT4, INT32, INT64 = TensorType.INT2, TensorType.INT4, TensorType.INT32, T
 
 @st.composite
 def _rows(draw: DrawFn, depth: int) -> tuple[tuple[int, ...], bool]:
-    """An input shape of ``depth`` columns, whichever way it is folded, and keep_num_dims."""
+    """An input shape of ``depth`` columns, whichever way it is folded, and keep_num_dims; some are not whole rows."""
     keep = draw(st.booleans())
     batch = draw(st.integers(1, 9))
     if keep or draw(st.booleans()):
         return draw(st.sampled_from([(batch, depth), (1, batch, depth), (batch, 2, depth), (depth,)])), keep
-    return draw(st.sampled_from([(batch, depth), (batch, 1, depth, 1), (depth, batch)])), keep
+    return draw(st.sampled_from([(batch, depth), (batch, 1, depth, 1), (depth, batch), (batch, depth + 1)])), keep
 
 
 def _depths(high: int = 40) -> SearchStrategy[int]:
@@ -71,7 +71,7 @@ def fully_connected(
         quantization = Quantization(quantization.scale[:1], (draw(st.integers(-128, 127)),))
     weights, matrix = _given(draw, draw(weights_of(weights_type, (units, depth), quantization)))
     output_type = output_type or tensor_type
-    to_int16 = (tensor_type, output_type) == (UINT8, INT16)
+    to_int16 = output_type is INT16 and tensor_type is not INT16
     bias, given = draw(bias_of(bias_type, units, source, quantization, optional=not to_int16))
     output = draw(output_of(output_type, source, quantization))
     return single_operator(
@@ -81,6 +81,45 @@ def fully_connected(
         outputs=[result(output_type, output)],
         arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *matrix, *given],
         version=11 if options else 7,
+    )
+
+
+@st.composite
+def read_otherwise(draw: DrawFn, tensor_type: TensorType, high: tuple[TensorType, ...]) -> Case:
+    """Codes of types that there is no kernel for; ``high`` are those of outputs."""
+    output_type = draw(st.sampled_from(high))
+    kinds = (UINT8,) if (tensor_type, output_type) == (UINT8, INT16) else (INT8, UINT8)
+    kinds = (*kinds, INT4, INT2) if output_type is INT8 else kinds
+    weights_type, bias_type = draw(st.sampled_from(kinds)), draw(st.sampled_from([INT32, INT64]))
+    if (tensor_type, output_type) == (INT16, INT16):
+        weights_type, bias_type = draw(st.sampled_from([(UINT8, INT64), (INT16, INT64)]))
+    each_channel = False if UINT8 in (weights_type, tensor_type) else None
+    others = (bias_type, each_channel, output_type)
+    return draw(fully_connected(tensor_type, weights_type, *others))
+
+
+@st.composite
+def without_columns(draw: DrawFn, tensor_type: TensorType, weights_type: TensorType) -> Case:
+    """A filter without columns or without rows."""
+    units = draw(st.integers(0, 4))
+    shape, depth = (
+        draw(st.sampled_from([(3, 4), (3, 0), (2, 3, 1), (4,)])),
+        0 if units else draw(st.sampled_from([0, 4])),
+    )
+    one = Quantization((1.0,), (0,))
+    codes, wide = one if tensor_type is not FLOAT32 else Quantization(), tensor_type is INT16
+    filters = constant(
+        np.zeros((units, depth), numpy_dtype(weights_type)), Quantization() if weights_type is FLOAT32 else one
+    )
+    bias = constant(np.ones(units, np.float32 if tensor_type is FLOAT32 else np.int64 if wide else np.int32), codes)
+    options = FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=draw(st.booleans()))
+    return single_operator(
+        "FULLY_CONNECTED",
+        options,
+        inputs=[tensor(tensor_type, shape, codes), filters, bias if units and draw(st.booleans()) else None],
+        outputs=[result(tensor_type, codes)],
+        arrays=[draw(float_arrays(shape) if tensor_type is FLOAT32 else arrays(tensor_type, shape))],
+        version=7,
     )
 
 
@@ -218,6 +257,17 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED int16 with int16 weights and int64 bias": fully_connected(
         INT16, INT16, INT64, quantized_bias_type=INT64
     ),
+    "FULLY_CONNECTED int16 with int16 weights and int64 bias read as int32": fully_connected(INT16, INT16, INT64),
+    "FULLY_CONNECTED int8 with int64 bias": fully_connected(INT8, INT8, INT64),
+    "FULLY_CONNECTED uint8 with int64 bias": fully_connected(UINT8, UINT8, INT64, each_channel=False),
+    "FULLY_CONNECTED int8 read otherwise": read_otherwise(INT8, (INT8, UINT8, INT16)),
+    "FULLY_CONNECTED uint8 read otherwise": read_otherwise(UINT8, (INT8, UINT8, INT16)),
+    "FULLY_CONNECTED int16 read otherwise": read_otherwise(INT16, (INT8, UINT8, INT16)),
+    "FULLY_CONNECTED int8 without columns": without_columns(INT8, INT8),
+    "FULLY_CONNECTED uint8 without columns": without_columns(UINT8, UINT8),
+    "FULLY_CONNECTED int16 without columns": without_columns(INT16, INT8),
+    "FULLY_CONNECTED float32 without columns": without_columns(FLOAT32, FLOAT32),
+    "FULLY_CONNECTED hybrid without columns": without_columns(FLOAT32, INT8),
     "FULLY_CONNECTED float32": float_fully_connected(),
     "FULLY_CONNECTED float32 sparse": st.one_of(sparse(FLOAT32, 1), sparse(FLOAT32, 4)),
     "FULLY_CONNECTED int8 sparse": sparse(INT8, 16),

@@ -86,10 +86,17 @@ def weights_of(draw: DrawFn, tensor_type: TensorType, shape: tuple[int, ...], qu
 
 
 @st.composite
-def float_weights(draw: DrawFn, shape: tuple[int, ...], dimension: int, hybrid: bool, each_channel: bool) -> Operand:
+def float_weights(
+    draw: DrawFn,
+    shape: tuple[int, ...],
+    dimension: int,
+    hybrid: bool,
+    each_channel: bool,
+    tensor_type: TensorType = INT8,
+) -> Operand:
     if not hybrid:
         return constant(draw(float_arrays(shape, special=True)))
-    return draw(weights_of(INT8, shape, draw(filter_of(INT8, shape[dimension], dimension, each_channel))))
+    return draw(weights_of(tensor_type, shape, draw(filter_of(tensor_type, shape[dimension], dimension, each_channel))))
 
 
 @st.composite

@@ -238,6 +238,8 @@ class Kernel:
         from what ``prepare`` returned. ``evaluate`` takes it after the inputs, and returns what follows it after the
         outputs.
     resets : True where that begins again when the variables are reset, as tflite-micro's operators do.
+    form_of : for an operator whose forms differ in more than what ``prepare`` returns, such as in their states: gives
+        the kernel of a node's form.
     """
 
     name: str
@@ -254,3 +256,4 @@ class Kernel:
     states: tuple[int, ...] = ()
     initial: Callable[[Any], np.ndarray] | None = None
     resets: bool = False
+    form_of: Callable[[Node], Kernel] | None = None

@@ -200,6 +200,8 @@ def _find_custom(node: Node) -> Kernel:
 def _checked(kernel: Kernel, node: Node) -> Kernel:
     """Return the kernel, where it has the node's version and selecting data type."""
     require_version(kernel, node)
+    if kernel.form_of is not None:
+        kernel = kernel.form_of(node)
     selecting = node.output(-kernel.selector - 1) if kernel.selector < 0 else node.input(kernel.selector)
     if selecting.type not in kernel.types:
         raise node.unsupported(", ".join(t.name.lower() for t in kernel.types))

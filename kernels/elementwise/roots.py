@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,9 @@ from ...schema import InputError, TensorType
 from ..activation_range import type_range
 from ..activations.interpolation import Interpolated, build_interpolated, evaluate_interpolated
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type, require_symmetric
-from ..fixed_point import INT32_MAX, int32_from_float, multiply_by_quantized_multiplier, output_codes
-from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
-from ..gemmlowp import INT16_MAX, constant, saturating_left_shift
+from ..fixed_point import int32_from_float, multiply_by_quantized_multiplier, output_codes
+from ..gemmlowp import INT16_MAX
+from ..inverse_square_root import inverse_square_root
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
 from .shifts import multiply_with_any_shift
@@ -132,31 +131,6 @@ def prepare_rsqrt(node: Node, profile: Profile) -> FloatRoot | QuantizedRsqrt | 
         rounding,
         wraps_shifts=profile.reproduces_quirks,
     )
-
-
-def inverse_square_root(value: int) -> tuple[int, int]:
-    """Return ``1 / sqrt(value)`` as a Q0.31 multiplier and a shift, by five Newton steps in Q3.28.
-
-    Parameters
-    ----------
-    value : a positive integer below 2**29.
-
-    Notes
-    -----
-    Source: ``GetInvSqrtQuantizedMultiplierExp`` in ``kernels/internal/quantization_util.h``.
-    """
-    if value <= 1:
-        return INT32_MAX, 0
-    pairs = (31 - value.bit_length()) // 2 - 1
-    normalized = value << (2 * pairs)
-    half = np.asarray((normalized >> 1) + 1 >> 1, np.int32)  # Q3.28, half of the input
-    three_halves = np.int32(3 << 27)
-    x = np.asarray(1 << 28, np.int32)
-    for _ in range(5):
-        cube = saturating_left_shift(multiply(multiply(x, x), x), 6)
-        x = saturating_left_shift(multiply(three_halves, x) - multiply(half, cube), 3)
-    multiplier, shift = int(multiply(x, constant(math.sqrt(0.5), 0))), 11 - pairs
-    return (multiplier << -shift, 0) if shift < 0 else (multiplier, -shift)
 
 
 def evaluate_rsqrt(prepared: FloatRoot | QuantizedRsqrt | Interpolated, x: np.ndarray) -> np.ndarray:

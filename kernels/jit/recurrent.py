@@ -154,8 +154,7 @@ def update_cells(p: Any, batch: Any, of_input: Any, of_hidden: Any, hidden: Any,
         cells[batch * p.cells + i] = np.int16(cell)
         product = rescale_row(constants, HIDDEN, output * np.int64(cell_tanh[cell & 0xFFFF]))
         if p.projected:
-            # Quirk: the zero point has the wrong sign in the codes that are projected and in their bias alike.
-            vector[i] = np.int16(saturate8(product - p.hidden_zero_point) + p.hidden_zero_point)
+            vector[i] = np.int16(saturate8(product + p.hidden_zero_point) - p.hidden_zero_point)
         else:
             hidden[batch * p.outputs + i] = np.int8(saturate8(product + p.hidden_zero_point))
     if p.projected:

@@ -10,15 +10,13 @@ import numpy as np
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import L2NormOptions
 from ..checks import options_of, require_arity, require_quantized, require_same_type
-from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, rounding_divide_by_pot
-from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
-from ..gemmlowp import constant, saturating_left_shift
+from ..fixed_point import multiply_by_quantized_multiplier
+from ..inverse_square_root import inverse_square_root
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
 
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8)
 _SHORTEST = np.float32(1e-6)
-_NEWTON_STEPS = 5
 _OUTPUT_BITS = 7  # the output's scale is 1/128
 
 
@@ -50,32 +48,6 @@ def prepare(node: Node, profile: Profile) -> L2Normalization:
         fits = target.scale == np.float32(1 / 128) and target.zero_point == zero_point
         node.require(fits, f"an output of scale 1/128 and zero point {zero_point}")
     return L2Normalization((source.shape,), source.zero_point, target.zero_point, profile.rounding_of(node.name))
-
-
-def inverse_square_root(x: int) -> tuple[int, int]:
-    """Return ``1 / sqrt(x)`` of an int32 as a Q0.31 multiplier and a shift, not positive; 0 counts as 1.
-
-    Notes
-    -----
-    Source: ``GetInvSqrtQuantizedMultiplierExp`` in ``kernels/internal/quantization_util.h``: Newton-Raphson steps in
-    Q3.28 from 1.
-    """
-    if x <= 1:
-        return INT32_MAX, 0
-    shift = 11
-    while x >= 1 << 29:
-        x, shift = x >> 2, shift + 1
-    pairs = (31 - x.bit_length()) // 2 - 1
-    x, shift = x << (2 * pairs), shift - pairs
-    half = rounding_divide_by_pot(x >> 1, 1)
-    root = np.int32(1 << 28)
-    for _ in range(_NEWTON_STEPS):
-        cube = saturating_left_shift(multiply(multiply(root, root), root), 6)
-        root = np.int32(saturating_left_shift(multiply(constant(1.5, 3), root) - multiply(half, cube), 3))
-    multiplier = multiply(root, constant(math.sqrt(0.5), 0))
-    if shift < 0:
-        return int(saturating_left_shift(multiplier, -shift)), 0
-    return int(multiplier), -shift
 
 
 def evaluate(prepared: L2Normalization, x: np.ndarray) -> np.ndarray:

@@ -21,7 +21,8 @@ def _constant(real: float, integer_bits: int) -> int:
     return (constant32(real, integer_bits) + (1 << 15)) >> 16 if real >= 0 else -_constant(-real, integer_bits)
 
 
-def _multiply(a: Any, b: Any) -> np.ndarray:
+def multiply(a: Any, b: Any) -> np.ndarray:
+    """Multiply int16 numbers; their integer bits add up (``SaturatingRoundingDoublingHighMul``)."""
     product = np.asarray(a, np.int64) * np.asarray(b, np.int64)
     return np.minimum((product + (1 << 14)) >> 15, INT16_MAX)
 
@@ -39,11 +40,11 @@ def _divide(x: np.ndarray, exponent: int) -> np.ndarray:
 def _exp_near_zero(x: np.ndarray) -> np.ndarray:
     """Return exp(a) for a in [-1/4, 0), Q0.15 to Q0.15."""
     x = x + (1 << 12)
-    x2 = _multiply(x, x)
-    x3, x4 = _multiply(x2, x), _multiply(x2, x2)
-    tail = _divide(_multiply(_divide(x4, 2) + x3, _constant(1 / 3, 0)) + x2, 1)
+    x2 = multiply(x, x)
+    x3, x4 = multiply(x2, x), multiply(x2, x2)
+    tail = _divide(multiply(_divide(x4, 2) + x3, _constant(1 / 3, 0)) + x2, 1)
     center = _constant(math.exp(-1 / 8), 0)
-    return np.clip(center + _multiply(center, x + tail), INT16_MIN, INT16_MAX)
+    return np.clip(center + multiply(center, x + tail), INT16_MIN, INT16_MAX)
 
 
 def exp_on_negative_values(raw: np.ndarray, integer_bits: int) -> np.ndarray:
@@ -55,7 +56,7 @@ def exp_on_negative_values(raw: np.ndarray, integer_bits: int) -> np.ndarray:
     remainder = part - raw
     for exponent in range(-2, min(integer_bits, _LAST_EXPONENT + 1)):
         chosen = (remainder & (1 << (fractional_bits + exponent))) != 0
-        result = np.where(chosen, _multiply(result, _constant(math.exp(-(2.0**exponent)), 0)), result)
+        result = np.where(chosen, multiply(result, _constant(math.exp(-(2.0**exponent)), 0)), result)
     if integer_bits > _LAST_EXPONENT + 1:
         result = np.where(raw < -(1 << (fractional_bits + _LAST_EXPONENT + 1)), 0, result)
     return np.where(raw == 0, INT16_MAX, result)
@@ -64,10 +65,10 @@ def exp_on_negative_values(raw: np.ndarray, integer_bits: int) -> np.ndarray:
 def _reciprocal_of_half_denominator(raw: np.ndarray) -> np.ndarray:
     """Return 2 / (1 + a) for a in [0, 1], Q0.15 to Q2.13."""
     half_denominator = (raw + INT16_MAX + 1) >> 1
-    x = _constant(48 / 17, 2) + _multiply(half_denominator, _constant(-32 / 17, 2))
+    x = _constant(48 / 17, 2) + multiply(half_denominator, _constant(-32 / 17, 2))
     for _ in range(3):
-        error = (1 << 13) - _multiply(half_denominator, x)
-        x = x + _shift_left(_multiply(x, error), 2)
+        error = (1 << 13) - multiply(half_denominator, x)
+        x = x + _shift_left(multiply(x, error), 2)
     return x
 
 

@@ -70,7 +70,9 @@ def _pad(vectors: list[np.ndarray], width: int) -> np.ndarray:
 
 
 def lower_lstm(parameters: Parameters, time_major: bool, node: Node) -> Instruction | None:
-    """Lower a layer of LiteRT's arithmetic to ``lstm8``."""
+    """Lower a layer of LiteRT's arithmetic to ``lstm8``; peepholes and normalized gates stay with ``evaluate``."""
+    if any(parameters.peepholes) or any(parameters.normalizations):
+        return None
     source = node.input(0)
     steps, batches = source.shape[:2] if time_major else source.shape[1::-1]
     cells, outputs = node.input(_RECURRENT_WEIGHTS[-1]).shape

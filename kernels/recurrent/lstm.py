@@ -7,17 +7,19 @@ and TFLM compute this operator differently; the modules ``lstm_litert`` and ``ls
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from ...schema import ActivationFunctionType, TensorType
+from ...schema import TensorType
 from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
 from ...schema.types import LSTMKernelType
 from ..checks import options_of, require_quantized, require_symmetric
 from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
-from . import lstm_litert, lstm_tflm
+from . import lstm_basic, lstm_litert, lstm_narrow, lstm_tflm
 from .lowering import lower_lstm
 from .lstm_layers import FloatLSTM, evaluate_float, prepare_float
 from .lstm_weights import Arrays, Sizes, gates_of
@@ -36,24 +38,17 @@ class SequenceLSTM(Prepared):
 
     sequence: bool
     time_major: bool
-    parameters: lstm_litert.Parameters | lstm_tflm.Parameters
+    parameters: lstm_litert.Parameters | lstm_narrow.Parameters | lstm_tflm.Parameters
 
 
 def _options(node: Node) -> tuple[LSTMOptions | UnidirectionalSequenceLSTMOptions, bool]:
     """Return the options, and whether time is the first axis."""
     if node.name == "LSTM":
-        plain = options_of(node, LSTMOptions)
-        if plain.kernel_type is not LSTMKernelType.FULL:
-            raise node.unsupported("the kernel type FULL")
-        return plain, False
+        return options_of(node, LSTMOptions), False
     options = options_of(node, UnidirectionalSequenceLSTMOptions)
     if options.diagonal_recurrent_tensors:
         raise node.unsupported("recurrent weights that are matrices")
     return options, options.time_major
-
-
-def _optional(node: Node, indices: range) -> list[TensorSpec | None]:
-    return [node.optional_input(index) for index in indices]
 
 
 def _require_shape(node: Node, spec: TensorSpec, tensor_type: TensorType, shape: Shape) -> None:
@@ -75,12 +70,8 @@ def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
     source, hidden, cell, target = node.input(0), node.input(_HIDDEN), node.input(_CELL), node.output()
     options, time_major = _options(node)
     sequence = node.name != "LSTM"
-    if any(_optional(node, _PEEPHOLE)) or any(_optional(node, _LAYER_NORM)):
-        raise node.unsupported("int8 without peepholes, layer normalization and diagonal weights")
     if (hidden.type, cell.type, target.type) != (TensorType.INT8, TensorType.INT16, TensorType.INT8):
         raise node.unsupported("int8 with a cell state of int16")
-    activation = options.fused_activation_function
-    node.require(activation is ActivationFunctionType.TANH, f"the fused activation TANH, not {activation.name}")
     clips = (options.cell_clip, options.proj_clip)
     node.require(all(clip >= 0 for clip in clips), "clips that are not negative")
     rank = 3 if sequence else 2
@@ -94,9 +85,13 @@ def prepare(node: Node, profile: Profile) -> SequenceLSTM | FloatLSTM:
     node.require(math.prod(cell.shape) == batches * sizes.cells, f"a cell state [{batches}, {sizes.cells}]")
     require_quantized(node, source, hidden, cell, target)
     require_symmetric(node, cell)
-    make = lstm_tflm.prepare if profile.algorithm_of(node.name) == "tables" else lstm_litert.prepare
+    make: Callable[..., Any] = lstm_litert.prepare
+    if profile.algorithm_of(node.name) == "tables":
+        make = lstm_tflm.prepare
+    elif not sequence and len(node.intermediates) == lstm_narrow.INTERMEDIATES:
+        make = lstm_narrow.prepare
     shape = (*source.shape[:-1], sizes.outputs)
-    return SequenceLSTM((shape,), sequence, time_major, make(node, options, sizes, profile.rounding_of(node.name)))
+    return SequenceLSTM((shape,), sequence, time_major, make(node, options, sizes, profile))
 
 
 def _check_weights(node: Node, sizes: Sizes) -> None:
@@ -119,6 +114,7 @@ def _check_weights(node: Node, sizes: Sizes) -> None:
             if tensor_type is TensorType.INT8:
                 require_quantized(node, spec)
                 require_symmetric(node, spec)
+    _check_vectors(node, sizes, coupled)
     projection, bias = node.optional_input(_PROJECTION), node.optional_input(_PROJECTION_BIAS)
     if projection is None:
         node.require(bias is None, "no projection bias without projection weights")
@@ -129,6 +125,20 @@ def _check_weights(node: Node, sizes: Sizes) -> None:
     require_symmetric(node, projection)
     if bias is not None:
         _require_shape(node, bias, TensorType.INT32, (sizes.outputs,))
+
+
+def _check_vectors(node: Node, sizes: Sizes, coupled: bool) -> None:
+    """Check peepholes and the factors of layer normalization, of which all gates have one or none has."""
+    groups = (("peepholes", _PEEPHOLE), ("factors of a layer normalization", _LAYER_NORM))
+    for what, indices in groups:
+        found = [node.optional_input(index) for index in indices]
+        present = [spec for spec in found if spec is not None]
+        wanted = len(indices) - coupled
+        node.require(not present or (len(present) == wanted and not (coupled and found[0])), f"{what} of all gates")
+        for spec in present:
+            _require_shape(node, spec, TensorType.INT16, (sizes.cells,))
+            require_quantized(node, spec)
+            require_symmetric(node, spec)
 
 
 def evaluate(prepared: SequenceLSTM | FloatLSTM, x: np.ndarray, *others: np.ndarray | None) -> tuple[np.ndarray, ...]:
@@ -164,9 +174,18 @@ def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
     return lower_lstm(prepared.parameters, prepared.time_major, node)
 
 
-_TYPES = (TensorType.FLOAT32, TensorType.INT8)
+def _form_of(node: Node) -> Kernel:
+    """Return the kernel of a LSTM's kernel type."""
+    return BASIC if options_of(node, LSTMOptions).kernel_type is LSTMKernelType.BASIC else FULL
+
+
+_TYPES, _VERSIONS = (TensorType.FLOAT32, TensorType.INT8), (1, 4)
+_BASIC_TYPES = (TensorType.FLOAT32, TensorType.UINT8)
+
+FULL = Kernel("LSTM", _VERSIONS, _TYPES, prepare, evaluate, states=(_HIDDEN, _CELL))
+BASIC = Kernel("LSTM", _VERSIONS, _BASIC_TYPES, lstm_basic.prepare, lstm_basic.evaluate, states=lstm_basic.STATES)
 
 KERNELS = (
     Kernel("UNIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), _TYPES, prepare, evaluate, lower, states=(_HIDDEN, _CELL)),
-    Kernel("LSTM", (1, 4), _TYPES, prepare, evaluate, states=(_HIDDEN, _CELL)),
+    replace(FULL, types=(*_TYPES, TensorType.UINT8), form_of=_form_of),
 )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
-from ...schema.types import LSTMKernelType
 from ..checks import options_of
 from ..operator import Node, Prepared
 from ..profiles import Profile
@@ -42,8 +41,6 @@ def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
         asymmetric = options.asymmetric_quantize_inputs
     else:
         plain = options_of(node, LSTMOptions)
-        if plain.kernel_type is not LSTMKernelType.FULL:
-            raise node.unsupported("the kernel type FULL")
         chosen = plain.fused_activation_function, plain.cell_clip, plain.proj_clip
         asymmetric = plain.asymmetric_quantize_inputs
     node.require(len(node.inputs) in (20, 24) and len(node.outputs) == 1, "20 or 24 inputs and 1 output")

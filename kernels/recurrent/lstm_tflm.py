@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...schema import ActivationFunctionType
 from ...schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
 from ..activations.sigmoid_int16 import InterpolatedSigmoid, evaluate_interpolated
 from ..operator import Node
 from ..power_of_two import power_of_two
-from ..profiles import Rounding
+from ..profiles import Profile
 from .lstm_weights import Gate, Gates, Rescaling, Sizes, clip_codes, dot, quantized_clip, rescaling, saturate
 
 _GATE_EXPONENT = -12
@@ -81,7 +82,7 @@ class Parameters:
 
 
 def prepare(
-    node: Node, options: LSTMOptions | UnidirectionalSequenceLSTMOptions, sizes: Sizes, rounding: Rounding
+    node: Node, options: LSTMOptions | UnidirectionalSequenceLSTMOptions, sizes: Sizes, profile: Profile
 ) -> Parameters:
     """Prepare the multipliers; types and shapes have been checked.
 
@@ -90,8 +91,12 @@ def prepare(
     Source: ``micro/kernels/lstm_eval_common.cc`` and ``unidirectional_sequence_lstm.cc`` of tflite-micro.
     """
     source, state, cell = node.input(0), node.input(18), node.input(19)
-    if node.optional_input(1) is None or node.optional_input(16) is not None:
-        raise node.unsupported("an input gate, and no projection, in TFLM's profiles")
+    plain = all(node.optional_input(index) is None for index in (9, 10, 11, 16, *range(20, 24)))
+    if node.optional_input(1) is None or not plain:
+        raise node.unsupported("an input gate, and no peephole, projection or normalization, in TFLM's profiles")
+    activation = options.fused_activation_function
+    node.require(activation is ActivationFunctionType.TANH, f"the fused activation TANH, not {activation.name}")
+    rounding = profile.rounding_of(node.name)
     exponent = power_of_two(cell.scale)
     node.require(exponent in _EXPONENTS, f"a cell state whose scale is a power of two up to 1, not {cell.scale}")
     assert exponent is not None

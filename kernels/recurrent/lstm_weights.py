@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..checks import checked_multiplier
-from ..fixed_point import multiply_by_quantized_multiplier
+from ..fixed_point import multiply_by_quantized_multiplier, saturating_rounding_doubling_high_multiply
 from ..operator import Node
 from ..profiles import Rounding
 
@@ -27,11 +27,16 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Gate:
-    """The arrays of one gate: weights (cells, inputs) and (cells, outputs) of int8, bias (cells,) of int32."""
+    """The arrays of one gate: weights (cells, inputs) and (cells, outputs) of int8, bias (cells,) of int32.
+
+    ``peephole`` and ``layer_norm`` are (cells,) of int16, None where there are none.
+    """
 
     inputs: np.ndarray
     recurrent: np.ndarray
     bias: np.ndarray
+    peephole: np.ndarray | None
+    layer_norm: np.ndarray | None
 
 
 Gates: TypeAlias = "tuple[Gate | None, Gate, Gate, Gate]"
@@ -42,7 +47,11 @@ def gates_of(arrays: Arrays) -> Gates:
 
     def gate(number: int) -> Gate | None:
         inputs, recurrent, bias = arrays[1 + number], arrays[5 + number], arrays[12 + number]
-        return None if inputs is None or recurrent is None or bias is None else Gate(inputs, recurrent, bias)
+        if inputs is None or recurrent is None or bias is None:
+            return None
+        # The cell gate, number 2, has no peephole; those of the others stand close together.
+        peephole = None if number == 2 else arrays[9 + min(number, 2)]
+        return Gate(inputs, recurrent, bias, peephole, arrays[20 + number] if len(arrays) > 20 else None)
 
     first, forget, cell, output = (gate(number) for number in range(4))
     assert forget is not None and cell is not None and output is not None
@@ -61,6 +70,18 @@ class Rescaling:
         """Multiply; int64 arrays wrap to int32 first."""
         wrapped = np.asarray(x, np.int64).astype(np.int32)
         return multiply_by_quantized_multiplier(wrapped, self.multiplier, self.shift, self.rounding).astype(np.int64)
+
+    def half_up(self, x: np.ndarray) -> np.ndarray:
+        """Multiply as SIMD code does: rounded twice, the second time with halves up.
+
+        Notes
+        -----
+        Source: ``MultiplyByQuantizedMultiplier4Rows`` in ``kernels/internal/common.h``.
+        """
+        left, right = max(self.shift, 0), max(-self.shift, 0)
+        shifted = (np.asarray(x, np.int64) << left).astype(np.int32)
+        high = saturating_rounding_doubling_high_multiply(shifted, self.multiplier).astype(np.int64)
+        return high + (1 << right >> 1) >> right
 
 
 def rescaling(node: Node, real: float, rounding: Rounding) -> Rescaling:

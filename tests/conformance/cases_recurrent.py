@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from conformance.case import Case, Operand, constant, network, result, tensor
-from conformance.strategies import arrays, biases, float32, log_uniform, per_tensor, scales
+from conformance.strategies import arrays, biases, float32, float_arrays, log_uniform, per_tensor, scales
 from q31.schema import ActivationFunctionType, Quantization, Tensor, TensorType
 from q31.schema.options import LSTMOptions, SVDFOptions, UnidirectionalSequenceLSTMOptions
+from q31.schema.types import LSTMKernelType
 
 INT8, INT16 = TensorType.INT8, TensorType.INT16
 
@@ -52,10 +53,18 @@ def with_intermediates(case: Case, intermediates: list[Tensor]) -> Case:
 
 
 @st.composite
-def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False, sequence: bool = True) -> Case:
+def lstm(
+    draw: DrawFn,
+    coupled: bool = False,
+    projected: bool = False,
+    sequence: bool = True,
+    peephole: bool = False,
+    normalized: bool = False,
+) -> Case:
     """An LSTM; gates get sums of a few units, and the hidden state a scale that fills most of its codes."""
-    batches, steps, inputs, cells = (draw(st.integers(1, high)) for high in (3, 4, 18, 20))
-    outputs = draw(st.integers(1, 18)) if projected else cells
+    batches, steps, inputs, cells = (draw(st.integers(1, high)) for high in (3, 4, 18, 40))
+    coupled, projected = coupled or draw(st.booleans()), projected or draw(st.booleans())
+    outputs = draw(st.integers(1, cells if peephole else 18)) if projected else cells
     source = draw(per_tensor(INT8))
     state = draw(per_tensor(INT8, log_uniform(2.0**-9, 2.0**-6)))
     hidden = draw(per_tensor(INT8, log_uniform(2.0**-9, 2.0**-6))) if projected else state
@@ -77,6 +86,16 @@ def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False, sequence:
         given[1 + gate] = weights(cells, inputs, source.scale[0])
         given[5 + gate] = weights(cells, outputs, state.scale[0])
         given[12 + gate] = constant(draw(biases(cells)))
+    # With layer normalization, a gate's sum has a scale of its own.
+    sums = [float32(draw(log_uniform(2.0**-16, 2.0**-9))) if normalized else 2.0**-12 for _ in range(4)]
+    for gate in gates:
+        if peephole and gate != 2:
+            scale = sums[gate] / cell.scale[0] * draw(log_uniform(2.0**-18, 2.0**-12))
+            given[9 + min(gate, 2)] = constant(draw(arrays(INT16, (cells,))), Quantization((float32(scale),), (0,)))
+        if normalized:
+            factors = draw(arrays(INT16, (cells,)))
+            scale = draw(log_uniform(2.0**-18, 2.0**-10))
+            given[20 + gate] = constant(factors, Quantization((float32(scale),), (0,)))
     if projected:
         factor = float32(state.scale[0] / hidden.scale[0] * draw(log_uniform(2.0**-9, 2.0**-3)))
         given[16] = constant(draw(arrays(INT8, (outputs, cells))), Quantization((factor,), (0,)))
@@ -85,7 +104,7 @@ def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False, sequence:
     given[19] = tensor(INT16, (batches, cells), cell, is_variable=True)
     y = result(INT8, state, (*x.shape[:-1], outputs))
     common = {
-        "fused_activation_function": ActivationFunctionType.TANH,
+        "fused_activation_function": draw(st.sampled_from([ActivationFunctionType.TANH, *ActivationFunctionType])),
         "cell_clip": draw(st.sampled_from([0.0, 0.0, 10.0, 0.5, 100.0])),
         "proj_clip": draw(st.sampled_from([0.0, 0.1])) if projected else 0.0,
     }
@@ -94,15 +113,91 @@ def lstm(draw: DrawFn, coupled: bool = False, projected: bool = False, sequence:
     runs = [[draw(arrays(INT8, x.shape, source.zero_point[0]))] for _ in range(draw(st.integers(1, 3)))]
     case = network([(name, version, options, given, [y])], [x], [y], runs)
     inner = [Tensor(f"inner{number}", TensorType.FLOAT32, (0,)) for number in range(4)]
+    if normalized:
+        scales_of_sums = [Quantization((scale,), (0,)) for scale in sums]
+        inner = [Tensor(f"inner{gate}", INT16, (0,), quantization=scales_of_sums[gate]) for gate in range(4)]
     return with_intermediates(case, [*inner, Tensor("hidden", INT8, (0,), quantization=hidden)])
 
 
+@st.composite
+def narrow_lstm(draw: DrawFn) -> Case:
+    """An LSTM of 12 intermediates, whose products are rounded to codes of int8."""
+    batches, inputs, cells, outputs = (draw(st.integers(1, high)) for high in (3, 18, 24, 18))
+    source, state = draw(per_tensor(INT8)), draw(per_tensor(INT8, log_uniform(2.0**-9, 2.0**-6)))
+    scales_of_products = [float32(draw(log_uniform(2.0**-6, 2.0**-2))) for _ in range(12)]
+    for total in (0, 3, 6, 9):
+        scales_of_products[total] = float32(draw(log_uniform(2.0**-14, 2.0**-8)))
+    products = [draw(per_tensor(INT8, st.just(scale))) for scale in scales_of_products]
+    given: list[Operand | None] = [None] * 24
+    x = given[0] = tensor(INT8, (batches, inputs), source)
+    for gate in range(draw(st.integers(0, 1)), 4):
+        for first, columns, scale, product in ((1, inputs, source.scale[0], 1), (5, outputs, state.scale[0], 2)):
+            size = products[3 * gate + product].scale[0] * draw(log_uniform(2.0**-8, 2.0**-3)) / scale
+            codes = draw(arrays(INT8, (cells, columns)))
+            given[first + gate] = constant(codes, Quantization((float32(size),), (0,)))
+        given[12 + gate] = constant(draw(biases(cells)))
+        reach = 2.0**-10 if draw(st.integers(0, 9)) else 2.0**12
+        factors = Quantization((float32(draw(log_uniform(2.0**-18, reach))),), (0,))
+        given[20 + gate] = constant(draw(arrays(INT16, (cells,))), factors)
+    factor = float32(state.scale[0] * draw(log_uniform(2.0**-9, 2.0**-1)))
+    given[16] = constant(draw(arrays(INT8, (outputs, cells))), Quantization((factor,), (0,)))
+    given[17] = constant(draw(biases(outputs)))
+    given[18] = tensor(INT8, (batches, outputs), state, is_variable=True)
+    given[19] = tensor(INT16, (batches, cells), Quantization((2.0**-15,), (0,)), is_variable=True)
+    y = result(INT8, state, (batches, outputs))
+    clips = draw(st.sampled_from([0.0, 0.0, 0.5, 10.0])), draw(st.sampled_from([0.0, 0.1]))
+    options = LSTMOptions(ActivationFunctionType.TANH, *clips)
+    runs = [[draw(arrays(INT8, x.shape, source.zero_point[0]))] for _ in range(draw(st.integers(1, 3)))]
+    case = network([("LSTM", 4, options, given, [y])], [x], [y], runs)
+    return with_intermediates(case, [Tensor("product", INT8, (0,), quantization=one) for one in products])
+
+
+@st.composite
+def basic_lstm(draw: DrawFn, kind: TensorType) -> Case:
+    """A cell of the kernel type BASIC, whose products are outputs too."""
+    batch, depth, units = draw(st.integers(1, 4)), draw(st.integers(1, 24)), draw(st.integers(1, 20))
+    options = LSTMOptions(ActivationFunctionType.TANH, kernel_type=LSTMKernelType.BASIC)
+    shapes = (batch, units), (batch, units), (batch, depth + units), (batch, 4 * units)
+    if kind is TensorType.FLOAT32:
+        matrix, bias = constant(draw(float_arrays((4 * units, depth + units), 0.5))), draw(float_arrays((4 * units,)))
+        given = [tensor(kind, (batch, depth)), tensor(kind, shapes[0], is_variable=True), matrix, constant(bias)]
+        given.append(tensor(kind, shapes[0], is_variable=True))
+        ys = [result(kind, shape=shape) for shape in shapes]
+        runs = [[draw(float_arrays((batch, depth)))] for _ in range(draw(st.integers(1, 3)))]
+        case = network([("LSTM", 2, options, given, ys)], [given[0]], ys, runs)
+        return replace(case, within=1e-5)
+    codes = Quantization((2.0**-7,), (128,))
+    state, sums = Quantization((2.0**-11,), (0,)), Quantization((2.0**-12,), (0,))
+    weights = draw(per_tensor(kind, log_uniform(2.0**-9, 2.0**-4)))
+    of_bias = Quantization((float32(weights.scale[0] * 2.0**-7),), (0,))
+    given = [
+        tensor(kind, (batch, depth), codes),
+        tensor(kind, shapes[0], codes, is_variable=True),
+        constant(draw(arrays(kind, (4 * units, depth + units))), weights),
+        constant(draw(biases(4 * units)), of_bias),
+        tensor(INT16, shapes[0], state, is_variable=True),
+    ]
+    kinds = (kind, codes), (INT16, state), (kind, codes), (INT16, sums)
+    ys = [result(one, quantization, shape) for (one, quantization), shape in zip(kinds, shapes, strict=True)]
+    runs = [[draw(arrays(kind, (batch, depth), 128))] for _ in range(draw(st.integers(1, 4)))]
+    return network([("LSTM", 2, options, given, ys)], [given[0]], ys, runs)
+
+
 CASES: dict[str, st.SearchStrategy[Case]] = {
+    "LSTM float32 basic": basic_lstm(TensorType.FLOAT32),
+    "LSTM uint8": basic_lstm(TensorType.UINT8),
     "LSTM int8": lstm(sequence=False),
     "LSTM int8 coupled": lstm(coupled=True, sequence=False),
+    "LSTM int8 narrow": narrow_lstm(),
+    "LSTM int8 normalized": lstm(sequence=False, normalized=True),
+    "LSTM int8 peephole": lstm(sequence=False, peephole=True),
+    "LSTM int8 peephole normalized": lstm(sequence=False, peephole=True, normalized=True),
     "LSTM int8 projected": lstm(projected=True, sequence=False),
     "SVDF int8": svdf(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM int8": lstm(),
     "UNIDIRECTIONAL_SEQUENCE_LSTM int8 coupled": lstm(coupled=True),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM int8 normalized": lstm(normalized=True),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM int8 peephole": lstm(peephole=True),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM int8 peephole normalized": lstm(peephole=True, normalized=True),
     "UNIDIRECTIONAL_SEQUENCE_LSTM int8 projected": lstm(projected=True),
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from flatbuffers import flexbuffers
 
+import recurrent_nodes
 from q31.kernels.operator import Node, Prepared, TensorSpec
 from q31.kernels.profiles import LITERT, Profile
 from q31.kernels.registry import find
@@ -328,6 +329,11 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-scale-without-inverse": tiny_activations,
     "hybrid-uint8-as-int8": uint8_weights,
     "sparse-pairs-wrap": wrapping_pair,
+    "lstm-basic-rounds-half-up": lambda: (recurrent_nodes.basic_lstm(), [128, 0, 128, 128, 0, 1, 0, 0]),
+    "lstm-narrow-output-gate": lambda: (recurrent_nodes.narrow_lstm(), None),
+    "lstm-peephole-of-outputs": lambda: (recurrent_nodes.projected_peephole(), None),
+    "lstm-peephole-rounds-half-up": lambda: (recurrent_nodes.rounded_peephole(), None),
+    "lstm-projection-zero-point": lambda: (recurrent_nodes.projected_lstm(), None),
     "lstm-without-activation": lambda: (plain_lstm(100.0), [[100.0]]),
     "maximum-ignores-quantization": maximum,
     "mean-wraps": mean_of_many,

@@ -5,9 +5,13 @@ from __future__ import annotations
 from ...schema import ActivationFunctionType
 from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
+from ..recurrent import lstm_litert, lstm_narrow
 from ..recurrent.bidirectional_lstm import BidirectionalLSTM
 from ..recurrent.bidirectional_rnn import BidirectionalRNN
+from ..recurrent.lstm import SequenceLSTM
+from ..recurrent.lstm_basic import QuantizedCell
 from ..recurrent.lstm_float import FloatLayer
+from ..recurrent.lstm_gate_terms import BLOCK, Peephole
 from ..recurrent.lstm_layers import FloatLSTM
 from ..recurrent.rnn import RNN
 from ..recurrent.svdf import SVDF
@@ -25,6 +29,7 @@ RECURRENT_CODE = (
     "recurrent.lstm_float:prepare_layer",
 )
 
+_INTEGER_LSTM = ("LSTM", "UNIDIRECTIONAL_SEQUENCE_LSTM")
 _TIME_WEIGHTS_OF_SVDF = 2
 
 
@@ -49,6 +54,50 @@ def hybrid_matrices(node: Node) -> tuple[TensorSpec, ...]:
     if node.name == "SVDF":
         del present[_TIME_WEIGHTS_OF_SVDF]
     return tuple(spec for spec in present if spec.dtype.kind in "iu" and len(spec.shape) > 1)
+
+
+def _litert_layer(prepared: Prepared) -> lstm_litert.Parameters | None:
+    """Return the parameters of an int8 LSTM in LiteRT's arithmetic."""
+    parameters = prepared.parameters if isinstance(prepared, SequenceLSTM) else None
+    return parameters if isinstance(parameters, lstm_litert.Parameters) else None
+
+
+def _peephole(prepared: Prepared) -> Peephole | None:
+    """Return the output gate's peephole, where it has the reference's defects."""
+    layer = _litert_layer(prepared)
+    peephole = None if layer is None else layer.peepholes[3]
+    return peephole if peephole is not None and peephole.quirks else None
+
+
+def has_fewer_peepholes(node: Node, prepared: Prepared) -> bool:
+    """With peepholes and fewer outputs than units."""
+    peephole = _peephole(prepared)
+    return peephole is not None and peephole.outputs < node.input(11).shape[0]
+
+
+def has_block_of_peepholes(node: Node, prepared: Prepared) -> bool:
+    """With peepholes of 16 units or more."""
+    peephole = _peephole(prepared)
+    return peephole is not None and peephole.outputs >= BLOCK
+
+
+def projects_with_zero_point(node: Node, prepared: Prepared) -> bool:
+    """With a projection of codes whose zero point is not 0, and of the wrong sign."""
+    layer, hidden = _litert_layer(prepared), node.intermediates[4] if len(node.intermediates) > 4 else None
+    if layer is None or hidden is None or node.optional_input(16) is None:
+        return False
+    return layer.hidden_zero_point != hidden.zero_point
+
+
+def is_narrow(node: Node, prepared: Prepared) -> bool:
+    """With 12 intermediates, and the reference's defect."""
+    parameters = prepared.parameters if isinstance(prepared, SequenceLSTM) else None
+    return isinstance(parameters, lstm_narrow.Parameters) and parameters.quirks
+
+
+def is_basic_of_codes(node: Node, prepared: Prepared) -> bool:
+    """Of the kernel type BASIC, uint8, with the reference's rounding."""
+    return isinstance(prepared, QuantizedCell) and prepared.rounds_half_up
 
 
 def is_float_without_activation(node: Node, prepared: Prepared) -> bool:
@@ -150,6 +199,59 @@ QUIRKS: tuple[Quirk, ...] = (
         Treatment.REPRODUCED,
         ("recurrent.bidirectional_rnn:prepare",),
         runs_again,
+    ),
+    Quirk(
+        "lstm-basic-rounds-half-up",
+        ("LSTM",),
+        "of the kernel type BASIC, uint8: a gate's sum is rounded twice, the second time with halves up",
+        "halves away from 0, as the reference's own plain form of the cell has it",
+        "kernels/internal/optimized/optimized_ops.h, LstmCell",
+        Treatment.REPRODUCED,
+        ("recurrent.lstm_basic:prepare",),
+        is_basic_of_codes,
+    ),
+    Quirk(
+        "lstm-narrow-output-gate",
+        ("LSTM",),
+        "int8 with 12 intermediates: takes another product's zero point for the output gate's product of the hidden "
+        "state, and for its multiplier a shift, which leaves next to nothing of it",
+        "its own zero point and multiplier",
+        "kernels/lstm_eval.cc, LstmStepInteger8x8_8",
+        Treatment.REPRODUCED,
+        ("recurrent.lstm_narrow:prepare", "recurrent.lstm_narrow:_mistaken"),
+        is_narrow,
+    ),
+    Quirk(
+        "lstm-peephole-of-outputs",
+        _INTEGER_LSTM,
+        "int8, with peepholes and fewer outputs than units: the first batch * outputs cells have peepholes, with the "
+        "weights of the first units over and over",
+        "each cell has its own",
+        "kernels/lstm_eval.cc, CalculateLstmGateInteger8x8_16",
+        Treatment.REPRODUCED,
+        ("recurrent.lstm_litert:prepare",),
+        has_fewer_peepholes,
+    ),
+    Quirk(
+        "lstm-peephole-rounds-half-up",
+        _INTEGER_LSTM,
+        "int8: in whole blocks of 16 units, a peephole's product is rounded twice, the second time with halves up",
+        "halves away from 0, as in the other units",
+        "kernels/internal/optimized/neon_tensor_utils.cc, NeonVectorBatchVectorCwiseProductAccumulate",
+        Treatment.REPRODUCED,
+        ("recurrent.lstm_litert:prepare",),
+        has_block_of_peepholes,
+    ),
+    Quirk(
+        "lstm-projection-zero-point",
+        _INTEGER_LSTM,
+        "int8 with a projection: the zero point of what is projected has the wrong sign, there and in the bias alike, "
+        "so that it saturates elsewhere",
+        "the zero point has the same sign as in any other tensor",
+        "kernels/lstm_eval.cc, CalculateLstmOutputInteger8x8_16",
+        Treatment.REPRODUCED,
+        ("recurrent.lstm_litert:prepare",),
+        projects_with_zero_point,
     ),
     Quirk(
         "lstm-without-activation",

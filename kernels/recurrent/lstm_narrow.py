@@ -49,6 +49,7 @@ class Parameters:
     factor_scales : of their factors of layer normalization.
     projected : rescales the projection.
     cell_clip, projection_clip : in codes; 0 for none.
+    quirks : the output gate's product of the hidden state is the reference's mistaken one.
     """
 
     inputs: tuple[Product, ...]
@@ -59,6 +60,7 @@ class Parameters:
     projected: Rescaling
     cell_clip: int
     projection_clip: int
+    quirks: bool
 
     def step(
         self, gates: Gates, projection: np.ndarray | None, projection_bias: np.ndarray | None
@@ -172,6 +174,7 @@ def prepare(
             rescaling(node, float(np.float32(float(projection.scale) * 2.0**-15 / float(state.scale))), rounding),
             quantized_clip(node, clip, cell.scale, np.int16),
             quantized_clip(node, options.proj_clip, target.scale, np.int8),
+            profile.reproduces_quirks,
         )
 
 

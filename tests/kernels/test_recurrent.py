@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 import q31
 from conformance.case import Case, Operand, constant, network, result, tensor
+from q31.kernels.operator import TensorSpec
+from q31.kernels.profiles import LITERT, SINGLE
 from q31.kernels.vector_activation import tanh
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import RNNOptions, SVDFOptions
+from quirk_nodes import run
+from recurrent_nodes import basic_lstm, integer_lstm
 
 FLOAT32, INT8, INT16 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT16
 UNIT = Quantization((1.0,), (0,))
@@ -101,3 +108,37 @@ def test_tanh_is_eigens() -> None:
     np.testing.assert_array_equal(y, -tanh(-x))
     np.testing.assert_allclose(y, np.tanh(x.astype(np.float64)), rtol=5e-7)
     assert tanh(np.float32(7.91)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "intermediates", "expected"),
+    [
+        ({9: (np.zeros(2, np.int16), 1.0)}, 5, "peepholes of all gates"),
+        ({21: (np.ones(2, np.int16), 1.0)}, 5, "factors of a layer normalization of all gates"),
+        ({number: (np.zeros(3, np.int16), 1.0) for number in (9, 10, 11)}, 5, r"of shape \[2\]"),
+        ({}, 3, "5 intermediates"),
+        ({}, 12, "a projection with a bias"),
+    ],
+)
+def test_an_integer_lstm_that_is_none_is_refused(changes: Any, intermediates: int, expected: str) -> None:
+    code = TensorSpec("inner", INT8, (0,), Quantization((1.0,), (0,)))
+    with pytest.raises((q31.ModelError, q31.UnsupportedOperatorError), match=expected):
+        run(integer_lstm(2, 2, changes, [code] * intermediates), LITERT)
+
+
+def test_peepholes_beyond_the_units_are_refused_where_the_reference_reads_them() -> None:
+    three = {number: (np.zeros(1, np.int16), 1.0) for number in (9, 10, 11)}
+    node = integer_lstm(1, 2, {**three, 16: (np.ones((2, 1), np.int8), 1.0)})
+    with pytest.raises(q31.UnsupportedOperatorError, match="at most as many outputs as units"):
+        run(node, LITERT)
+    run(node, SINGLE)
+
+
+def test_a_basic_lstm_of_other_types_is_refused() -> None:
+    node = basic_lstm()
+    mixed = replace(node, inputs=(*node.inputs[:4], node.inputs[0]))
+    with pytest.raises(q31.UnsupportedOperatorError, match="uint8 with a bias of int32"):
+        run(mixed, LITERT)
+    coarse = replace(node.outputs[1], quantization=Quantization((2.0**-10,), (0,)))
+    with pytest.raises(q31.ModelError, match=r"a scale of 2\*\*-11"):
+        run(replace(node, outputs=(node.outputs[0], coarse, *node.outputs[2:])), LITERT)

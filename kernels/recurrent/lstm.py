@@ -46,8 +46,6 @@ def _options(node: Node) -> tuple[LSTMOptions | UnidirectionalSequenceLSTMOption
     if node.name == "LSTM":
         return options_of(node, LSTMOptions), False
     options = options_of(node, UnidirectionalSequenceLSTMOptions)
-    if options.diagonal_recurrent_tensors:
-        raise node.unsupported("recurrent weights that are matrices")
     return options, options.time_major
 
 

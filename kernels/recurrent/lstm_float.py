@@ -21,6 +21,7 @@ from .lstm_weights import Arrays, Sizes
 from .tensor_utils import Hybrid, Weights, require_float, require_weights
 
 GATES = 4
+_WITH_DIAGONALS = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _NORMALIZATION_GUARD = np.float32(1e-8)
 
 
@@ -70,10 +71,13 @@ class FloatLayer:
 
 @dataclass(frozen=True)
 class FloatGate:
-    """The arrays of one gate; ``peephole`` and ``layer_norm`` are (cells,), None where there are none."""
+    """The arrays of one gate; ``peephole`` and ``layer_norm`` are (cells,), None where there are none.
+
+    ``recurrent`` weights that are an array (cells,) are a matrix's diagonal, of float32 in hybrid layers too.
+    """
 
     inputs: Weights
-    recurrent: Weights
+    recurrent: Weights | np.ndarray
     auxiliary: Weights | None
     peephole: np.ndarray | None
     bias: np.ndarray
@@ -123,6 +127,11 @@ def _check_matrices(node: Node, layout: Layout, sizes: Sizes) -> list[TensorSpec
             node.require(node.optional_input(first) is None, "all weights of the input gate, or none")
         for index in range(first + coupled, first + GATES):
             spec = node.input(index)
+            if node.name == _WITH_DIAGONALS and first == layout.recurrent and len(spec.shape) == 1:
+                require_float(node, spec)
+                shapes_fit = spec.shape == (sizes.cells,) and sizes.outputs == sizes.cells
+                node.require(shapes_fit, f"{spec.name!r} of shape [{sizes.cells}], and as many outputs")
+                continue
             node.require(spec.shape == (sizes.cells, columns), f"{spec.name!r} of shape [{sizes.cells}, {columns}]")
             found.append(spec)
     peepholes = [node.optional_input(layout.peephole + number) for number in range(3)]
@@ -239,7 +248,10 @@ class FloatCell:
         totals = _add_products(gate.inputs, np.tile(start, (len(x), 1)), x)
         if gate.auxiliary is not None and second is not None:
             totals = _add_products(gate.auxiliary, totals, second)
-        totals = _add_products(gate.recurrent, totals, h)
+        if isinstance(gate.recurrent, Weights):
+            totals = _add_products(gate.recurrent, totals, h)
+        else:
+            totals = totals + gate.recurrent * h
         if gate.peephole is not None:
             totals = totals + gate.peephole * c
         if gate.layer_norm is not None:
@@ -330,8 +342,9 @@ def cell_of(layer: FloatLayer, arrays: Arrays) -> FloatCell:
         return array.view(np.int8).astype(np.float32) * layer.scales[index]
 
     def gate(number: int) -> FloatGate | None:
-        inputs, recurrent = matrix(layout.inputs + number), matrix(layout.recurrent + number)
+        inputs, given = matrix(layout.inputs + number), arrays[layout.recurrent + number]
         bias = vector(layout.bias + number)
+        recurrent = matrix(layout.recurrent + number) if given is not None and given.ndim == 2 else given
         if inputs is None or recurrent is None or bias is None:
             return None
         # The cell gate, number 2, has no peephole; those of the others stand close together.

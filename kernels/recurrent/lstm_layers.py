@@ -35,8 +35,6 @@ def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
     if sequence:
         options = options_of(node, UnidirectionalSequenceLSTMOptions)
         time_major = options.time_major
-        if options.diagonal_recurrent_tensors:
-            raise node.unsupported("recurrent weights that are matrices")
         chosen = options.fused_activation_function, options.cell_clip, options.proj_clip
         asymmetric = options.asymmetric_quantize_inputs
     else:
@@ -47,9 +45,10 @@ def prepare_float(node: Node, profile: Profile) -> FloatLSTM:
     source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
     rank = 3 if sequence else 2
     node.require(len(source.shape) == rank, f"an input of rank {rank}")
-    node.require(len(recurrent.shape) == 2, "recurrent weights of rank 2")
+    ranks = (1, 2) if sequence else (2,)
+    node.require(len(recurrent.shape) in ranks, f"recurrent weights of rank {' or '.join(map(str, ranks))}")
     batches = source.shape[1 if time_major else 0]
-    sizes = Sizes(batches, source.shape[-1], *recurrent.shape)
+    sizes = Sizes(batches, source.shape[-1], recurrent.shape[0], recurrent.shape[-1])
     layer = prepare_layer(node, FULL, sizes, (*chosen, asymmetric), profile)
     return FloatLSTM(((*source.shape[:-1], sizes.outputs),), layer, sequence, time_major)
 

@@ -87,6 +87,10 @@ def lstm(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
     given: list[Operand | None] = [None] * 24
     x = given[0] = tensor(FLOAT32, (*leading, depth))
     draw(layer(given, (batch, depth, cells, outputs), kind))
+    for index in range(5, 9):
+        # Recurrent weights that are a vector are a matrix's diagonal.
+        if sequence and outputs == cells and given[index] is not None and not draw(st.integers(0, 7)):
+            given[index] = draw(vector(cells))
     y = result(FLOAT32, shape=(*leading, outputs))
     name, version = ("UNIDIRECTIONAL_SEQUENCE_LSTM", 3) if sequence else ("LSTM", 4)
     runs = draw(given_runs([(*leading, depth)], False))

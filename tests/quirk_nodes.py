@@ -119,6 +119,15 @@ def wrapping_pair() -> Example:
     return sparse(codes, codes), -32
 
 
+def sparse_columns() -> Example:
+    """The weights 1 and 0, of which one is stored."""
+    stored = DimensionMetadata(DimensionType.SPARSE_CSR, 0, (0, 1), (0,))
+    sparsity = Sparsity((0, 1), (), (DimensionMetadata(DimensionType.DENSE, 1), stored))
+    matrix = replace(spec([[1, 0]], INT8, 1.0), sparsity=sparsity)
+    options = schema_options.FullyConnectedOptions()
+    return node("FULLY_CONNECTED", [spec([[127, 1]], FLOAT32), matrix], result(FLOAT32), options, 8), [127]
+
+
 def minus_128() -> Example:
     x = np.zeros((1, 16))
     x[0, 3] = -127
@@ -328,6 +337,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "hybrid-row-sums-wrap": row_sums,
     "hybrid-scale-without-inverse": tiny_activations,
     "hybrid-uint8-as-int8": uint8_weights,
+    "sparse-formats-misread": sparse_columns,
     "sparse-pairs-wrap": wrapping_pair,
     "lstm-basic-rounds-half-up": lambda: (recurrent_nodes.basic_lstm(), [128, 0, 128, 128, 0, 1, 0, 0]),
     "lstm-narrow-output-gate": lambda: (recurrent_nodes.narrow_lstm(), None),

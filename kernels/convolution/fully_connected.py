@@ -202,8 +202,9 @@ def _prepare_codes(
     ``FullyConnectedSparseWeight1x16`` in ``kernels/internal/optimized/sparse_ops/fully_connected.h``.
     """
     source, weights, bias = node.input(0), node.input(1), node.optional_input(2)
-    require_per_tensor(node, source)
-    require_per_tensor(node, node.output())
+    symmetric = source.type is node.output().type
+    require_per_tensor(node, source, symmetric)
+    require_per_tensor(node, node.output(), symmetric)
     wide, sparse = weights.type is TensorType.INT16, has_sparse_kernel(node, weights)
     rounding = profile.rounding if wide or sparse else profile.rounding_of(node.name)
     accumulator = _prepare_bias(node, profile, units, options)

@@ -43,9 +43,12 @@ def bias_or_zeros(node: Node, dtype: np.dtype) -> np.ndarray:
 
 
 def transposed_constants(node: Node, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the filter of TRANSPOSE_CONV with its taps reversed, and the bias or zeros; None where not known."""
+    """Return the filter of TRANSPOSE_CONV with its taps reversed, and the bias or zeros.
+
+    None where they are not known, or the image is empty.
+    """
     weights, bias = node.input(1).value, node.optional_input(3)
-    if weights is None or (bias is not None and bias.value is None):
+    if weights is None or (bias is not None and bias.value is None) or math.prod(node.input(2).shape) == 0:
         return None
     sums = np.zeros(len(weights), dtype) if bias is None or bias.value is None else bias.value.reshape(-1)
     return weights[:, ::-1, ::-1], sums

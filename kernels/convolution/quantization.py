@@ -38,12 +38,12 @@ def legacy_zero_point(spec: TensorSpec) -> int:
     return spec.zero_point if len(spec.quantization.scale) == 1 else 0
 
 
-def require_per_tensor(node: Node, spec: TensorSpec) -> None:
-    """Check that an activation has one usable scale and a zero point that its type holds, for int16 that is 0."""
+def require_per_tensor(node: Node, spec: TensorSpec, symmetric: bool = True) -> None:
+    """Check that an activation has one usable scale and a zero point that its type holds; ``symmetric`` int16 has 0."""
     scales = len(spec.quantization.scale)
     node.require(scales == 1, f"one scale of {spec.name!r}, not {scales}")
     require_quantized(node, spec)
-    if spec.type is TensorType.INT16:
+    if spec.type is TensorType.INT16 and symmetric:
         require_symmetric(node, spec)
 
 
@@ -147,7 +147,8 @@ def prepare_quantized(
     """
     require_per_tensor(node, source)
     require_per_tensor(node, node.output())
-    node.require(bias is None or legacy_zero_point(bias) == 0, "a bias zero point of 0")
+    unread = node.name == "TRANSPOSE_CONV" and source.type is TensorType.UINT8
+    node.require(bias is None or unread or legacy_zero_point(bias) == 0, "a bias zero point of 0")
     accumulator = prepare_accumulator(node, source, bias, channels, quantized_bias_type)
     scales = filter_scales(node, weights, channels)
     zero_point, precision = 0, Precision.FLOAT64

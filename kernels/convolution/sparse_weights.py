@@ -17,9 +17,9 @@ def has_sparse_kernel(node: Node, weights: TensorSpec) -> bool:
 
     Notes
     -----
-    Source: ``EvalQuantized`` in ``kernels/fully_connected.cc``. The hybrid kernel reads any format as blocks of 1x16,
-    and those of int16 and uint8 read it as dense: of what they find there nothing is to be equal to, and q31
-    computes with the dense weights.
+    Source: ``EvalQuantized`` and ``EvalHybrid`` in ``kernels/fully_connected.cc``. The hybrid kernel reads any format
+    as blocks of 1x16, and those of int16 and uint8 read it as dense, in most cases past its end: q31 computes with
+    the weights that are stored.
     """
     sparsity, activations = weights.sparsity, node.input(0).type
     if sparsity is None or weights.type is TensorType.FLOAT32:
@@ -34,7 +34,8 @@ def has_sparse_kernel(node: Node, weights: TensorSpec) -> bool:
     refused = activations is not TensorType.FLOAT32 and weights.type in _REFUSED
     if refused or (activations is TensorType.INT8 and not blocks):
         raise node.unsupported("sparse weights of float32, and of int8 in blocks of 1x16")
-    return blocks and weights.type is TensorType.INT8 and activations in (TensorType.INT8, TensorType.FLOAT32)
+    types = (TensorType.INT8, TensorType.UINT8) if activations is TensorType.FLOAT32 else (TensorType.INT8,)
+    return blocks and weights.type in types and activations in (TensorType.INT8, TensorType.FLOAT32)
 
 
 def wrapping_pairs(codes: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ def _output_shape(node: Node, source: TensorSpec, weights: TensorSpec) -> Shape:
     given = node.input(0)
     node.require(given.type is TensorType.INT32 and given.shape == (4,), "an output shape of 4 int32 values")
     shape = tuple(int(size) for size in node.value(0))
-    node.require(min(shape) > 0 and math.prod(shape) <= _LARGEST_SIZE, f"a positive output shape, not {shape}")
+    fits = min(shape[1:]) > 0 and math.prod(shape) <= _LARGEST_SIZE
+    node.require(fits, f"a positive output shape, not {shape}")
     node.require(shape[0] == source.shape[0], f"output batch {shape[0]} equal to the input's")
     node.require(shape[3] == weights.shape[0], f"{shape[3]} output channels, as many as filters")
     return shape
@@ -75,7 +76,8 @@ def prepare(node: Node, profile: Profile) -> QuantizedTransposeConv | FloatTrans
         raise node.unsupported(_SUPPORTED)
     node.require(len(source.shape) == 4 and len(weights.shape) == 4, "input and filter of rank 4")
     node.require(source.shape[3] == weights.shape[3], "input and filter of the same number of channels")
-    node.require(math.prod(source.shape) > 0, "an input that is not empty")
+    empty = hybrid or min(source.shape[1:]) == 0
+    node.require(not empty or math.prod(source.shape) > 0, "an input that is not empty, but for its batch")
     shape = _output_shape(node, source, weights)
     window = _prepare_window(node, options, source, weights, shape)
     filters, activation = shape[3], options.fused_activation_function

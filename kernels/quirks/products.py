@@ -18,7 +18,7 @@ from ..convolution.prepared import (
     QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
 )
-from ..convolution.sparse_weights import wrapping_pairs
+from ..convolution.sparse_weights import has_sparse_kernel, wrapping_pairs
 from ..operator import Node, Prepared, TensorSpec
 from ..quirk import Quirk, Treatment
 from .condition import never
@@ -96,6 +96,13 @@ def finds_no_scale(node: Node, prepared: Prepared) -> bool:
 def has_no_columns(node: Node, prepared: Prepared) -> bool:
     """Whether a filter has rows, but no columns."""
     return isinstance(prepared, EmptyFullyConnected) and node.input(1).shape[0] > 0
+
+
+def reads_other_sparse_formats(node: Node, prepared: Prepared) -> bool:
+    """Whether weights of codes are stored sparse in a format that their kernel does not read."""
+    if not isinstance(prepared, (HybridFullyConnected, QuantizedFullyConnected)) or node.input(1).sparsity is None:
+        return False
+    return not has_sparse_kernel(node, node.input(1))
 
 
 def wraps_pairs(node: Node, prepared: Prepared) -> bool:
@@ -273,6 +280,17 @@ QUIRKS: tuple[Quirk, ...] = (
             "convolution.conv_2d:prepare",
         ),
         reads_uint8_as_int8,
+    ),
+    Quirk(
+        "sparse-formats-misread",
+        ("FULLY_CONNECTED",),
+        "quantized weights stored sparse: with float32 activations any format is read as blocks of 1x16, with uint8 "
+        "and int16 as dense weights, past what is stored",
+        "the weights are those that are stored, and zeros",
+        "kernels/fully_connected.cc, EvalHybrid and EvalQuantized",
+        Treatment.RIGHT,
+        ("convolution.sparse_weights:has_sparse_kernel",),
+        reads_other_sparse_formats,
     ),
     Quirk(
         "sparse-pairs-wrap",

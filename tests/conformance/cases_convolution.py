@@ -16,6 +16,7 @@ from conformance.products import (
     float_bias,
     float_source,
     float_weights,
+    given,
     output_of,
     source_of,
     weights_of,
@@ -76,16 +77,15 @@ def conv_2d(
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, filters, 0, each_channel))
     quantization = replace(quantization, zero_point=(0,)) if symmetric else quantization
-    weights = draw(
-        weights_of(weights_type, (filters, *draw(_window(shape, geometry)), shape[3] // groups), quantization)
-    )
-    bias, given = draw(bias_of(bias_type, filters, source, quantization))
+    size = (filters, *draw(_window(shape, geometry)), shape[3] // groups)
+    weights, taps = given(draw, draw(weights_of(weights_type, size, quantization)))
+    bias, sums = draw(bias_of(bias_type, filters, source, quantization))
     return single_operator(
         "CONV_2D",
         Conv2DOptions(**geometry, **options),
         inputs=[tensor(tensor_type, shape, source), weights, bias],
         outputs=[result(tensor_type, draw(output_of(tensor_type, source, quantization)))],
-        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *given],
+        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *taps, *sums],
         version=8 if options else 6,
     )
 
@@ -104,14 +104,15 @@ def depthwise_conv_2d(
     channels = shape[3] * multiplier
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, channels, 3, each_channel))
-    weights = draw(weights_of(weights_type, (1, *draw(_window(shape, geometry)), channels), quantization))
-    bias, given = draw(bias_of(bias_type, channels, source, quantization))
+    size = (1, *draw(_window(shape, geometry)), channels)
+    weights, taps = given(draw, draw(weights_of(weights_type, size, quantization)))
+    bias, sums = draw(bias_of(bias_type, channels, source, quantization))
     return single_operator(
         "DEPTHWISE_CONV_2D",
         DepthwiseConv2DOptions(**geometry, depth_multiplier=multiplier),
         inputs=[tensor(tensor_type, shape, source), weights, bias],
         outputs=[result(tensor_type, draw(output_of(tensor_type, source, quantization)))],
-        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *given],
+        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *taps, *sums],
         version=6,
     )
 
@@ -149,14 +150,14 @@ def transpose_conv(
     output_shape, geometry, window = draw(_transposed(shape, filters))
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, filters, 0, each_channel))
-    weights = draw(weights_of(weights_type, (filters, *window, shape[3]), quantization))
-    bias, given = draw(bias_of(bias_type, filters, source, quantization, optional=True))
+    weights, taps = given(draw, draw(weights_of(weights_type, (filters, *window, shape[3]), quantization)))
+    bias, sums = draw(bias_of(bias_type, filters, source, quantization, optional=True))
     return single_operator(
         "TRANSPOSE_CONV",
         TransposeConvOptions(**geometry, **options),
         inputs=[constant(output_shape), weights, tensor(tensor_type, shape, source), bias],
         outputs=[result(tensor_type, draw(output_of(tensor_type, source, quantization)))],
-        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *given],
+        arrays=[*taps, draw(arrays(tensor_type, shape, source.zero_point[0])), *sums],
         version=5 if options else 4,
     )
 
@@ -174,16 +175,17 @@ def float_conv_2d(
     geometry = draw(_geometry())
     filters = groups * draw(st.one_of(st.integers(1, 5), st.sampled_from([8])))
     size = (filters, *draw(_window(shape, geometry)), shape[3] // groups)
+    weights, taps = given(draw, draw(float_weights(size, 0, hybrid, each_channel, weights_type)))
     return single_operator(
         "CONV_2D",
         Conv2DOptions(**geometry),
         inputs=[
             tensor(FLOAT32, shape),
-            draw(float_weights(size, 0, hybrid, each_channel, weights_type)),
+            weights,
             draw(float_bias(filters, not hybrid, False)),
         ],
         outputs=[result(FLOAT32)],
-        arrays=[draw(float_source(shape, hybrid))],
+        arrays=[draw(float_source(shape, hybrid)), *taps],
         version=5,
     )
 
@@ -195,16 +197,18 @@ def float_depthwise_conv_2d(draw: DrawFn, hybrid: bool = False) -> Case:
     multiplier = draw(st.sampled_from([1, 1, 2, 3]))
     # The hybrid kernel wants a scale for each channel, of which there must be two to be called per-channel.
     channels = shape[3] * multiplier
+    size = (1, *draw(_window(shape, geometry)), channels)
+    weights, taps = given(draw, draw(float_weights(size, 3, hybrid, True)))
     return single_operator(
         "DEPTHWISE_CONV_2D",
         DepthwiseConv2DOptions(**geometry, depth_multiplier=multiplier),
         inputs=[
             tensor(FLOAT32, shape),
-            draw(float_weights((1, *draw(_window(shape, geometry)), channels), 3, hybrid, True)),
+            weights,
             draw(float_bias(channels, not hybrid, False)),
         ],
         outputs=[result(FLOAT32)],
-        arrays=[draw(float_source(shape, hybrid))],
+        arrays=[draw(float_source(shape, hybrid)), *taps],
         version=6,
     )
 
@@ -214,17 +218,18 @@ def float_transpose_conv(draw: DrawFn, hybrid: bool = False, each_channel: bool 
     shape = draw(images(high=5))
     filters = draw(st.integers(1, 5))
     output_shape, geometry, window = draw(_transposed(shape, filters))
+    weights, taps = given(draw, draw(float_weights((filters, *window, shape[3]), 0, hybrid, each_channel)))
     return single_operator(
         "TRANSPOSE_CONV",
         TransposeConvOptions(**geometry),
         inputs=[
             constant(output_shape),
-            draw(float_weights((filters, *window, shape[3]), 0, hybrid, each_channel)),
+            weights,
             tensor(FLOAT32, shape),
             draw(float_bias(filters, not hybrid, True)),
         ],
         outputs=[result(FLOAT32)],
-        arrays=[draw(float_source(shape, hybrid))],
+        arrays=[*taps, draw(float_source(shape, hybrid))],
         version=5 if hybrid else 3,
     )
 

@@ -9,12 +9,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.case import Case, Operand, constant, result, single_operator, tensor
+from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.products import (
     bias_of,
     filter_of,
     float_bias,
     float_source,
+    given,
     output_of,
     source_of,
     weights_of,
@@ -44,13 +45,6 @@ def _depths(high: int = 40) -> SearchStrategy[int]:
     return st.one_of(st.integers(1, high), st.sampled_from([15, 16, 17, 32, 64, 65, 130]))
 
 
-def _given(draw: DrawFn, weights: Operand) -> tuple[Operand, list[np.ndarray]]:
-    """The weights, or an input with their value: those that are not packed need not be constants."""
-    if weights.type in (INT4, INT2) or draw(st.integers(0, 9)):
-        return weights, []
-    return replace(weights, value=None), [weights.value]
-
-
 @st.composite
 def fully_connected(
     draw: DrawFn,
@@ -69,17 +63,17 @@ def fully_connected(
     quantization = draw(filter_of(weights_type, units, 0, each_channel))
     if signed_zero_point:
         quantization = Quantization(quantization.scale[:1], (draw(st.integers(-128, 127)),))
-    weights, matrix = _given(draw, draw(weights_of(weights_type, (units, depth), quantization)))
+    weights, matrix = given(draw, draw(weights_of(weights_type, (units, depth), quantization)))
     output_type = output_type or tensor_type
     to_int16 = output_type is INT16 and tensor_type is not INT16
-    bias, given = draw(bias_of(bias_type, units, source, quantization, optional=not to_int16))
+    bias, sums = draw(bias_of(bias_type, units, source, quantization, optional=not to_int16))
     output = draw(output_of(output_type, source, quantization))
     return single_operator(
         "FULLY_CONNECTED",
         FullyConnectedOptions(fused_activation_function=draw(activations()), keep_num_dims=keep, **options),
         inputs=[tensor(tensor_type, shape, source), weights, bias],
         outputs=[result(output_type, output)],
-        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *matrix, *given],
+        arrays=[draw(arrays(tensor_type, shape, source.zero_point[0])), *matrix, *sums],
         version=11 if options else 7,
     )
 
@@ -140,7 +134,7 @@ def float_fully_connected(
         weights = draw(weights_of(weights_type, (units, depth), quantization))
     else:
         weights = constant(draw(float_arrays((units, depth), special=True)))
-    weights, matrix = _given(draw, weights)
+    weights, matrix = given(draw, weights)
     options = {"asymmetric_quantize_inputs": hybrid and draw(st.booleans()), **options}
     return single_operator(
         "FULLY_CONNECTED",
@@ -165,7 +159,7 @@ def shuffled(draw: DrawFn) -> Case:
     batch, units, depth = draw(st.sampled_from([1, 4])), 4 * draw(st.integers(1, 3)), 16 * draw(st.integers(1, 4))
     source, quantization = (Quantization((draw(scales(2.0**-14, 2.0**-2)),), (128,)) for _ in range(2))
     weights = draw(weights_of(UINT8, (units, depth), quantization))
-    bias, given = draw(bias_of(INT32, units, source, quantization))
+    bias, sums = draw(bias_of(INT32, units, source, quantization))
     options = FullyConnectedOptions(
         fused_activation_function=draw(activations()),
         weights_format=FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8,
@@ -175,7 +169,7 @@ def shuffled(draw: DrawFn) -> Case:
         options,
         inputs=[tensor(UINT8, (batch, depth), source), weights, bias],
         outputs=[result(INT16, draw(output_of(INT16, source, quantization))), result(UINT8, None, (batch, depth))],
-        arrays=[draw(arrays(UINT8, (batch, depth), 128)), *given],
+        arrays=[draw(arrays(UINT8, (batch, depth), 128)), *sums],
         version=2,
     )
 
@@ -200,32 +194,32 @@ def _sparse(case: Case, block: int, kept: np.ndarray) -> Case:
 
 
 @st.composite
-def sparse(draw: DrawFn, tensor_type: TensorType, block: int) -> Case:
+def sparse(draw: DrawFn, tensor_type: TensorType, block: int, codes: TensorType = INT8) -> Case:
     """Weights of which some blocks of 1 x ``block`` are stored."""
-    weights_type = FLOAT32 if block < 16 else INT8
+    weights_type = FLOAT32 if block < 16 else codes
     batch, units, depth = draw(st.integers(1, 4)), draw(st.integers(1, 6)), 16 * draw(st.integers(1, 4))
     source = draw(source_of(tensor_type)) if tensor_type is INT8 else Quantization()
-    output, given = Quantization(), []
+    output, sums = Quantization(), []
     if weights_type is FLOAT32:
         quantization = Quantization()
         weights = constant(draw(float_arrays((units, depth))))
     else:
-        quantization = draw(filter_of(INT8, units, 0, None))
-        weights = draw(weights_of(INT8, (units, depth), quantization))
+        quantization = draw(filter_of(codes, units, 0, None))
+        weights = draw(weights_of(codes, (units, depth), quantization))
     if tensor_type is INT8:
-        bias, given = draw(bias_of(INT32, units, source, quantization, optional=True))
+        bias, sums = draw(bias_of(INT32, units, source, quantization, optional=True))
         output = draw(output_of(INT8, source, quantization))
         x = draw(arrays(INT8, (batch, depth), source.zero_point[0]))
     else:
         bias = draw(float_bias(units, False, True))
-        x = draw(float_source((batch, depth), weights_type is INT8))
+        x = draw(float_source((batch, depth), weights_type is codes))
     asymmetric = tensor_type is not weights_type and draw(st.booleans())
     case = single_operator(
         "FULLY_CONNECTED",
         FullyConnectedOptions(fused_activation_function=draw(activations()), asymmetric_quantize_inputs=asymmetric),
         inputs=[tensor(tensor_type, (batch, depth), source), weights, bias],
         outputs=[result(tensor_type, output)],
-        arrays=[x, *given],
+        arrays=[x, *sums],
         version=9,
     )
     kept = np.random.default_rng(draw(st.integers(0, 2**32))).random((units, depth // block)) < 0.6
@@ -272,6 +266,7 @@ CASES: dict[str, SearchStrategy[Case]] = {
     "FULLY_CONNECTED float32 sparse": st.one_of(sparse(FLOAT32, 1), sparse(FLOAT32, 4)),
     "FULLY_CONNECTED int8 sparse": sparse(INT8, 16),
     "FULLY_CONNECTED hybrid sparse": sparse(FLOAT32, 16),
+    "FULLY_CONNECTED hybrid sparse uint8": sparse(FLOAT32, 16, UINT8),
     "FULLY_CONNECTED hybrid per-tensor": float_fully_connected(INT8, False, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid per-channel": float_fully_connected(INT8, asymmetric_quantize_inputs=False),
     "FULLY_CONNECTED hybrid with uint8 weights": float_fully_connected(UINT8, None),

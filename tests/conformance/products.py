@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -83,6 +85,13 @@ def bias_of(
 def weights_of(draw: DrawFn, tensor_type: TensorType, shape: tuple[int, ...], quantization: Quantization) -> Operand:
     value = draw(arrays(tensor_type, shape, quantization.zero_point[0]))
     return constant(value, quantization, tensor_type)
+
+
+def given(draw: DrawFn, weights: Operand) -> tuple[Operand, list[np.ndarray]]:
+    """The weights, or an input with their value: those that are not packed need not be constants."""
+    if weights.type in (INT4, TensorType.INT2) or weights.value is None or draw(st.integers(0, 9)):
+        return weights, []
+    return replace(weights, value=None), [weights.value]
 
 
 @st.composite

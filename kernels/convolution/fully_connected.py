@@ -148,7 +148,8 @@ def prepare(node: Node, profile: Profile) -> Forms:
     requantization, zero_point = _prepare_codes(node, profile, units, options)
     sparse = has_sparse_kernel(node, weights)
     node.require(not sparse or batch * depth == math.prod(source.shape), "an input of whole rows, with sparse weights")
-    wraps, reading = profile.reproduces_quirks and sparse, reading_of_fully_connected(node)
+    wraps, given = profile.reproduces_quirks and sparse, options.quantized_bias_type != TensorType.FLOAT32
+    reading = reading_of_fully_connected(node, given)
     if reading is not None:
         required = node.output().type is TensorType.INT16 and source.type is TensorType.INT8
         node.require(bias is not None or not required, "a bias, from int8 to int16")

@@ -38,8 +38,8 @@ def reading_of_filter(source: TensorSpec, weights: TensorSpec) -> Reading | None
     return None if weights.dtype == dtype else Reading(weights=dtype)
 
 
-def reading_of_fully_connected(node: Node) -> Reading | None:
-    """Return how FULLY_CONNECTED on codes reads its tensors.
+def reading_of_fully_connected(node: Node, bias_type_given: bool) -> Reading | None:
+    """Return how FULLY_CONNECTED on codes reads its tensors; whether ``quantized_bias_type`` is given.
 
     Notes
     -----
@@ -52,9 +52,7 @@ def reading_of_fully_connected(node: Node) -> Reading | None:
         activations, filters = np.dtype(np.int16), np.dtype(weights.dtype if weights.dtype == np.int16 else np.int8)
     else:
         activations = filters = np.dtype(np.int8 if target.type is TensorType.INT8 else np.uint8)
-    narrow_bias = not wide or (
-        weights.type is TensorType.INT16 and node.options.quantized_bias_type == TensorType.FLOAT32
-    )
+    narrow_bias = not wide or (weights.type is TensorType.INT16 and not bias_type_given)
     reading = Reading(
         activations if activations != source.dtype else None,
         filters if filters != weights.dtype else None,

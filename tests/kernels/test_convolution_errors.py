@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from convolution_nodes import KERNELS, node, output, quantization, spec
 from q31.kernels.operator import Node, TensorSpec
-from q31.kernels.profiles import LITERT, PROFILES
+from q31.kernels.profiles import LITERT, PROFILES, TFLM
 from q31.schema import (
     ActivationFunctionType,
     Error,
@@ -87,9 +87,7 @@ SPOILED = [
     ("weights", {"quantization": quantization(-1.0)}, "filter scales"),
     ("weights", {"quantization": quantization(float("inf"))}, "filter scales"),
     ("weights", {"shape": (3,)}, "rank"),
-    ("input", {"shape": (1, 5, 5, 3)}, "multiple|channels"),
     ("bias", {"shape": (2,)}, "bias of"),
-    ("bias", {"type": TensorType.INT64}, "bias of type"),
     ("bias", {"type": TensorType.FLOAT32}, "bias of type"),
 ]
 
@@ -99,6 +97,21 @@ SPOILED = [
 def test_prepare_names_what_is_wrong(name, role, fields, message):
     with pytest.raises(ModelError, match=message):
         KERNELS[name].prepare(changed(name, role, **fields), LITERT)
+
+
+@pytest.mark.parametrize("name", ["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"])
+def test_input_and_filter_agree_in_channels(name):
+    with pytest.raises(ModelError, match=r"multiple|channels"):
+        KERNELS[name].prepare(changed(name, "input", shape=(1, 5, 5, 3)), LITERT)
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [*((name, LITERT) for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")), ("FULLY_CONNECTED", TFLM)],
+)
+def test_a_bias_of_int64_is_for_int16(name, profile):
+    with pytest.raises(ModelError, match="bias of type"):
+        KERNELS[name].prepare(changed(name, "bias", type=TensorType.INT64), profile)
 
 
 @pytest.mark.parametrize("name", ["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"])
@@ -212,14 +225,29 @@ def test_transpose_conv_s_output_shape_fits(shape, message):
         KERNELS["TRANSPOSE_CONV"].prepare(build("TRANSPOSE_CONV", tensors, OPTIONS["TRANSPOSE_CONV"]), LITERT)
 
 
-@pytest.mark.parametrize(("shape", "keep"), [((3, 3), False), ((2, 2), True), ((), True), ((), False)])
-def test_fully_connected_s_input_is_whole_rows(shape, keep):
+@pytest.mark.parametrize("shape", [(2, 2), ()])
+def test_fully_connected_keeps_only_dimensions_before_the_filter_s_columns(shape):
     tensors = parts("FULLY_CONNECTED")
     tensors["input"] = replace(tensors["input"], shape=shape)
-    with pytest.raises(ModelError, match=r"filter's columns|last dimension"):
+    with pytest.raises(ModelError, match="last dimension"):
         KERNELS["FULLY_CONNECTED"].prepare(
-            build("FULLY_CONNECTED", tensors, FullyConnectedOptions(keep_num_dims=keep)), LITERT
+            build("FULLY_CONNECTED", tensors, FullyConnectedOptions(keep_num_dims=True)), LITERT
         )
+
+
+@pytest.mark.parametrize("extra", [0, 1, 3])
+def test_fully_connected_leaves_out_what_is_no_whole_row(extra):
+    tensors = parts("FULLY_CONNECTED")
+    depth = tensors["weights"].shape[1]
+    tensors["input"] = replace(tensors["input"], shape=(2 * depth + extra,))
+    prepared = KERNELS["FULLY_CONNECTED"].prepare(build("FULLY_CONNECTED", tensors, FullyConnectedOptions()), LITERT)
+    assert prepared.output_shape == (2, tensors["weights"].shape[0])
+
+
+def test_int16_by_int16_without_options_is_prepared():
+    tensors = {role: replace(one, type=TensorType.INT16) for role, one in parts("FULLY_CONNECTED").items()}
+    tensors["bias"] = parts("FULLY_CONNECTED")["bias"]
+    KERNELS["FULLY_CONNECTED"].prepare(build("FULLY_CONNECTED", tensors, None), LITERT)
 
 
 def test_fully_connected_says_which_activations_it_has_no_kernel_for():
@@ -261,8 +289,9 @@ def test_shuffled_weights_are_whole_blocks_around_128(changes, message):
 
 @pytest.mark.parametrize("name", list(FILTERS))
 def test_a_combination_of_types_without_a_kernel_says_what_is_supported(name):
+    profile = TFLM if name == "FULLY_CONNECTED" else LITERT
     with pytest.raises(UnsupportedOperatorError, match=r"supported: .*int8"):
-        KERNELS[name].prepare(changed(name, "weights", type=TensorType.UINT8), LITERT)
+        KERNELS[name].prepare(changed(name, "weights", type=TensorType.UINT8), profile)
 
 
 # Anything at all

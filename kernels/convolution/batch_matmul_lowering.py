@@ -11,9 +11,9 @@ from ...schema import TensorType
 from ..broadcast import broadcast_strides
 from ..operator import Field, Input, Instruction, Node, Output, Scratch, Shape
 from .int16_lowering import wide_requantization_fields
-from .lowering import requantization_fields
 from .packing import LANES, LARGEST_SCRATCH, TILE, pad_channels, round_up
 from .prepared import Requantization
+from .requantization import requantization_fields
 
 _PANEL_ROWS = 96
 _SAFE_TERMS = {TensorType.INT16: 256, TensorType.INT8: 1 << 15}  # bytes times such codes, added up in int32
@@ -56,11 +56,12 @@ def lower_quantized_batch_matmul(prepared: Any, node: Node) -> Instruction | Non
         narrow = int(node.input(1).type is TensorType.INT8)
         own: dict[str, Field] = {"chunk": terms, "sums": Scratch(8 * TILE * LANES), "narrow": narrow}
         return Instruction("batch_matmul16", {**shared, **constants, **own})
-    rescaling = requantization_fields(requantization, np.zeros((columns, 1)), bias, (1,), groups=1)
+    reach = np.full(columns, 255.0 * 255.0 * (node.input(0).shape[-2 if prepared.adjoint_x else -1]))
+    rescaling = requantization_fields(requantization, bias, reach, groups=1)
     if rescaling is None:
         return None
     points = {"input1_zero_point": prepared.x_zero_point, "input2_zero_point": prepared.y_zero_point}
-    return Instruction("batch_matmul8", {**shared, **rescaling, **points, "bias": pad_channels(bias)})
+    return Instruction("batch_matmul8", {**shared, **rescaling, **points})
 
 
 def _shared_fields(prepared: Any, node: Node, step: int, rows_each: int) -> dict[str, Field] | None:

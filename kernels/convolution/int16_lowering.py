@@ -22,11 +22,11 @@ from .packing import (
     pad_channels,
     panel_fields,
     round_up,
-    rounding_constants,
     transposed_fields,
     window_fields,
 )
 from .prepared import QuantizedDepthwiseConv2D, QuantizedTransposeConv, Requantization
+from .requantization import rounding_constants
 
 _LARGEST_CODE = 1 << 15
 _SAFE_TERMS = 256  # the sum of so many products of int16 codes and weights within +-255 fits int32

@@ -14,7 +14,6 @@ import numpy as np
 from ...schema import TensorType
 from ..operator import Field, Input, Instruction, Node, Output
 from ..padding import Window
-from ..profiles import Rounding
 from .float_lowering import (
     lower_float_conv_2d,
     lower_float_depthwise_conv_2d,
@@ -36,10 +35,8 @@ from .packing import (
     line_fields,
     pack_depthwise_filter,
     pack_filter,
-    pad_channels,
     panel_fields,
     round_up,
-    rounding_constants,
     transposed_constants,
     transposed_fields,
     window_fields,
@@ -57,8 +54,8 @@ from .prepared import (
     QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
     QuantizedTransposeConv,
-    Requantization,
 )
+from .requantization import requantization_fields
 from .shuffled import ShuffledFullyConnected
 from .sparse_weights import wrapping_pairs
 
@@ -124,7 +121,8 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     window, image, channels = prepared.window, node.input(0).shape, weights.shape[3]
     if prepared.depth_multiplier > 1:
         return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(weights), bias)
-    requantization = requantization_fields(prepared.requantization, weights[0], bias, (0, 1), groups=1)
+    reach = _reach(weights[0], (0, 1))
+    requantization = requantization_fields(prepared.requantization, bias, reach, groups=1)
     lines = line_fields(window, channels)
     if requantization is None or lines is None:
         return None
@@ -132,7 +130,6 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     fields: dict[str, Field] = {
         "output": Output(0, math.prod(prepared.output_shape)),
         "filter": packed,
-        "bias": pad_channels(bias),
         "filter_step": packed.shape[2] * 2,
         **lines,
         **_input_fields(node, prepared.input_zero_point),
@@ -155,7 +152,8 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
         return lower_int16_transpose_conv(prepared, node, centered, sums)
     if source.type not in _EIGHT_BIT:
         return None
-    requantization = requantization_fields(prepared.requantization, centered, sums, (1, 2, 3), groups=1)
+    reach = _reach(centered, (1, 2, 3))
+    requantization = requantization_fields(prepared.requantization, sums, reach, groups=1)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = transposed_fields(prepared.window, source.shape, depth, itemsize=2)
     if requantization is None or panel is None:
@@ -163,7 +161,6 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
     fields: dict[str, Field] = {
         "output": Output(0, math.prod(prepared.output_shape)),
         "filter": pack_filter(centered, 1, depth, 2),
-        "bias": pad_channels(sums),
         "output_channels": len(weights),
         **panel,
         **_input_fields(node, prepared.input_zero_point, index=2),
@@ -181,7 +178,8 @@ def _lower_product(
     weights: np.ndarray,
     bias: np.ndarray,
 ) -> Instruction | None:
-    requantization = requantization_fields(prepared.requantization, weights, bias, (1, 2, 3), groups)
+    reach = _reach(weights, (1, 2, 3))
+    requantization = requantization_fields(prepared.requantization, bias, reach, groups)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
     if requantization is None or panel is None:
@@ -189,7 +187,6 @@ def _lower_product(
     fields: dict[str, Field] = {
         "output": Output(0, math.prod(prepared.output_shape)),
         "filter": pack_filter(weights, groups, depth, 2),
-        "bias": pad_channels(bias, groups),
         "output_channels": len(weights),
         **panel,
         **_input_fields(node, prepared.input_zero_point),
@@ -231,28 +228,9 @@ def _input_fields(node: Node, zero_point: int, index: int = 0) -> dict[str, Fiel
     }
 
 
-def requantization_fields(
-    requantization: Requantization, weights: np.ndarray, bias: np.ndarray, axes: tuple[int, ...], groups: int
-) -> dict[str, Field] | None:
-    """Return the constants of ``kernels/jit/requantize.py``; None where a product might not fit its int32.
+def _reach(weights: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """Return what the magnitude of a sum of products with codes of 8 bits does not pass; float64 (channels,).
 
     ``axes`` are those of the weights that an accumulator sums over.
     """
-    in_float64 = requantization.rounding is Rounding.FLOAT64
-    if in_float64:
-        sums = np.sum(np.abs(weights.astype(np.float64)), axis=axes) * 255 + np.abs(bias.astype(np.float64))
-        if np.any(np.minimum(sums, 2.0**31) * requantization.real_multiplier >= 2.0**31 - 1):
-            return None
-    left_shift, right_shift, rounding, sign_mask = rounding_constants(requantization)
-    return {
-        "multiplier": pad_channels(requantization.multiplier.astype(np.int32), groups),
-        "left_shift": pad_channels(left_shift.astype(np.int32), groups),
-        "right_shift": pad_channels(right_shift, groups),
-        "rounding": pad_channels(rounding, groups),
-        "sign_mask": pad_channels(sign_mask, groups),
-        "real_multiplier": pad_channels(requantization.real_multiplier, groups),
-        "in_float64": int(in_float64),
-        "output_zero_point": requantization.output_zero_point,
-        "activation_min": requantization.activation_min,
-        "activation_max": requantization.activation_max,
-    }
+    return np.sum(np.abs(weights.astype(np.float64)), axis=axes) * 255

@@ -10,8 +10,6 @@ import numpy as np
 
 from ..operator import Field, Node, Scratch
 from ..padding import Window
-from ..profiles import Rounding
-from .prepared import Requantization
 
 LANES = 16
 """Channels of a vector (``kernels/jit/vectors.py``)."""
@@ -155,14 +153,3 @@ def pad_channels(values: np.ndarray, groups: int = 1) -> np.ndarray:
 def round_up(size: int, step: int) -> int:
     """Return the least multiple of ``step`` that is not below ``size``."""
     return -(-size // step) * step
-
-
-def rounding_constants(requantization: Requantization) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return left shift, right shift, rounding and sign mask, int64 (channels,), of ``kernels/jit/requantize.py``."""
-    shift = requantization.shift.astype(np.int64)
-    if requantization.rounding is Rounding.SINGLE:
-        right_shift = 31 - shift
-        return np.zeros_like(shift), right_shift, np.int64(1) << (right_shift - 1), np.zeros_like(shift)
-    right = np.maximum(-shift, 0)
-    rounding = np.int64(1 << 30) + np.where(right > 0, np.int64(1) << (30 + right), 0)
-    return np.maximum(shift, 0), 31 + right, rounding, np.where(right > 0, np.int64(-(2**31)), 0)

@@ -24,8 +24,8 @@ def _layout(module: str, fields: str) -> Layout:
     return Layout(module, tuple(fields.split()))
 
 
-REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64
-    output_zero_point activation_min activation_max"""
+REQUANTIZATION = """form doubled_multiplier threshold offset offset_below exponent multiplier left_shift right_shift
+    rounding sign_mask real_multiplier output_zero_point activation_min activation_max"""
 """Fields of kernels that turn int32 accumulators into 8-bit codes (:mod:`.requantize`)."""
 
 WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64 in_int64

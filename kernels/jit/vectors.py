@@ -303,6 +303,33 @@ multiply_wide_and_round = _define(INT32(INT64, FLOAT64), _generate_multiply_and_
 """The same of int64."""
 
 
+def _generate_multiply_high(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(64), LANES // 2)
+    low, word = (ir.Constant(wide, [x] * (LANES // 2)) for x in (0xFFFFFFFF, 32))
+    pairs = [builder.bitcast(x, wide) for x in (a, b)]
+    even = builder.mul(*(builder.and_(x, low) for x in pairs))
+    odd = builder.mul(*(builder.lshr(x, word) for x in pairs))
+    upper = [i + j for i in range(1, LANES, 2) for j in (0, LANES)]
+    return _lanes(builder, builder.bitcast(even, kind), builder.bitcast(odd, kind), upper)
+
+
+def _python_multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return ((a.view(np.uint32).astype(np.uint64) * b.view(np.uint32)) >> np.uint64(32)).astype(np.uint32).view(np.int32)
+
+
+multiply_high = _define(INT32(INT32, INT32), _generate_multiply_high, _python_multiply_high)
+"""``multiply_high(a, b)``: the upper half of the product of two unsigned numbers."""
+
+choose_below = _define(
+    INT32(INT32, INT32, INT32, INT32),
+    lambda builder, kind, value, bound, below, above: builder.select(
+        builder.icmp_unsigned("<", value, bound), below, above
+    ),
+    lambda value, bound, below, above: np.where(value.view(np.uint32) < bound.view(np.uint32), below, above),
+)
+"""``choose_below(value, bound, below, above)``: by whether the unsigned value is below the bound."""
+
+
 def _define_clamp(vector: Vector, compare: str, python: Callable[..., Any]) -> Any:
     """Return ``clamp(value, bound)``: the bound where the value is beyond it. A NaN is beyond nothing."""
 

@@ -69,6 +69,13 @@ def _rescaling(name: str) -> str:
     return " ".join(f"{name}_{part}" for part in ("multiplier", "rounding", "sign_mask", "right_shift"))
 
 
+REDUCTION = "input input_size output outputs sizes strides rank run run_stride"
+"""Fields of kernels that reduce axes (:mod:`q31.kernels.reduce.lowering`)."""
+
+SUM_OF_CODES = f"""sums zero_points output_left_shift {_rescaling("output")} output_zero_point activation_min
+    activation_max"""
+"""Fields of sums of codes (:mod:`.reduction`)."""
+
 LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
     "conv_2d": _layout(
@@ -198,11 +205,12 @@ LAYOUTS: dict[str, Layout] = {
     "average_pool16": _layout("pooling", f"{POOL} sums"),
     "max_pool_float32": _layout("pooling", POOL),
     "average_pool_float32": _layout("pooling", f"{POOL} sums"),
-    "mean8": _layout(
-        "mean",
-        f"""input output sums outer count inner sign_flip zero_points output_left_shift {_rescaling("output")}
-        output_zero_point activation_min activation_max""",
-    ),
+    "sum8": _layout("reduction", f"{REDUCTION} {SUM_OF_CODES} turn"),
+    "sum16": _layout("reduction", f"{REDUCTION} {SUM_OF_CODES}"),
+    "sum_float32": _layout("reduction", f"{REDUCTION} divisor whole"),
+    "extreme8": _layout("reduction", f"{REDUCTION} turn"),
+    "extreme16": _layout("reduction", f"{REDUCTION} turn"),
+    "extreme_float32": _layout("reduction", f"{REDUCTION} whole greatest"),
     "detection_postprocess": _layout(
         "detection",
         """boxes anchors scores output_boxes output_classes output_scores output_number fault count width columns

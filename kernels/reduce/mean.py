@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +17,10 @@ from ..checks import (
     require_same_type,
     require_symmetric,
 )
-from ..elementwise.lowering import rescaling_fields
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
-from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch, Shape
+from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile, Rounding
+from .lowering import lower_float_sum, lower_sum_of_codes
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 _TYPES = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64, *_QUANTIZED)
@@ -156,32 +155,17 @@ def evaluate(prepared: Mean, x: np.ndarray, axes: np.ndarray | None = None) -> n
 
 
 def lower(prepared: Mean, node: Node) -> Instruction | None:
-    """Lower 8-bit means over neighbouring axes to ``mean8``; empty tensors and other forms stay with ``evaluate``."""
-    source, axes = node.input(0), prepared.axes
-    if not isinstance(prepared, QuantizedMean) or source.type is TensorType.INT16 or math.prod(source.shape) == 0:
-        return None
-    if axes != tuple(range(axes[0], axes[0] + len(axes)) if axes else ()):
-        return None
-    outer = math.prod(source.shape[: axes[0]]) if axes else 1
-    inner = math.prod(source.shape) // (outer * prepared.count)
-    sign_flip = 128 if source.type is TensorType.INT8 else 0
-    double = prepared.rounding is Rounding.DOUBLE
-    fields: dict[str, Field] = {
-        "input": Input(0, math.prod(source.shape)),
-        "output": Output(0, outer * inner),
-        "sums": Scratch(4 * inner),
-        "outer": outer,
-        "count": prepared.count,
-        "inner": inner,
-        "sign_flip": sign_flip,
-        "zero_points": (prepared.input_zero_point + sign_flip) * prepared.count,
-        "output_left_shift": max(prepared.shift, 0) if double else 0,
-        "output_zero_point": prepared.output_zero_point,
-        "activation_min": prepared.output_min,
-        "activation_max": prepared.output_max,
-    }
-    rescaling = rescaling_fields("output", prepared.multiplier, prepared.shift, prepared.rounding)
-    return Instruction("mean8", {**fields, **rescaling})
+    """Lower means of codes and of float32; empty tensors and other types stay with ``evaluate``."""
+    if isinstance(prepared, QuantizedMean):
+        rescaling = (prepared.multiplier, prepared.shift, prepared.rounding)
+        points, limits = (
+            (prepared.input_zero_point, prepared.output_zero_point),
+            (prepared.output_min, prepared.output_max),
+        )
+        return lower_sum_of_codes(node, prepared.axes, points, rescaling, limits)
+    if node.input(0).type is TensorType.FLOAT32:
+        return lower_float_sum(node, prepared.axes, prepared.count, whole=False)
+    return None
 
 
 KERNELS = (Kernel("MEAN", (1, 3), _TYPES, prepare, evaluate, lower, values=(1,)),)

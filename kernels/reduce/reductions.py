@@ -10,8 +10,9 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import ReducerOptions
 from ..checks import options_of, require_arity, require_same_type, require_symmetric
-from ..operator import Kernel, Node, Prepared, Shape
+from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile
+from .lowering import lower_extreme
 from .mean import reduced_shape, resolve_axes
 
 CODES = (TensorType.UINT8, TensorType.INT8, TensorType.INT16)
@@ -122,6 +123,16 @@ def evaluate_min(prepared: Reduction, x: np.ndarray, axes: np.ndarray | None = N
     return _first_best(prepared, x, greatest=False)
 
 
+def lower_max(prepared: Reduction, node: Node) -> Instruction | None:
+    """Lower REDUCE_MAX of codes and of float32; empty tensors and other types stay with ``evaluate``."""
+    return lower_extreme(node, prepared.axes, prepared.whole, greatest=True)
+
+
+def lower_min(prepared: Reduction, node: Node) -> Instruction | None:
+    """Lower REDUCE_MIN in the same way."""
+    return lower_extreme(node, prepared.axes, prepared.whole, greatest=False)
+
+
 def evaluate_any(prepared: Reduction, x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
     """Return whether any element over the axes is true."""
     return rows_of(prepared, x).any(axis=1).reshape(prepared.output_shape)
@@ -135,8 +146,8 @@ def evaluate_all(prepared: Reduction, x: np.ndarray, axes: np.ndarray | None = N
 _ORDERED = (*PLAIN, *CODES, TensorType.BOOL)
 
 KERNELS = (
-    Kernel("REDUCE_MAX", (1, 3), _ORDERED, prepare_extreme, evaluate_max, values=(1,)),
-    Kernel("REDUCE_MIN", (1, 3), _ORDERED, prepare_extreme, evaluate_min, values=(1,)),
+    Kernel("REDUCE_MAX", (1, 3), _ORDERED, prepare_extreme, evaluate_max, lower_max, values=(1,)),
+    Kernel("REDUCE_MIN", (1, 3), _ORDERED, prepare_extreme, evaluate_min, lower_min, values=(1,)),
     Kernel("REDUCE_ANY", (1, 1), (TensorType.BOOL,), prepare_logical, evaluate_any, values=(1,)),
     Kernel("REDUCE_ALL", (1, 1), (TensorType.BOOL,), prepare_logical, evaluate_all, values=(1,)),
 )

@@ -11,8 +11,9 @@ from ...schema import TensorType
 from ..activation_range import type_range
 from ..checks import checked_multiplier, require_quantized
 from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node
+from ..operator import Instruction, Kernel, Node
 from ..profiles import Profile, Rounding
+from .lowering import lower_float_sum, lower_sum_of_codes
 from .reductions import CODES, PLAIN, Reduction, prepare_reduction, require_same_quantization, rows_of, with_start
 
 
@@ -127,6 +128,18 @@ def _evaluate_quantized_sum(prepared: QuantizedReduction, x: np.ndarray) -> np.n
     return summed.view(x.dtype).reshape(prepared.output_shape)
 
 
+def lower_sum(prepared: Reduction, node: Node) -> Instruction | None:
+    """Lower sums of codes and of float32; empty tensors and other types stay with ``evaluate``."""
+    if isinstance(prepared, QuantizedReduction):
+        points = (prepared.input_zero_point, prepared.output_zero_point)
+        rescaling = (prepared.multiplier, prepared.shift, prepared.rounding)
+        limits = (prepared.output_min, prepared.output_max)
+        return lower_sum_of_codes(node, prepared.axes, points, rescaling, limits, prepared.as_uint8)
+    if node.input(0).type is TensorType.FLOAT32:
+        return lower_float_sum(node, prepared.axes, 0, prepared.whole)
+    return None
+
+
 def evaluate_prod(prepared: Reduction, x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:
     """Multiply: float32 from left to right, integers wrapping, codes with a rescaling after each factor.
 
@@ -158,6 +171,6 @@ def _rescale(prepared: QuantizedReduction, product: np.ndarray) -> np.ndarray:
 _TYPES = (*PLAIN, *CODES)
 
 KERNELS = (
-    Kernel("SUM", (1, 2), _TYPES, prepare_sum, evaluate_sum, values=(1,)),
+    Kernel("SUM", (1, 2), _TYPES, prepare_sum, evaluate_sum, lower_sum, values=(1,)),
     Kernel("REDUCE_PROD", (1, 2), (*_TYPES, TensorType.BOOL), prepare_prod, evaluate_prod, values=(1,)),
 )

@@ -29,9 +29,11 @@ from .packing import (
     pad_channels,
     panel_fields,
     round_up,
+    transposed_constants,
+    transposed_fields,
     window_fields,
 )
-from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
+from .prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected, HybridTransposeConv
 
 _EXACT_DEPTH = 512  # so many products of two bytes, and as much again for the zero points, are exact in float32
 
@@ -100,7 +102,7 @@ def lower_hybrid_depthwise_conv_2d(prepared: HybridDepthwiseConv2D, node: Node) 
     if prepared.depth_multiplier > 1:
         return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(weights), scales, True)
     channels = weights.shape[3]
-    shared = _shared_fields(prepared, node, image, channels, 1, scales, True)
+    shared = _shared_fields(prepared, image, channels, 1, scales, True, bias_or_zeros(node, np.dtype(np.float32)))
     if shared is None:
         return None
     packed = pack_depthwise_filter(weights[0].astype(np.int16), -(-window.filter_height // 2))
@@ -112,6 +114,21 @@ def lower_hybrid_depthwise_conv_2d(prepared: HybridDepthwiseConv2D, node: Node) 
         **window_fields(window, image[0]),
     }
     return Instruction("hybrid_depthwise_conv_2d", fields)
+
+
+def lower_hybrid_transpose_conv(prepared: HybridTransposeConv, node: Node) -> Instruction | None:
+    """Lower TRANSPOSE_CONV to ``hybrid_transpose_conv``."""
+    constants = transposed_constants(node, np.dtype(np.float32))
+    if constants is None:
+        return None
+    (weights, bias), image = constants, node.input(2).shape
+    depth = math.prod(weights.shape[1:])
+    panel = transposed_fields(prepared.window, image, depth, itemsize=2)
+    shared = _shared_fields(prepared, image, len(weights), 1, prepared.filter_scale, True, bias)
+    if panel is None or shared is None:
+        return None
+    packed = pack_filter(weights.astype(np.float32), 1, depth, 1)
+    return Instruction("hybrid_transpose_conv", {"filter": packed, **panel, **shared})
 
 
 def _lower_product(
@@ -126,7 +143,8 @@ def _lower_product(
 ) -> Instruction | None:
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
-    shared = _shared_fields(prepared, node, image, len(weights), groups, scales, asymmetric)
+    bias = bias_or_zeros(node, np.dtype(np.float32))
+    shared = _shared_fields(prepared, image, len(weights), groups, scales, asymmetric, bias)
     if panel is None or shared is None:
         return None
     fields: dict[str, Field] = {
@@ -141,25 +159,26 @@ def _lower_product(
 
 
 def _shared_fields(
-    prepared: HybridConv2D | HybridDepthwiseConv2D | HybridFullyConnected,
-    node: Node,
+    prepared: HybridConv2D | HybridDepthwiseConv2D | HybridFullyConnected | HybridTransposeConv,
     image: tuple[int, ...],
     channels: int,
     groups: int,
     scales: np.ndarray,
     asymmetric: bool,
+    bias: np.ndarray,
 ) -> dict[str, Field] | None:
     """Return the fields ``HYBRID``, the bias and the tensors; None where an image's codes are too large."""
     size = math.prod(image)
+    transposed = isinstance(prepared, HybridTransposeConv)
     dense = isinstance(prepared, HybridFullyConnected)
     if 2 * (size + LANES) > LARGEST_SCRATCH:
         return None
     return {
-        "input": Input(0, 4 * size),
+        "input": Input(2 if transposed else 0, 4 * size),
         "input_size": size,
         "output": Output(0, 4 * math.prod(prepared.output_shape)),
         "output_channels": channels,
-        "bias": pad_channels(bias_or_zeros(node, np.dtype(np.float32)), groups),
+        "bias": pad_channels(bias, groups),
         "filter_scale": pad_channels(np.broadcast_to(scales, channels), groups),
         "activation_min": float(prepared.activation_min),
         "activation_max": float(prepared.activation_max),

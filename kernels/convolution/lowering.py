@@ -20,7 +20,12 @@ from .float_lowering import (
     lower_float_fully_connected,
     lower_float_transpose_conv,
 )
-from .hybrid_lowering import lower_hybrid_conv_2d, lower_hybrid_depthwise_conv_2d, lower_hybrid_fully_connected
+from .hybrid_lowering import (
+    lower_hybrid_conv_2d,
+    lower_hybrid_depthwise_conv_2d,
+    lower_hybrid_fully_connected,
+    lower_hybrid_transpose_conv,
+)
 from .int16_lowering import (
     is_int16,
     lower_int16_depthwise_conv_2d,
@@ -50,6 +55,7 @@ from .prepared import (
     HybridConv2D,
     HybridDepthwiseConv2D,
     HybridFullyConnected,
+    HybridTransposeConv,
     QuantizedConv2D,
     QuantizedDepthwiseConv2D,
     QuantizedFullyConnected,
@@ -143,6 +149,8 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
     """Lower TRANSPOSE_CONV to ``conv_2d`` over panels of its own kind, or to that of other types."""
     if isinstance(prepared, FloatTransposeConv):
         return lower_float_transpose_conv(prepared, node)
+    if isinstance(prepared, HybridTransposeConv):
+        return lower_hybrid_transpose_conv(prepared, node)
     source, constants = node.input(2), transposed_constants(node, np.dtype(np.int32))
     if not isinstance(prepared, QuantizedTransposeConv) or constants is None:
         return None

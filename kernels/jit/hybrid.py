@@ -169,12 +169,18 @@ def finish_hybrid(p: Any, sums: Any, row: Any, channel: Any, position: Any, chan
 
 @helper
 def finish_sums(p: Any, sums: Any, row: Any, channel: Any, position: Any, channels: Any) -> None:
-    """Scale int32 sums, add the bias, clamp, and store the first ``channels`` of 16 numbers."""
-    output = float32_view(p.output, position + channels)
+    """Scale int32 sums, and store the first ``channels`` of 16 numbers."""
     scale = splat_float32(float32_view(p.scales, p.batches)[row // (p.output_height * p.output_width)])
     filter_scale = constant_float32(float32_view(p.filter_scale, channel + LANES), channel)
     real = float32_from_int32(sums)
     real = real * (filter_scale * scale) if p.scales_first else real * filter_scale * scale
+    store_real(p, real, channel, position, channels)
+
+
+@helper
+def store_real(p: Any, real: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Add the bias, clamp, and store the first ``channels`` of 16 numbers."""
+    output = float32_view(p.output, position + channels)
     real = real + constant_float32(float32_view(p.bias, channel + LANES), channel)
     low = splat_float32(np.float32(float_field(p.activation_min)))
     # FULLY_CONNECTED takes the bound unless the number is above it: also for a NaN and for -0.

@@ -116,6 +116,11 @@ LAYOUTS: dict[str, Layout] = {
         "hybrid",
         f"input input_size output filter filter_step bias batches output_channels pairs {WINDOW} {HYBRID}",
     ),
+    "hybrid_transpose_conv": _layout(
+        "hybrid_transpose",
+        f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
+        depth panel panel_rows contiguous transposed""",
+    ),
     "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
     "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow"),
     "batch_matmul_float32": _layout("batch_matmul", f"{MATRICES} bias activation_min activation_max"),

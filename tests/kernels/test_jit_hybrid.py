@@ -1,6 +1,7 @@
 """The compiled hybrid convolutions give the bits of ``evaluate``, and touch no byte beyond their operands."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
-from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
+from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT
-from q31.schema import Quantization, TensorType
-from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+from q31.schema import Padding, Quantization, TensorType
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
 
 JUST_BELOW_A_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
@@ -99,6 +100,23 @@ def test_fully_connected(data, profile, batch, depth, units, activation, asymmet
     options = FullyConnectedOptions(fused_activation_function=activation, asymmetric_quantize_inputs=asymmetric)
     node, x = data.draw(hybrid_nodes("FULLY_CONNECTED", options, (batch, depth), (units, depth), 0, per_channel))
     check(fully_connected.KERNELS[0], node, x, profile)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), PROFILE, windows(), st.integers(1, 2), CHANNELS, CHANNELS, st.booleans())
+def test_transpose_conv(data, profile, window, batches, depth, filters, per_channel):
+    image, filter_size, options = window
+    stride, same = (options["stride_h"], options["stride_w"]), options["padding"] is Padding.SAME
+    shape = tuple(
+        -(-size // step) if same else (size - taps) // step + 1
+        for size, taps, step in zip(image, filter_size, stride, strict=True)
+    )
+    chosen = TransposeConvOptions(stride_h=stride[0], stride_w=stride[1], padding=options["padding"])
+    shapes = (batches, *shape, depth), (filters, *filter_size, depth)
+    node, x = data.draw(hybrid_nodes("TRANSPOSE_CONV", chosen, *shapes, 0, per_channel))
+    source, weights, *bias = node.inputs
+    size = TensorSpec("s", TensorType.INT32, (4,), value=np.array([batches, *image, filters], np.int32))
+    check(transpose_conv.KERNELS[0], replace(node, inputs=(size, weights, source, *bias)), x, profile, index=2)
 
 
 def dense(weights: np.ndarray, bias: np.ndarray, asymmetric: bool) -> Node:

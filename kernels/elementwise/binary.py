@@ -17,8 +17,9 @@ from ..broadcast import broadcast_shape
 from ..checks import require_arity, require_same_type
 from ..libm import atan2f
 from ..narrow_floats import NARROW, through_float32
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from .lowering import lower_extreme_of_two
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,11 @@ def evaluate_minimum(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarr
     Source: ``MinimumOp`` in ``kernels/maximum_minimum.cc``.
     """
     return np.where(a < b, a, b)
+
+
+def lower_extreme(prepared: Binary, node: Node) -> Instruction | None:
+    """Lower MAXIMUM and MINIMUM of codes and of float32; other types stay with ``evaluate``."""
+    return lower_extreme_of_two(node, prepared.output_shape)
 
 
 def evaluate_and(prepared: Binary, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -203,8 +209,8 @@ _LONG = (TensorType.INT64, TensorType.UINT64)
 _SIGNED = (TensorType.INT8, TensorType.INT16, TensorType.INT32)
 
 KERNELS = (
-    Kernel("MAXIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_maximum),
-    Kernel("MINIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_minimum),
+    Kernel("MAXIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_maximum, lower_extreme),
+    Kernel("MINIMUM", (1, 4), (*_PLAIN, *NARROW, *_CODES), prepare, evaluate_minimum, lower_extreme),
     Kernel("LOGICAL_AND", (1, 1), _BOOL, prepare, evaluate_and),
     Kernel("LOGICAL_OR", (1, 1), _BOOL, prepare, evaluate_or),
     Kernel("BITWISE_XOR", (1, 1), _INTEGERS, prepare, evaluate_xor),

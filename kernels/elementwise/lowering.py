@@ -87,7 +87,7 @@ def stays_along_rows(operand: Shape, other: Shape, shape: Shape) -> bool:
     return steps[-1] == 0
 
 
-_FLOAT_OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "PRELU": 3, "LEAKY_RELU": 4}
+_FLOAT_OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "PRELU": 3, "LEAKY_RELU": 4, "MAXIMUM": 5, "MINIMUM": 6}
 """Numbers of the operations of ``kernels/jit/float_arithmetic.py``."""
 
 
@@ -98,6 +98,19 @@ def lower_float_arithmetic(node: Node, shape: Shape, low: float = -np.inf, high:
     bounds = {"activation_min": float(low), "activation_max": float(high)}
     operation = _FLOAT_OPERATIONS[node.name]
     return Instruction("arithmetic_float32", {**walk_fields(node, shape), "operation": operation, **bounds})
+
+
+def lower_extreme_of_two(node: Node, shape: Shape) -> Instruction | None:
+    """Lower MAXIMUM and MINIMUM of codes and of float32."""
+    kind = node.input(0).type
+    if kind is TensorType.FLOAT32:
+        return lower_float_arithmetic(node, shape)
+    if not is_lowerable(node, shape):
+        return None
+    least = node.name == "MINIMUM"
+    turn = -least if kind is TensorType.INT16 else (128 if kind is TensorType.INT8 else 0) ^ (255 * least)
+    swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
+    return Instruction(sized("greater", node), {**walk_fields(node, shape, swap), "turn": turn})
 
 
 def lower_float_leaky_relu(node: Node, alpha: np.float32) -> Instruction | None:

@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL and PRELU of codes with broadcasting: 8 bits, and all but PRELU of 16.
+"""ADD, SUB, MUL, MAXIMUM, MINIMUM and PRELU of codes with broadcasting: 8 bits, and all but PRELU of 16.
 
 The output is walked row by row. Along a row each operand either advances with the output or stays (step 0); between
 rows it follows its strides, 0 where it is broadcast. A code is read as :mod:`.codes` says, int8 with its top bit
@@ -23,6 +23,8 @@ ADD16 = fields("add16")
 MUL8 = fields("mul8")
 MUL16 = fields("mul16")
 PRELU8 = fields("prelu8")
+GREATER8 = fields("greater8")
+GREATER16 = fields("greater16")
 
 
 @helper
@@ -186,3 +188,41 @@ def multiply_rows(p: Any, first: Any, second: Any, target: Any, value: Any, code
             for i in range(run):
                 a, b = centered_input1(p, first[at1 + i]), centered_input2(p, second[at2 + i])
                 target[to + i] = code(p, value(p, a, b))
+
+
+def greater8(block: Any) -> None:
+    """MAXIMUM, and with ``turn`` MINIMUM: of the codes ``^ turn`` the greater is taken."""
+    p = read_block(block, GREATER8)
+    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
+    compare_rows(
+        p, first, second, uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank)), np.uint8(p.turn)
+    )
+
+
+def greater16(block: Any) -> None:
+    """Do the same with 16 bits."""
+    p = read_block(block, GREATER16)
+    first, second = int16_view(p.input1, p.input1_size), int16_view(p.input2, p.input2_size)
+    target = int16_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
+    compare_rows(p, first, second, target, np.int16(p.turn))
+
+
+@fragment
+def compare_rows(p: Any, first: Any, second: Any, target: Any, turn: Any) -> None:
+    """Take the greater codes row by row."""
+    sizes = int64_view(p.sizes, p.rank)
+    strides1 = int64_view(p.input1_strides, p.rank)
+    strides2 = int64_view(p.input2_strides, p.rank)
+    last = p.rank - 1
+    run = sizes[last]
+    for row in range(box_size(sizes, last)):
+        at1 = box_offset(row, sizes, strides1, last)
+        at2 = box_offset(row, sizes, strides2, last)
+        to = row * run
+        if strides2[last] == 0:
+            b = second[at2] ^ turn
+            for i in range(run):
+                target[to + i] = max(first[at1 + i] ^ turn, b) ^ turn
+        else:
+            for i in range(run):
+                target[to + i] = max(first[at1 + i] ^ turn, second[at2 + i] ^ turn) ^ turn

@@ -17,7 +17,7 @@ ARITHMETIC_FLOAT32 = fields("arithmetic_float32")
 CLAMP_FLOAT32 = fields("clamp_float32")
 HARD_SWISH_FLOAT32 = fields("hard_swish_float32")
 
-ADD, SUB, MUL, PRELU, LEAKY_RELU = range(5)
+ADD, SUB, MUL, PRELU, LEAKY_RELU, MAXIMUM, MINIMUM = range(7)
 """Values of the field ``operation``."""
 
 
@@ -58,8 +58,20 @@ def leaky_relu(a: Any, b: Any) -> Any:
     return a if a > np.float32(0) else a * b
 
 
+@helper
+def maximum(a: Any, b: Any) -> Any:
+    """Return the greater; ``b`` where they cannot be compared."""
+    return a if a > b else b
+
+
+@helper
+def minimum(a: Any, b: Any) -> Any:
+    """Return the lesser; ``b`` where they cannot be compared."""
+    return a if a < b else b
+
+
 def arithmetic_float32(block: Any) -> None:
-    """ADD, SUB, MUL, PRELU and LEAKY_RELU, with broadcasting; the walk is that of :mod:`.elementwise`."""
+    """ADD and the other operations, with broadcasting; the walk is that of :mod:`.elementwise`."""
     p = read_block(block, ARITHMETIC_FLOAT32)
     if p.operation == ADD:
         combine_rows(p, add)
@@ -69,6 +81,10 @@ def arithmetic_float32(block: Any) -> None:
         combine_rows(p, multiply)
     elif p.operation == PRELU:
         combine_rows(p, prelu)
+    elif p.operation == MAXIMUM:
+        combine_rows(p, maximum)
+    elif p.operation == MINIMUM:
+        combine_rows(p, minimum)
     else:
         combine_rows(p, leaky_relu)
 

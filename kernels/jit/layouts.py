@@ -193,6 +193,7 @@ LAYOUTS: dict[str, Layout] = {
         )
         for bits in (8, 16)
     },
+    **{f"greater{bits}": _layout("elementwise", f"{BROADCAST} turn") for bits in (8, 16)},
     "prelu8": _layout(
         "elementwise",
         f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}

@@ -1,4 +1,4 @@
-"""Lowering of UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF of int8 with constant weights (``kernels/jit/recurrent.py``)."""
+"""Lowering of LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF of int8 with constant weights (``kernels/jit/recurrent.py``)."""
 
 from __future__ import annotations
 
@@ -69,12 +69,13 @@ def _pad(vectors: list[np.ndarray], width: int) -> np.ndarray:
     return padded.reshape(-1)
 
 
-def lower_lstm(parameters: Parameters, time_major: bool, node: Node) -> Instruction | None:
+def lower_lstm(parameters: Parameters, sequence: bool, time_major: bool, node: Node) -> Instruction | None:
     """Lower a layer of LiteRT's arithmetic to ``lstm8``; peepholes and normalized gates stay with ``evaluate``."""
     if any(parameters.peepholes) or any(parameters.normalizations):
         return None
     source = node.input(0)
-    steps, batches = source.shape[:2] if time_major else source.shape[1::-1]
+    leading = source.shape[:-1] if sequence else (source.shape[0], 1)
+    steps, batches = leading if time_major else leading[::-1]
     cells, outputs = node.input(_RECURRENT_WEIGHTS[-1]).shape
     groups = [_gates(node, indices, cells) for indices in (_INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES)]
     projection = _projection_fields(node, cells, outputs)
@@ -85,7 +86,7 @@ def lower_lstm(parameters: Parameters, time_major: bool, node: Node) -> Instruct
         return None
     blocks = -(-cells // LANES)
     width = 4 * blocks * LANES
-    depths = round_up(source.shape[2], 2), round_up(outputs, 2), round_up(cells, 2)
+    depths = round_up(source.shape[-1], 2), round_up(outputs, 2), round_up(cells, 2)
     if 2 * max(depths) + 8 * width > LARGEST_SCRATCH:
         return None
     rows = [*parameters.inputs, *parameters.recurrent, parameters.hidden, parameters.projected]
@@ -97,7 +98,7 @@ def lower_lstm(parameters: Parameters, time_major: bool, node: Node) -> Instruct
         "time_major": int(time_major),
         "batches": batches,
         "steps": steps,
-        "inputs": source.shape[2],
+        "inputs": source.shape[-1],
         "cells": cells,
         "outputs": outputs,
         "input_depth": depths[0],

@@ -169,7 +169,7 @@ def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
     """Lower LiteRT's arithmetic to ``lstm8``; TFLM's stays with ``evaluate``."""
     if isinstance(prepared, FloatLSTM) or not isinstance(prepared.parameters, lstm_litert.Parameters):
         return None
-    return lower_lstm(prepared.parameters, prepared.time_major, node)
+    return lower_lstm(prepared.parameters, prepared.sequence, prepared.time_major, node)
 
 
 def _form_of(node: Node) -> Kernel:
@@ -180,7 +180,7 @@ def _form_of(node: Node) -> Kernel:
 _TYPES, _VERSIONS = (TensorType.FLOAT32, TensorType.INT8), (1, 4)
 _BASIC_TYPES = (TensorType.FLOAT32, TensorType.UINT8)
 
-FULL = Kernel("LSTM", _VERSIONS, _TYPES, prepare, evaluate, states=(_HIDDEN, _CELL))
+FULL = Kernel("LSTM", _VERSIONS, _TYPES, prepare, evaluate, lower, states=(_HIDDEN, _CELL))
 BASIC = Kernel("LSTM", _VERSIONS, _BASIC_TYPES, lstm_basic.prepare, lstm_basic.evaluate, states=lstm_basic.STATES)
 
 KERNELS = (

@@ -1,4 +1,4 @@
-"""Lowering of LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF of int8 with constant weights (``kernels/jit/recurrent.py``)."""
+"""Lowering of LSTM, UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF of int8, with constant weights."""
 
 from __future__ import annotations
 

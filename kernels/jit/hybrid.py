@@ -57,50 +57,56 @@ def hybrid_depthwise_conv_2d(block: Any) -> None:
 @fragment
 def quantize_images(p: Any, codes: Any) -> None:
     """Quantize each image to codes less their zero point; write their scales to ``p.scales``."""
-    source = float32_view(p.input, p.input_size)
     size = p.input_size // p.batches
     scales = float32_view(p.scales, p.batches)
-    ends = float32_view(p.ends, 2)
     for image in range(p.batches):
-        find_ends(p, image * size, size)
-        low, high = ends[0], ends[1]
-        scale = inverse = np.float32(1)
-        zero_point = np.int32(0)
-        if not p.asymmetric:
-            if high != 0:
-                scale = high / np.float32(127)
-                inverse = np.float32(127) / high
-        elif low != high:
-            step = np.float64(np.float32(high - low)) / 255.0
-            zero_point = nudge_zero_point(np.float64(low) / step, np.float64(high) / step)
-            scale = np.float32(step)
-            inverse = np.float32(1) / scale if scale != 0 else np.float32(0)
-        scales[image] = scale
-        start = image * size
-        span = np.float32(high - low)
-        finite = span - span == 0 and inverse < np.float32(np.inf)
-        code_min = np.int32(-128 if p.asymmetric else -127)
-        for i in range(start, start + p.whole * finite):  # adds a half and cuts: 0.49999997 becomes 1
-            scaled = np.float32(source[i] * inverse)
-            half = np.float32(0.5) if scaled > 0 else np.float32(-0.5)
-            codes[i] = center(np.int32(np.float32(scaled + half)), zero_point, code_min)
-        for i in range(start + p.whole, start + size * finite):
-            scaled = np.float32(source[i] * inverse)
-            codes[i] = center(np.int32(round_half_away(scaled)), zero_point, code_min)
-        if not finite:
-            for i in range(start, start + size):
-                scaled = np.float32(source[i] * inverse)
-                codes[i] = code_of_any(scaled, i < start + p.whole, zero_point, code_min, p.quirks)
+        scales[image] = quantize_run(p, p.input, image * size, size, p.whole, codes, image * size)
+
+
+@helper
+def quantize_run(p: Any, address: Any, start: Any, size: Any, whole: Any, codes: Any, target: Any) -> Any:
+    """Quantize ``size`` numbers from ``start`` on to codes less their zero point, and return their scale.
+
+    ``whole`` of them are in blocks. ``p`` has the fields ``asymmetric``, ``quirks`` and ``ends``.
+    """
+    source, ends = float32_view(address, start + size), float32_view(p.ends, 2)
+    find_ends(p, int32_view(address, start + size), start, size)
+    low, high = ends[0], ends[1]
+    scale = inverse = np.float32(1)
+    zero_point = np.int32(0)
+    if not p.asymmetric:
+        if high != 0:
+            scale = high / np.float32(127)
+            inverse = np.float32(127) / high
+    elif low != high:
+        step = np.float64(np.float32(high - low)) / 255.0
+        zero_point = nudge_zero_point(np.float64(low) / step, np.float64(high) / step)
+        scale = np.float32(step)
+        inverse = np.float32(1) / scale if scale != 0 else np.float32(0)
+    span = np.float32(high - low)
+    finite = span - span == 0 and inverse < np.float32(np.inf)
+    code_min = np.int32(-128 if p.asymmetric else -127)
+    for i in range(whole * finite):  # adds a half and cuts: 0.49999997 becomes 1
+        scaled = np.float32(source[start + i] * inverse)
+        half = np.float32(0.5) if scaled > 0 else np.float32(-0.5)
+        codes[target + i] = center(np.int32(np.float32(scaled + half)), zero_point, code_min)
+    for i in range(whole, size * finite):
+        scaled = np.float32(source[start + i] * inverse)
+        codes[target + i] = center(np.int32(round_half_away(scaled)), zero_point, code_min)
+    if not finite:
+        for i in range(size):
+            scaled = np.float32(source[start + i] * inverse)
+            codes[target + i] = code_of_any(scaled, i < whole, zero_point, code_min, p.quirks)
+    return scale
 
 
 @fragment
-def find_ends(p: Any, start: Any, size: Any) -> None:
-    """Write the range of an image and 0 to ``p.ends``, or 0 and the largest magnitude where codes are symmetric.
+def find_ends(p: Any, bits: Any, start: Any, size: Any) -> None:
+    """Write the range of a run and 0 to ``p.ends``, or 0 and the largest magnitude where codes are symmetric.
 
     Bits are compared as int32 numbers, those of negative numbers less the sign turned over: that orders float32, and
     puts NaN beyond infinity.
     """
-    bits = int32_view(p.input, p.input_size)
     low = high = np.int32(0)
     if p.asymmetric:
         for i in range(start, start + size):

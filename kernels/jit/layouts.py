@@ -131,6 +131,13 @@ LAYOUTS: dict[str, Layout] = {
         update_shift cell_clip projection_clip coupled logistic tanh cell_tanh vector vector_size input_sums
         hidden_sums projected projection_weights projection_bias projection_blocks projection_depth projection_sums""",
     ),
+    "lstm_float": _layout(
+        "float_lstm",
+        """input output hidden cell time_major batches steps inputs cells outputs cell_blocks coupled input_weights
+        input_scales hidden_weights hidden_scales bias peepholes peephole_weights cell_clip projection_clip exponential
+        hybrid asymmetric quirks ends vector vector_size products zeros sums cells_out projected projection_weights
+        projection_scale projection_bias projection_sums output_blocks""",
+    ),
     "svdf8": _layout(
         "recurrent",
         """input output state batches inputs filters memory units rank depth blocks feature_weights time_weights bias

@@ -21,6 +21,7 @@ from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
 from . import lstm_basic, lstm_litert, lstm_narrow, lstm_tflm
 from .lowering import lower_lstm
+from .lstm_float_lowering import lower_float_lstm
 from .lstm_layers import FloatLSTM, evaluate_float, prepare_float
 from .lstm_weights import Arrays, Sizes, gates_of
 
@@ -166,8 +167,10 @@ def evaluate(prepared: SequenceLSTM | FloatLSTM, x: np.ndarray, *others: np.ndar
 
 
 def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
-    """Lower LiteRT's arithmetic to ``lstm8``; TFLM's stays with ``evaluate``."""
-    if isinstance(prepared, FloatLSTM) or not isinstance(prepared.parameters, lstm_litert.Parameters):
+    """Lower LiteRT's arithmetic to ``lstm8`` or ``lstm_float``; TFLM's stays with ``evaluate``."""
+    if isinstance(prepared, FloatLSTM):
+        return lower_float_lstm(prepared.layer, prepared.sequence, prepared.time_major, node)
+    if not isinstance(prepared.parameters, lstm_litert.Parameters):
         return None
     return lower_lstm(prepared.parameters, prepared.sequence, prepared.time_major, node)
 

@@ -1,0 +1,272 @@
+"""LSTMs of float32, with float32 weights or, hybrid, with int8 ones. States are read and written where they are.
+
+A step takes ``rows`` sequences at a time: the whole batch where time is first, else one. Its gates' sums lie in
+``sums`` as [rows][input, forget, cell, output gate][cells, whole vectors]. Weights are packed gate by gate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .addressing import call_float, float32_view, float_field, fragment, helper, int16_view, int32_view, read_block
+from .hybrid import quantize_run
+from .layouts import fields
+from .recurrent import add_products, set_sums
+from .vectors import LANES, load_float32, splat_float32, store_float32
+
+LSTM_FLOAT = fields("lstm_float")
+
+GATES = 4
+INPUT, FORGET, UPDATE, OUTPUT = range(GATES)
+VECTOR = 4
+"""Elements of the reference's vectors."""
+
+BLOCK = 8
+"""Elements that are rounded together when activations are quantized."""
+
+ONE = np.float32(1)
+LOGISTIC_IS_ONE = np.float32(16.6355324)
+LOGISTIC_IS_ZERO = np.float32(-104.0)
+TANH_IS_ONE = np.float32(7.90738964080810547)
+
+
+def lstm_float(block: Any) -> None:
+    """Apply the layer to every step of every sequence."""
+    p = read_block(block, LSTM_FLOAT)
+    rows = p.batches if p.time_major else 1
+    for index in range(p.batches // rows):
+        for step in range(p.steps):
+            apply_step(p, index * rows, step, rows)
+
+
+@fragment
+def apply_step(p: Any, first: Any, step: Any, rows: Any) -> None:
+    """Apply one step to the sequences ``first`` to ``first + rows - 1``."""
+    size = p.batches * p.steps
+    width = GATES * p.cell_blocks * LANES
+    sums, bias = float32_view(p.sums, rows * width), float32_view(p.bias, width)
+    hidden = float32_view(p.hidden, p.batches * p.outputs)
+    target = float32_view(p.output, size * p.outputs)
+    start = step * p.batches if p.time_major else first * p.steps + step
+    for row in range(rows):
+        for i in range(width):
+            sums[row * width + i] = bias[i]
+    add_matrix(p, p.input, size * p.inputs, start * p.inputs, rows, p.inputs, p.input_weights, p.input_scales)
+    at = first * p.outputs
+    add_matrix(p, p.hidden, p.batches * p.outputs, at, rows, p.outputs, p.hidden_weights, p.hidden_scales)
+    update_cells(p, first, rows)
+    if p.projected:
+        project(p, first, rows)
+    for row in range(rows):
+        for i in range(p.outputs):
+            target[(start + row) * p.outputs + i] = hidden[(first + row) * p.outputs + i]
+
+
+@helper
+def add_matrix(p: Any, address: Any, size: Any, at: Any, rows: Any, depth: Any, weights: Any, scales: Any) -> None:
+    """Add the products of some rows, which lie from ``at`` on in ``size`` numbers, with the gates' matrices."""
+    width = GATES * p.cell_blocks * LANES
+    source, sums = float32_view(address, size), float32_view(p.sums, rows * width)
+    if p.hybrid == 0:
+        packed = float32_view(weights, width * depth)
+        for row in range(rows):
+            add_ordered_products(source, at + row * depth, packed, depth, GATES * p.cell_blocks, sums, row * width)
+    elif is_any(source, at, rows * depth):
+        for row in range(rows):
+            scale = quantize_vector(p, address, at + row * depth, depth)
+            multiply_codes(p, weights, depth, GATES * p.cell_blocks)
+            products, factors = int32_view(p.products, width), float32_view(scales, GATES)
+            for gate in range(GATES):
+                factor = np.float32(factors[gate] * scale)
+                for i in range(gate * p.cell_blocks * LANES, (gate + 1) * p.cell_blocks * LANES):
+                    sums[row * width + i] = sums[row * width + i] + np.float32(products[i]) * factor
+
+
+@helper
+def is_any(numbers: Any, at: Any, count: Any) -> Any:
+    """Whether any number is not 0."""
+    found = False
+    for i in range(at, at + count):
+        found = found or numbers[i] != 0
+    return found
+
+
+@helper
+def quantize_vector(p: Any, address: Any, at: Any, depth: Any) -> Any:
+    """Quantize a row into ``p.vector``, filled up with a zero; return its scale."""
+    vector = int16_view(p.vector, p.vector_size)
+    vector[depth] = np.int16(0)
+    return quantize_run(p, address, at, depth, depth // BLOCK * BLOCK * p.quirks, vector, 0)
+
+
+@helper
+def multiply_codes(p: Any, weights: Any, depth: Any, blocks: Any) -> None:
+    """Multiply the vector of codes with packed int16, into ``p.products``."""
+    even = depth + depth % 2
+    products, zeros = int32_view(p.products, blocks * LANES), int32_view(p.zeros, blocks * LANES)
+    set_sums(products, zeros, blocks * LANES)
+    add_products(int16_view(p.vector, even), int16_view(weights, blocks * LANES * even), even, blocks, products)
+
+
+@helper
+def add_ordered_products(
+    vector: Any, start: Any, packed: Any, depth: Any, blocks: Any, sums: Any, position: Any
+) -> None:
+    """Sum the products of a vector with a packed matrix from the first to the last, then add that to sums."""
+    for index in range(blocks):
+        total = splat_float32(np.float32(0))
+        for k in range(depth):
+            weights = load_float32(packed, (index * depth + k) * LANES)
+            total = total + splat_float32(vector[start + k]) * weights
+        at = position + index * LANES
+        store_float32(sums, at, total + load_float32(sums, at))
+
+
+@fragment
+def update_cells(p: Any, first: Any, rows: Any) -> None:
+    """Write the cell state, and the hidden state or what is projected to it (``p.cells_out``)."""
+    cell = float32_view(p.cell, p.batches * p.cells)
+    gates = float32_view(p.sums, rows * GATES * p.cell_blocks * LANES)
+    result = float32_view(p.cells_out, rows * p.cells)
+    if p.peepholes:
+        if p.coupled == 0:
+            add_peephole(p, INPUT, 0, first, rows)
+        add_peephole(p, FORGET, 1, first, rows)
+    if p.coupled == 0:
+        apply_logistic(p, INPUT, 0, first, rows)
+    apply_logistic(p, FORGET, 2 - p.coupled, first, rows)
+    for row in range(rows):
+        for i in range(p.cells):
+            state = (first + row) * p.cells + i
+            forget = gates[gate_at(p, row, FORGET) + i]
+            let_in = ONE - forget if p.coupled else gates[gate_at(p, row, INPUT) + i]
+            kept = np.float32(forget * cell[state])
+            added = np.float32(tanh(gates[gate_at(p, row, UPDATE) + i]) * let_in)
+            cell[state] = clip(np.float32(kept + added), np.float32(float_field(p.cell_clip)))
+    if p.peepholes:
+        add_peephole(p, OUTPUT, 2, first, rows)
+    apply_logistic(p, OUTPUT, 3 - p.coupled, first, rows)
+    for row in range(rows):
+        for i in range(p.cells):
+            number = tanh(cell[(first + row) * p.cells + i])
+            result[row * p.cells + i] = gates[gate_at(p, row, OUTPUT) + i] * number
+    if p.projected == 0:
+        hidden = float32_view(p.hidden, p.batches * p.outputs)
+        for i in range(rows * p.cells):
+            hidden[first * p.cells + i] = result[i]
+
+
+@helper
+def gate_at(p: Any, row: Any, gate: Any) -> Any:
+    """Return where a gate of a row begins among the sums."""
+    return (row * GATES + gate) * p.cell_blocks * LANES
+
+
+@helper
+def add_peephole(p: Any, gate: Any, number: Any, first: Any, rows: Any) -> None:
+    """Add the cell state by weights to a gate's sums."""
+    cell, weights = float32_view(p.cell, p.batches * p.cells), float32_view(p.peephole_weights, 3 * p.cells)
+    gates = float32_view(p.sums, rows * GATES * p.cell_blocks * LANES)
+    for row in range(rows):
+        at = gate_at(p, row, gate)
+        for i in range(p.cells):
+            product = np.float32(weights[number * p.cells + i] * cell[(first + row) * p.cells + i])
+            gates[at + i] = gates[at + i] + product
+
+
+@helper
+def apply_logistic(p: Any, gate: Any, slot: Any, first: Any, rows: Any) -> None:
+    """Apply the logistic function to a gate; ``slot`` is its place among the gates in the reference's memory.
+
+    What fills whole aligned vectors there goes through a polynomial, the rest through the C library.
+    """
+    gates = float32_view(p.sums, rows * GATES * p.cell_blocks * LANES)
+    place = (slot * p.batches + first) * p.cells
+    count = rows * p.cells
+    head = min((VECTOR - place % VECTOR) % VECTOR, count)
+    end = head + (count - head) // VECTOR * VECTOR
+    number = 0
+    for row in range(rows):
+        at = gate_at(p, row, gate)
+        for i in range(p.cells):
+            x = LOGISTIC_IS_ONE if gates[at + i] > LOGISTIC_IS_ONE else gates[at + i]
+            exponential = squared_exp(x) if head <= number < end else call_float(p.exponential, x)
+            gates[at + i] = exponential / np.float32(ONE + exponential)
+            number += 1
+
+
+@helper
+def squared_exp(x: Any) -> Any:
+    """Return the exponential as the square of that of half the number, which is a polynomial."""
+    half = np.float32(x * np.float32(0.5))
+    power = np.floor(np.float32(np.float32(half * np.float32(1.44269504088896341)) + np.float32(0.5)))
+    rest = np.float32(power * np.float32(-0.693359375)) + half
+    rest = np.float32(np.float32(power * np.float32(2.12194440e-4)) + rest)
+    square = np.float32(rest * rest)
+    even = np.float32(square * np.float32(4.1898667812347412109375e-2)) + np.float32(0.49999141693115234375)
+    odd = np.float32(square * np.float32(8.33471305668354034423828125e-3)) + np.float32(0.16666877269744873046875)
+    inner = np.float32(np.float32(rest * odd) + even)
+    mantissa = np.float32(np.float32(square * inner) + np.float32(rest + ONE))
+    exponential = np.float32(mantissa * power_of_two(power))
+    return np.float32(0) if x < LOGISTIC_IS_ZERO else np.float32(exponential * exponential)
+
+
+@helper
+def power_of_two(power: Any) -> Any:
+    """Return two to a whole power of a float32, of -100 at least."""
+    result, factor = ONE, np.float32(2) if power > 0 else np.float32(0.5)
+    for _ in range(np.int32(min(abs(power), np.float32(100)))):
+        result = np.float32(result * factor)
+    return result
+
+
+@helper
+def tanh(x: Any) -> Any:
+    """Return the hyperbolic tangent as a quotient of two polynomials."""
+    x = TANH_IS_ONE if x > TANH_IS_ONE else -TANH_IS_ONE if x < -TANH_IS_ONE else x
+    square = np.float32(x * x)
+    above = np.float32(1.394553628e-8)
+    above = np.float32(np.float32(above * square) + np.float32(2.102733560e-5))
+    above = np.float32(np.float32(above * square) + np.float32(3.520756727e-3))
+    above = np.float32(np.float32(above * square) + np.float32(1.340216100e-1))
+    below = np.float32(8.015776984e-7)
+    below = np.float32(np.float32(below * square) + np.float32(3.326951409e-4))
+    below = np.float32(np.float32(below * square) + np.float32(2.597254514e-2))
+    below = np.float32(np.float32(below * square) + np.float32(4.673548340e-1))
+    below = np.float32(np.float32(below * square) + ONE)
+    cube = np.float32(square * x)
+    return np.float32(np.float32(cube * above) + x) / below
+
+
+@helper
+def clip(x: Any, bound: Any) -> Any:
+    """Clamp to +-``bound``, where there is one; a NaN stays."""
+    above = -bound if x < -bound else x
+    return x if bound <= 0 else bound if above > bound else above
+
+
+@fragment
+def project(p: Any, first: Any, rows: Any) -> None:
+    """Write the hidden state: the projection of what the cells give."""
+    width = p.output_blocks * LANES
+    hidden = float32_view(p.hidden, p.batches * p.outputs)
+    source, sums = float32_view(p.cells_out, rows * p.cells), float32_view(p.projection_sums, width)
+    bias = float32_view(p.projection_bias, width)
+    whole_step = p.hybrid != 0 and is_any(source, 0, rows * p.cells)
+    for row in range(rows):
+        for i in range(width):
+            sums[i] = bias[i]
+        if p.hybrid == 0:
+            packed = float32_view(p.projection_weights, width * p.cells)
+            add_ordered_products(source, row * p.cells, packed, p.cells, p.output_blocks, sums, 0)
+        elif whole_step:
+            scale = quantize_vector(p, p.cells_out, row * p.cells, p.cells)
+            multiply_codes(p, p.projection_weights, p.cells, p.output_blocks)
+            products = int32_view(p.products, width)
+            factor = np.float32(np.float32(float_field(p.projection_scale)) * scale)
+            for i in range(width):
+                sums[i] = sums[i] + np.float32(products[i]) * factor
+        for i in range(p.outputs):
+            hidden[(first + row) * p.outputs + i] = clip(sums[i], np.float32(float_field(p.projection_clip)))

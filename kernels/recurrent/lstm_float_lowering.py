@@ -1,0 +1,150 @@
+"""Lowering of LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM of float32, with constant weights, to ``lstm_float``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...schema import ActivationFunctionType
+from ..convolution.hybrid import has_mistaken_weights, row_sums_wrap
+from ..convolution.packing import LANES, LARGEST_SCRATCH, pack_filter, round_up
+from ..libm import address
+from ..operator import Field, Input, Instruction, Node, Output, Scratch, State
+from .lstm_float import FULL, GATES, FloatLayer
+
+
+def lower_float_lstm(layer: FloatLayer, sequence: bool, time_major: bool, node: Node) -> Instruction | None:
+    """Lower to ``lstm_float``.
+
+    Layer normalization, diagonals, other activations than TANH, TFLM's functions and hybrid weights that meet a defect
+    of the reference's SIMD code stay with ``evaluate``.
+    """
+    exponential = address("expf")
+    if layer.reference_functions or layer.activation is not ActivationFunctionType.TANH or exponential is None:
+        return None
+    source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
+    if math.prod(source.shape) == 0 or any(node.optional_input(index) is not None for index in range(20, 24)):
+        return None
+    leading = source.shape[:-1] if sequence else (1, source.shape[0])
+    time_major = time_major or not sequence
+    steps, batches = leading if time_major else leading[::-1]
+    inputs, (cells, outputs) = source.shape[-1], (recurrent.shape[0], recurrent.shape[-1])
+    weights = [_matrices(layer, node, first, (cells, depth)) for first, depth in ((1, inputs), (5, outputs))]
+    vectors = _vectors(layer, node, cells)
+    projection = _projection(layer, node, cells, outputs)
+    if weights[0] is None or weights[1] is None or vectors is None or projection is None:
+        return None
+    rows, blocks = batches if time_major else 1, -(-cells // LANES)
+    widest, deepest = max(GATES * blocks, -(-outputs // LANES)) * LANES, max(inputs, cells, outputs)
+    if 4 * rows * GATES * blocks * LANES + 4 * widest + 4 * rows * cells > LARGEST_SCRATCH:
+        return None
+    fields: dict[str, Field] = {
+        "input": Input(0, 4 * math.prod(source.shape)),
+        "output": Output(0, 4 * steps * batches * outputs),
+        "hidden": State(FULL.hidden, 4 * batches * outputs),
+        "cell": State(FULL.cell, 4 * batches * cells),
+        "time_major": int(time_major),
+        **{"batches": batches, "steps": steps, "inputs": inputs, "cells": cells, "outputs": outputs},
+        "cell_blocks": blocks,
+        "coupled": int(node.optional_input(FULL.inputs) is None),
+        **{"input_weights": weights[0], "input_scales": _scales(layer, FULL.inputs)},
+        **{"hidden_weights": weights[1], "hidden_scales": _scales(layer, FULL.recurrent)},
+        "cell_clip": float(layer.cell_clip),
+        "projection_clip": float(layer.projection_clip),
+        "exponential": exponential,
+        "hybrid": int(layer.hybrid is not None),
+        "asymmetric": int(layer.hybrid is not None and layer.hybrid.asymmetric),
+        "quirks": int(layer.hybrid is not None and layer.hybrid.quirks),
+        "ends": Scratch(8),
+        "vector": Scratch(2 * (deepest + LANES)),
+        "vector_size": deepest + LANES,
+        "products": Scratch(4 * widest),
+        "zeros": np.zeros(widest, np.int32),
+        "sums": Scratch(4 * rows * GATES * blocks * LANES),
+        "cells_out": Scratch(4 * rows * cells),
+        "projection_sums": Scratch(4 * widest),
+    }
+    return Instruction("lstm_float", {**fields, **vectors, **projection})
+
+
+def _scales(layer: FloatLayer, first: int) -> np.ndarray:
+    return np.array(layer.scales[first : first + GATES], np.float32)
+
+
+def _pack(layer: FloatLayer, matrices: list[np.ndarray]) -> np.ndarray:
+    """Pack matrices (units, depth), each in blocks of its own: of float32, or codes in pairs of int16."""
+    together = np.concatenate(matrices)[:, None, None, :]
+    if layer.hybrid is None:
+        return pack_filter(together, len(matrices), together.shape[3], 1)
+    return pack_filter(together.astype(np.int16), len(matrices), round_up(together.shape[3], 2), 2)
+
+
+def _codes_are_plain(layer: FloatLayer, matrix: np.ndarray) -> bool:
+    """Whether no defect of the reference's products of codes is met."""
+    if layer.hybrid is None or not layer.hybrid.quirks:
+        return True
+    return not has_mistaken_weights(matrix) and not (layer.hybrid.asymmetric and row_sums_wrap(matrix))
+
+
+def _matrices(layer: FloatLayer, node: Node, first: int, shape: tuple[int, int]) -> np.ndarray | None:
+    """Return four matrices, packed; zeros for one that is left out. None where one is not constant, or a diagonal."""
+    matrices = []
+    for index in range(first, first + GATES):
+        spec = node.optional_input(index)
+        if spec is None:
+            matrices.append(np.zeros(shape, np.float32 if layer.hybrid is None else np.int8))
+            continue
+        if spec.value is None or spec.shape != shape:
+            return None
+        matrix = spec.value if layer.hybrid is None else spec.value.view(np.int8)
+        if not _codes_are_plain(layer, matrix):
+            return None
+        matrices.append(matrix)
+    return _pack(layer, matrices)
+
+
+def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | None:
+    """Return biases and peepholes; None where one is not constant."""
+    bias = np.zeros((GATES, round_up(cells, LANES)), np.float32)
+    for number in range(GATES):
+        spec = node.optional_input(FULL.bias + number)
+        if spec is not None:
+            if spec.value is None:
+                return None
+            bias[number, :cells] = spec.value.reshape(-1)
+    peepholes = np.zeros((3, cells), np.float32)
+    present = 0
+    for number in range(3):
+        spec = node.optional_input(FULL.peephole + number)
+        if spec is not None:
+            if spec.value is None:
+                return None
+            scale = layer.scales[FULL.peephole + number]
+            floats = spec.value.dtype == np.float32
+            peepholes[number] = spec.value if floats else spec.value.view(np.int8).astype(np.float32) * scale
+            present = 1
+    return {"bias": bias.reshape(-1), "peepholes": present, "peephole_weights": peepholes.reshape(-1)}
+
+
+def _projection(layer: FloatLayer, node: Node, cells: int, outputs: int) -> dict[str, Field] | None:
+    """Return the fields of the projection; None where it is not constant."""
+    spec, bias = node.optional_input(FULL.projection), node.optional_input(FULL.projection_bias)
+    width = round_up(outputs, LANES)
+    start = np.zeros(width, np.float32)
+    matrix = np.zeros((1, cells), np.float32 if layer.hybrid is None else np.int8)
+    if spec is not None:
+        if spec.value is None or (bias is not None and bias.value is None):
+            return None
+        matrix = spec.value if layer.hybrid is None else spec.value.view(np.int8)
+        if not _codes_are_plain(layer, matrix):
+            return None
+        if bias is not None and bias.value is not None:
+            start[:outputs] = bias.value.reshape(-1)
+    return {
+        "projected": int(spec is not None),
+        "projection_weights": _pack(layer, [matrix]),
+        "projection_scale": float(layer.scales[FULL.projection]),
+        "projection_bias": start,
+        "output_blocks": width // LANES,
+    }

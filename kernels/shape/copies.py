@@ -282,7 +282,7 @@ def gather(
 ) -> Instruction | None:
     """Copy the slices of one input along an axis that another names, for each index of the shared axes on its own."""
     shape, positions = node.input(source).shape, node.input(indices)
-    if 0 in output_shape:
+    if 0 in output_shape or 0 in shape:
         return None
     known = positions.value
     if known is not None and (known.min() < 0 or known.max() >= shape[axis]):

@@ -15,7 +15,7 @@ from q31.engine import machine
 from q31.engine.binding import Binder
 from q31.kernels.jit import addressing
 from q31.kernels.jit.layouts import LAYOUTS
-from q31.kernels.operator import Input, Instruction, Output, Scratch, State
+from q31.kernels.operator import Fault, Input, Instruction, Output, Scratch, State
 
 
 class OutOfBounds(Exception):
@@ -56,6 +56,8 @@ class GuardedView:
 def _declared(value: Any) -> int | None:
     if isinstance(value, Input | Output | Scratch | State):
         return value.size
+    if isinstance(value, Fault):
+        return 8 * (1 + value.values)
     return value.nbytes if isinstance(value, np.ndarray) else None
 
 

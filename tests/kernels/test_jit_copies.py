@@ -10,8 +10,11 @@ from compiled_nodes import EXAMPLES, Guarded
 from q31.engine.binding import Binder, aligned_empty
 from q31.engine.machine import Stretch, kernel_address
 from q31.kernels.operator import Instruction, Node, TensorSpec
+from q31.kernels.profiles import LITERT
+from q31.kernels.registry import find
 from q31.kernels.shape.copies import Region, along_axes, pad, strided_copy
 from q31.schema import TensorType
+from q31.schema.options import GatherOptions
 
 TYPES = st.sampled_from(
     [TensorType.INT8, TensorType.INT16, TensorType.FLOAT32, TensorType.INT64, TensorType.COMPLEX128]
@@ -100,3 +103,10 @@ def test_borders_filled_with_a_code(data, tensor_type):
     instruction = pad(node, [before for before, _ in borders], expected.shape, -77)
     assert instruction is not None
     np.testing.assert_array_equal(move(instruction, base, np.zeros_like(expected)), expected)
+
+
+def test_picking_from_nothing_stays_with_evaluate() -> None:
+    nothing, position = TensorSpec("x", TensorType.INT8, (0,)), TensorSpec("i", TensorType.INT32, ())
+    node = Node("GATHER", 1, GatherOptions(), (nothing, position), (TensorSpec("y", TensorType.INT8, ()),))
+    kernel = find(node)
+    assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None

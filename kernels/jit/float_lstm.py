@@ -14,6 +14,7 @@ from .addressing import call_float, float32_view, float_field, fragment, helper,
 from .hybrid import quantize_run
 from .layouts import fields
 from .recurrent import add_products, set_sums
+from .vector_activation import squared_exp, tanh
 from .vectors import LANES, load_float32, splat_float32, store_float32
 
 LSTM_FLOAT = fields("lstm_float")
@@ -28,8 +29,6 @@ BLOCK = 8
 
 ONE = np.float32(1)
 LOGISTIC_IS_ONE = np.float32(16.6355324)
-LOGISTIC_IS_ZERO = np.float32(-104.0)
-TANH_IS_ONE = np.float32(7.90738964080810547)
 
 
 def lstm_float(block: Any) -> None:
@@ -195,49 +194,6 @@ def apply_logistic(p: Any, gate: Any, slot: Any, first: Any, rows: Any) -> None:
             exponential = squared_exp(x) if head <= number < end else call_float(p.exponential, x)
             gates[at + i] = exponential / np.float32(ONE + exponential)
             number += 1
-
-
-@helper
-def squared_exp(x: Any) -> Any:
-    """Return the exponential as the square of that of half the number, which is a polynomial."""
-    half = np.float32(x * np.float32(0.5))
-    power = np.floor(np.float32(np.float32(half * np.float32(1.44269504088896341)) + np.float32(0.5)))
-    rest = np.float32(power * np.float32(-0.693359375)) + half
-    rest = np.float32(np.float32(power * np.float32(2.12194440e-4)) + rest)
-    square = np.float32(rest * rest)
-    even = np.float32(square * np.float32(4.1898667812347412109375e-2)) + np.float32(0.49999141693115234375)
-    odd = np.float32(square * np.float32(8.33471305668354034423828125e-3)) + np.float32(0.16666877269744873046875)
-    inner = np.float32(np.float32(rest * odd) + even)
-    mantissa = np.float32(np.float32(square * inner) + np.float32(rest + ONE))
-    exponential = np.float32(mantissa * power_of_two(power))
-    return np.float32(0) if x < LOGISTIC_IS_ZERO else np.float32(exponential * exponential)
-
-
-@helper
-def power_of_two(power: Any) -> Any:
-    """Return two to a whole power of a float32, of -100 at least."""
-    result, factor = ONE, np.float32(2) if power > 0 else np.float32(0.5)
-    for _ in range(np.int32(min(abs(power), np.float32(100)))):
-        result = np.float32(result * factor)
-    return result
-
-
-@helper
-def tanh(x: Any) -> Any:
-    """Return the hyperbolic tangent as a quotient of two polynomials."""
-    x = TANH_IS_ONE if x > TANH_IS_ONE else -TANH_IS_ONE if x < -TANH_IS_ONE else x
-    square = np.float32(x * x)
-    above = np.float32(1.394553628e-8)
-    above = np.float32(np.float32(above * square) + np.float32(2.102733560e-5))
-    above = np.float32(np.float32(above * square) + np.float32(3.520756727e-3))
-    above = np.float32(np.float32(above * square) + np.float32(1.340216100e-1))
-    below = np.float32(8.015776984e-7)
-    below = np.float32(np.float32(below * square) + np.float32(3.326951409e-4))
-    below = np.float32(np.float32(below * square) + np.float32(2.597254514e-2))
-    below = np.float32(np.float32(below * square) + np.float32(4.673548340e-1))
-    below = np.float32(np.float32(below * square) + ONE)
-    cube = np.float32(square * x)
-    return np.float32(np.float32(cube * above) + x) / below
 
 
 @helper

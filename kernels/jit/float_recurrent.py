@@ -10,6 +10,7 @@ from .addressing import float32_view, float_field, fragment, helper, int16_view,
 from .hybrid import quantize_images
 from .layouts import fields
 from .recurrent import add_products, set_sums
+from .vector_activation import activate
 from .vectors import LANES, load_float32, splat_float32, store_float32
 
 SVDF_FLOAT32 = fields("svdf_float32")
@@ -122,7 +123,6 @@ def weigh(p: Any, batch: Any, newest: Any) -> None:
     size = p.filters * p.memory
     state, time = float32_view(p.state, p.batches * size), float32_view(p.time_weights, size)
     bias, target = float32_view(p.bias, p.units), float32_view(p.output, p.batches * p.units)
-    low, high = np.float32(float_field(p.activation_min)), np.float32(float_field(p.activation_max))
     for i in range(p.filters):
         at = batch * size + i * p.memory
         state[at + p.memory - 1] = newest[i]
@@ -131,7 +131,4 @@ def weigh(p: Any, batch: Any, newest: Any) -> None:
         total = sum_numbers(newest, unit * p.rank, p.rank)
         if p.biased:
             total = total + bias[unit]
-        if p.clamped:  # a NaN becomes the lower bound
-            total = high if high < total else total
-            total = total if low < total else low
-        target[batch * p.units + unit] = total
+        target[batch * p.units + unit] = activate(p, total)

@@ -53,7 +53,7 @@ POOL = """input output batches channels activation_min activation_max input_heig
 """Fields of poolings (:mod:`.pooling`)."""
 
 FLOAT_SVDF = """input input_size output state batches inputs filters memory units rank blocks feature_weights
-    time_weights bias biased clamped activation_min activation_max sums"""
+    time_weights bias biased activation activation_min activation_max sums"""
 """Fields of SVDF in float32 and hybrid (:mod:`.float_recurrent`)."""
 
 MATRICES = """input1 input1_size input2 input2_size output offsets1 offsets2 batches rows inner columns
@@ -137,6 +137,12 @@ LAYOUTS: dict[str, Layout] = {
         input_scales hidden_weights hidden_scales bias peepholes peephole_weights cell_clip projection_clip exponential
         hybrid asymmetric quirks ends vector vector_size products zeros sums cells_out projected projection_weights
         projection_scale projection_bias projection_sums output_blocks""",
+    ),
+    "rnn_float": _layout(
+        "float_rnn",
+        """input output hidden time_major batches steps inputs units blocks weights weights_scale recurrent
+        recurrent_scale bias activation activation_min activation_max hybrid asymmetric quirks ends vector vector_size
+        products zeros sums""",
     ),
     "svdf8": _layout(
         "recurrent",

@@ -1,9 +1,9 @@
-"""Lowering of SVDF in float32 and hybrid, with constant weights (``kernels/jit/float_recurrent.py``)."""
+"""Lowering of SVDF in float32 and hybrid, with constant weights, and what other recurrent layers share with it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,28 +12,51 @@ from ..convolution.hybrid import SIMD_BLOCK, has_mistaken_weights, row_sums_wrap
 from ..convolution.packing import LANES, pack_filter, round_up
 from ..operator import Field, Input, Instruction, Node, Output, Scratch, State
 from .svdf_float import FloatSVDF
+from .tensor_utils import Hybrid
 
-_BOUNDS: Mapping[ActivationFunctionType, tuple[float, float] | None] = {
-    ActivationFunctionType.NONE: None,
+_BOUNDS: Mapping[ActivationFunctionType, tuple[float, float]] = {
     ActivationFunctionType.RELU: (0, np.inf),
     ActivationFunctionType.RELU_N1_TO_1: (-1, 1),
     ActivationFunctionType.RELU6: (0, 6),
 }
+_CLAMP = 1
+_KINDS = {ActivationFunctionType.NONE: 0, ActivationFunctionType.TANH: 2, ActivationFunctionType.SIGN_BIT: 3}
+
+
+def activation_fields(activation: ActivationFunctionType) -> dict[str, Field]:
+    """Return the fields of ``activate`` in ``kernels/jit/vector_activation.py``."""
+    low, high = _BOUNDS.get(activation, (0, 0))
+    kind = _KINDS.get(activation, _CLAMP)
+    return {"activation": kind, "activation_min": float(low), "activation_max": float(high)}
+
+
+def codes_are_plain(hybrid: Hybrid | None, matrix: np.ndarray) -> bool:
+    """Whether no defect of the reference's products of codes is met."""
+    if hybrid is None or not hybrid.quirks:
+        return True
+    return not has_mistaken_weights(matrix) and not (hybrid.asymmetric and row_sums_wrap(matrix))
+
+
+def pack_matrices(hybrid: Hybrid | None, matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Pack matrices (units, depth), each in blocks of its own: of float32, or codes in pairs of int16."""
+    together = np.concatenate(matrices)[:, None, None, :]
+    if hybrid is None:
+        return pack_filter(together, len(matrices), together.shape[3], 1)
+    return pack_filter(together.astype(np.int16), len(matrices), round_up(together.shape[3], 2), 2)
 
 
 def lower_float_svdf(prepared: FloatSVDF, node: Node) -> Instruction | None:
     """Lower to ``svdf_float32`` or ``svdf_hybrid``.
 
-    Other activations than clamps stay with ``evaluate``, and so do weights that meet a defect of the reference's SIMD
-    code.
+    Weights that meet a defect of the reference's SIMD code stay with ``evaluate``.
     """
     source, features, time, bias = node.input(0), node.input(1).value, node.input(2).value, node.optional_input(3)
     if features is None or time is None or (bias is not None and bias.value is None):
         return None
-    if prepared.activation not in _BOUNDS or math.prod(source.shape) == 0:
+    if math.prod(source.shape) == 0:
         return None
     (batches, inputs), (filters, memory) = source.shape, time.shape
-    units, blocks, bounds = filters // prepared.rank, -(-filters // LANES), _BOUNDS[prepared.activation]
+    units, blocks = filters // prepared.rank, -(-filters // LANES)
     fields: dict[str, Field] = {
         "input": Input(0, 4 * batches * inputs),
         "input_size": batches * inputs,
@@ -48,20 +71,18 @@ def lower_float_svdf(prepared: FloatSVDF, node: Node) -> Instruction | None:
         "blocks": blocks,
         "bias": np.zeros(units, np.float32) if bias is None or bias.value is None else bias.value,
         "biased": int(bias is not None),
-        "clamped": int(bounds is not None),
-        "activation_min": float(bounds[0] if bounds else 0),
-        "activation_max": float(bounds[1] if bounds else 0),
+        **activation_fields(prepared.activation),
         "sums": Scratch(4 * blocks * LANES),
     }
     if prepared.hybrid is None:
-        packed = pack_filter(features[:, None, None, :], 1, inputs, 1)
+        packed = pack_matrices(None, [features])
         return Instruction("svdf_float32", {**fields, "feature_weights": packed, "time_weights": time})
     codes, hybrid = features.view(np.int8), prepared.hybrid
-    if hybrid.quirks and (has_mistaken_weights(codes) or (hybrid.asymmetric and row_sums_wrap(codes))):
+    if not codes_are_plain(hybrid, codes):
         return None
     depth = round_up(inputs, 2)
     own: dict[str, Field] = {
-        "feature_weights": pack_filter(codes[:, None, None, :].astype(np.int16), 1, depth, 2),
+        "feature_weights": pack_matrices(hybrid, [codes]),
         "time_weights": time.view(np.int8).astype(np.float32) * prepared.time_scale,
         "filter_scale": float(prepared.feature_scale),
         "asymmetric": int(hybrid.asymmetric),

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from ...schema import ActivationFunctionType
-from ..convolution.hybrid import has_mistaken_weights, row_sums_wrap
-from ..convolution.packing import LANES, LARGEST_SCRATCH, pack_filter, round_up
+from ..convolution.packing import LANES, LARGEST_SCRATCH, round_up
 from ..libm import address
 from ..operator import Field, Input, Instruction, Node, Output, Scratch, State
+from .float_lowering import codes_are_plain, pack_matrices
 from .lstm_float import FULL, GATES, FloatLayer
 
 
@@ -72,21 +72,6 @@ def _scales(layer: FloatLayer, first: int) -> np.ndarray:
     return np.array(layer.scales[first : first + GATES], np.float32)
 
 
-def _pack(layer: FloatLayer, matrices: list[np.ndarray]) -> np.ndarray:
-    """Pack matrices (units, depth), each in blocks of its own: of float32, or codes in pairs of int16."""
-    together = np.concatenate(matrices)[:, None, None, :]
-    if layer.hybrid is None:
-        return pack_filter(together, len(matrices), together.shape[3], 1)
-    return pack_filter(together.astype(np.int16), len(matrices), round_up(together.shape[3], 2), 2)
-
-
-def _codes_are_plain(layer: FloatLayer, matrix: np.ndarray) -> bool:
-    """Whether no defect of the reference's products of codes is met."""
-    if layer.hybrid is None or not layer.hybrid.quirks:
-        return True
-    return not has_mistaken_weights(matrix) and not (layer.hybrid.asymmetric and row_sums_wrap(matrix))
-
-
 def _matrices(layer: FloatLayer, node: Node, first: int, shape: tuple[int, int]) -> np.ndarray | None:
     """Return four matrices, packed; zeros for one that is left out. None where one is not constant, or a diagonal."""
     matrices = []
@@ -98,10 +83,10 @@ def _matrices(layer: FloatLayer, node: Node, first: int, shape: tuple[int, int])
         if spec.value is None or spec.shape != shape:
             return None
         matrix = spec.value if layer.hybrid is None else spec.value.view(np.int8)
-        if not _codes_are_plain(layer, matrix):
+        if not codes_are_plain(layer.hybrid, matrix):
             return None
         matrices.append(matrix)
-    return _pack(layer, matrices)
+    return pack_matrices(layer.hybrid, matrices)
 
 
 def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | None:
@@ -137,13 +122,13 @@ def _projection(layer: FloatLayer, node: Node, cells: int, outputs: int) -> dict
         if spec.value is None or (bias is not None and bias.value is None):
             return None
         matrix = spec.value if layer.hybrid is None else spec.value.view(np.int8)
-        if not _codes_are_plain(layer, matrix):
+        if not codes_are_plain(layer.hybrid, matrix):
             return None
         if bias is not None and bias.value is not None:
             start[:outputs] = bias.value.reshape(-1)
     return {
         "projected": int(spec is not None),
-        "projection_weights": _pack(layer, [matrix]),
+        "projection_weights": pack_matrices(layer.hybrid, [matrix]),
         "projection_scale": float(layer.scales[FULL.projection]),
         "projection_bias": start,
         "output_blocks": width // LANES,

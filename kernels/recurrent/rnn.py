@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,11 @@ import numpy as np
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import RNNOptions, SequenceRNNOptions
 from ..checks import options_of, require_arity
-from ..operator import Kernel, Node, Prepared, TensorSpec
+from ..convolution.packing import LANES, round_up
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch, State, TensorSpec
 from ..profiles import Profile
 from ..vector_activation import activate
+from .float_lowering import activation_fields, codes_are_plain, pack_matrices
 from .tensor_utils import Hybrid, Weights, require_float, require_weights
 
 _HIDDEN = 4
@@ -155,7 +158,50 @@ def evaluate(
     return states, last
 
 
+def lower(prepared: RNN, node: Node) -> Instruction | None:
+    """Lower to ``rnn_float``; hybrid weights that meet a defect of the reference's SIMD code stay with ``evaluate``."""
+    source, hybrid = node.input(0), prepared.hybrid
+    weights, recurrent, bias = (node.input(index).value for index in (1, 2, 3))
+    if weights is None or recurrent is None or bias is None or 0 in (*source.shape, len(bias)):
+        return None
+    if hybrid is not None:
+        weights, recurrent = weights.view(np.int8), recurrent.view(np.int8)
+    if not all(codes_are_plain(hybrid, matrix) for matrix in (weights, recurrent)):
+        return None
+    time_major = prepared.time_major or not prepared.sequence
+    leading = source.shape[:-1] if prepared.sequence else (1, source.shape[0])
+    steps, batches = leading if time_major else leading[::-1]
+    units, inputs = weights.shape
+    width, deepest = round_up(units, LANES), max(inputs, units)
+    start = np.zeros(width, np.float32)
+    start[:units] = bias
+    fields: dict[str, Field] = {
+        "input": Input(0, 4 * math.prod(source.shape)),
+        "output": Output(0, 4 * steps * batches * units),
+        "hidden": State(_HIDDEN, 4 * batches * units),
+        "time_major": int(time_major),
+        **{"batches": batches, "steps": steps, "inputs": inputs, "units": units},
+        "blocks": width // LANES,
+        **{"weights": pack_matrices(hybrid, [weights]), "weights_scale": float(prepared.input_scale)},
+        **{"recurrent": pack_matrices(hybrid, [recurrent]), "recurrent_scale": float(prepared.recurrent_scale)},
+        "bias": start,
+        **activation_fields(prepared.activation),
+        "hybrid": int(hybrid is not None),
+        "asymmetric": int(hybrid is not None and hybrid.asymmetric),
+        "quirks": int(hybrid is not None and hybrid.quirks),
+        "ends": Scratch(8),
+        "vector": Scratch(2 * (deepest + LANES)),
+        "vector_size": deepest + LANES,
+        "products": Scratch(4 * width),
+        "zeros": np.zeros(width, np.int32),
+        "sums": Scratch(4 * width),
+    }
+    return Instruction("rnn_float", fields)
+
+
+_TYPES, _STATES = (TensorType.FLOAT32,), (_HIDDEN,)
+
 KERNELS = (
-    Kernel("RNN", (1, 3), (TensorType.FLOAT32,), prepare_rnn, evaluate, states=(_HIDDEN,)),
-    Kernel("UNIDIRECTIONAL_SEQUENCE_RNN", (1, 3), (TensorType.FLOAT32,), prepare_sequence, evaluate, states=(_HIDDEN,)),
+    Kernel("RNN", (1, 3), _TYPES, prepare_rnn, evaluate, lower, states=_STATES),
+    Kernel("UNIDIRECTIONAL_SEQUENCE_RNN", (1, 3), _TYPES, prepare_sequence, evaluate, lower, states=_STATES),
 )

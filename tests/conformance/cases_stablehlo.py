@@ -147,7 +147,9 @@ def scatter(draw: Any, tensor_type: TensorType) -> Case:
     updates_shape = tuple(next(sizes[0] if axis in window_axes else sizes[1]) for axis in range(updates_rank))
     index_type = draw(st.sampled_from([INT32, INT64]))
     indices_shape = (*batch[:vector], len(mapped), *batch[vector:])
-    indices = draw(arrays(index_type, indices_shape, low=0, high=4))
+    if len(mapped) == len(batch) == 1 and draw(st.booleans()):  # an index is no vector, but a number
+        indices_shape, vector = tuple(batch), len(batch)
+    indices = draw(arrays(index_type, indices_shape, low=-2, high=4))
     options = StablehloScatterOptions(False, window_axes, inserted, tuple(mapped), vector, False, 1)
     inputs = [tensor(tensor_type, shape), tensor(index_type, indices_shape), tensor(tensor_type, updates_shape)]
     given = [draw(arrays(tensor_type, shape)), indices, draw(arrays(tensor_type, updates_shape))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,40 +37,57 @@ class Guarded:
         return bool((self.all[:GUARD] == SENTINEL).all() and (self.all[GUARD + size :] == SENTINEL).all())
 
 
-def run_compiled(kernel: Kernel, node: Node, prepared: Any, x: np.ndarray, index: int = 0) -> np.ndarray | None:
-    """Run what ``lower`` returns on one machine row; None where it is not lowered."""
+def run_compiled(
+    kernel: Kernel, node: Node, prepared: Any, x: np.ndarray, index: int = 0, others: Sequence[np.ndarray] = ()
+) -> tuple[np.ndarray, ...] | None:
+    """Run what ``lower`` returns on one machine row; None where it is not lowered.
+
+    ``x`` is the input at ``index``, and the last that is no constant but for ``others``, which follow it.
+    """
     assert kernel.lower is not None
     instruction = kernel.lower(prepared, node)
     if instruction is None:
         return None
-    shape, dtype = prepared.output_shapes[0], node.output().dtype
-    output = Guarded(int(np.prod(shape)) * dtype.itemsize)
+    forms = [(shape, spec.dtype) for shape, spec in zip(prepared.output_shapes, node.outputs, strict=True)]
+    outputs = [Guarded(int(np.prod(shape)) * dtype.itemsize) for shape, dtype in forms]
     scratches = {name: Guarded(f.size) for name, f in instruction.fields.items() if isinstance(f, Scratch)}
     instruction = replace(
         instruction,
         fields={n: scratches[n].memory.ctypes.data if n in scratches else f for n, f in instruction.fields.items()},
     )
-    arrays = [x, output.memory.view(dtype)]
+    results = [output.memory.view(dtype) for output, (_, dtype) in zip(outputs, forms, strict=True)]
+    arrays = [x, *others, *results]
+    inputs = [0] * (index + 1) + list(range(1, len(others) + 1))
     binder = Binder(arrays.__getitem__, aligned_empty(0))
-    Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, [0] * (index + 1), [1]))])()
-    assert output.intact(), "written beyond the output"
+    row = binder.bind(instruction, inputs, list(range(len(others) + 1, len(arrays))))
+    Stretch([(kernel_address(instruction.kernel), row)])()
+    assert all(output.intact() for output in outputs), "written beyond the output"
     for name, scratch in scratches.items():
         assert scratch.intact(), f"written beyond scratch {name}"
-    return output.memory.view(dtype).reshape(shape).copy()
+    return tuple(result.reshape(shape).copy() for result, (shape, _) in zip(results, forms, strict=True))
 
 
-def check(kernel: Kernel, node: Node, x: np.ndarray, profile: Profile, must_lower: bool = True, index: int = 0) -> None:
-    """Run a node both ways; its inputs are constants but for ``x``, that at ``index``."""
+def check(
+    kernel: Kernel,
+    node: Node,
+    x: np.ndarray,
+    profile: Profile,
+    must_lower: bool = True,
+    index: int = 0,
+    others: Sequence[np.ndarray] = (),
+) -> None:
+    """Run a node both ways; its inputs are constants but for ``x``, that at ``index``, and ``others`` behind it."""
     prepared = kernel.prepare(node, profile)
-    compiled = run_compiled(kernel, node, prepared, x, index)
+    compiled = run_compiled(kernel, node, prepared, x, index, others)
     if compiled is None:
         assert not must_lower
         return
     arrays = [None if spec is None else spec.value for spec in node.inputs]
-    arrays[index] = x
+    arrays[index : index + 1 + len(others)] = [x, *others]
     expected = kernel.evaluate(prepared, *arrays)
-    np.testing.assert_array_equal(compiled, expected)  # NaN equals NaN
-    np.testing.assert_array_equal(np.signbit(compiled) | np.isnan(compiled), np.signbit(expected) | np.isnan(expected))
+    for one, other in zip(compiled, expected if isinstance(expected, tuple) else (expected,), strict=True):
+        np.testing.assert_array_equal(one, other)  # NaN equals NaN
+        np.testing.assert_array_equal(np.signbit(one) | np.isnan(one), np.signbit(other) | np.isnan(other))
 
 
 ACTIVATIONS = st.sampled_from(

@@ -10,7 +10,7 @@ from ...schema import TensorType
 from ..activation_range import type_range
 from ..broadcast import broadcast_shape
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type
-from ..elementwise.lowering import broadcast_fields, is_lowerable, lower_float_arithmetic, rescaling_fields
+from ..elementwise.lowering import broadcast_fields, is_lowerable, lower_float_arithmetic, rescaling_fields, sized
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
 from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
@@ -88,8 +88,7 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
         with np.errstate(all="ignore"):
             return np.where(x >= 0, x, x * alpha)
     p = prepared
-    if p.alpha_by_bytes:
-        alpha = np.ascontiguousarray(alpha).view(np.int8).ravel()[: alpha.size].reshape(alpha.shape)
+    alpha = _codes_of_alpha(p, alpha)
     centered = x.astype(np.int32) - np.int32(p.input_zero_point)
     product = centered * (alpha.astype(np.int32) - np.int32(p.alpha_zero_point))
     positive = multiply_by_quantized_multiplier(centered, p.positive_multiplier, p.positive_shift, p.rounding)
@@ -98,12 +97,20 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
     return output_codes(codes, p.output_zero_point, p.output_min, p.output_max, x.dtype)
 
 
+def _codes_of_alpha(prepared: QuantizedPrelu, alpha: np.ndarray) -> np.ndarray:
+    """Return alpha as the reference reads it."""
+    if not prepared.alpha_by_bytes:
+        return alpha
+    return np.ascontiguousarray(alpha).view(np.int8).ravel()[: alpha.size].reshape(alpha.shape)
+
+
 def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | None:
-    """Lower codes to ``prelu8``, float32 to ``arithmetic_float32``."""
+    """Lower codes to ``prelu8`` or, where alpha is known, ``prelu16``; float32 to ``arithmetic_float32``."""
     shape = prepared.output_shape
     if isinstance(prepared, FloatPrelu):
         return lower_float_arithmetic(node, shape)
-    if node.input(0).type is TensorType.INT16 or not is_lowerable(node, shape):
+    wide, alpha = node.input(0).type is TensorType.INT16, node.input(1).value
+    if not is_lowerable(node, shape) or (wide and alpha is None):
         return None
     p, double = prepared, prepared.rounding is Rounding.DOUBLE
     own: dict[str, Field] = {
@@ -118,7 +125,10 @@ def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | No
         **rescaling_fields("output", p.negative_multiplier, p.negative_shift, p.rounding),
     }
     zero_points = (p.input_zero_point, p.alpha_zero_point)
-    return Instruction("prelu8", {**own, **rescalings, **broadcast_fields(node, shape, zero_points)})
+    fields = {**own, **rescalings, **broadcast_fields(node, shape, zero_points)}
+    if wide and alpha is not None:
+        fields["input2"] = _codes_of_alpha(p, alpha).astype(np.int16)
+    return Instruction(sized("prelu", node), fields)
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)

@@ -267,14 +267,14 @@ def evaluate_int16(prepared: Int16Softmax, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Softmax, node: Node) -> Instruction | None:
-    """Lower where input and output have one type; empty tensors and 8 to 16 bits stay with ``evaluate``."""
-    source = node.input(0)
+    """Lower all but float16 and empty tensors."""
+    source, target = node.input(0), node.output()
     size = math.prod(source.shape)
-    if size == 0 or node.output().type is not source.type:
+    if size == 0:
         return None
     fields: dict[str, Field] = {
         "input": Input(0, source.dtype.itemsize * size),
-        "output": Output(0, source.dtype.itemsize * size),
+        "output": Output(0, target.dtype.itemsize * size),
         "rows": size // source.shape[-1],
         "depth": source.shape[-1],
     }
@@ -294,7 +294,7 @@ def lower(prepared: Softmax, node: Node) -> Instruction | None:
         "exponentials": prepared.exponentials,
         "terms": rounding_divide_by_pot(prepared.exponentials, ACCUMULATION_INTEGER_BITS),
     }
-    return Instruction("softmax8", fields)
+    return Instruction("softmax8" if target.type is source.type else "softmax8_to_16", fields)
 
 
 _TYPES = (*_FLOATS, *_8_BIT, TensorType.INT16)

@@ -16,7 +16,11 @@ from ..checks import checked_multiplier, options_of, require_arity, require_quan
 from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_quantized_multiplier, output_codes
 from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile, Rounding
-from .batch_matmul_lowering import lower_float_batch_matmul, lower_quantized_batch_matmul
+from .batch_matmul_lowering import (
+    lower_float_batch_matmul,
+    lower_plain_batch_matmul,
+    lower_quantized_batch_matmul,
+)
 from .hybrid_lowering import lower_hybrid_batch_matmul
 from .hybrid_matmul import HybridBatchMatMul, evaluate_hybrid, prepare_hybrid
 from .quantization import legacy_scale, legacy_zero_point
@@ -140,14 +144,14 @@ def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.nda
 
 
 def lower(prepared: BatchMatMul | HybridBatchMatMul, node: Node) -> Instruction | None:
-    """Lower all but codes whose sums leave as int32."""
+    """Lower to products of matrices of one kind."""
     if isinstance(prepared, HybridBatchMatMul):
         return lower_hybrid_batch_matmul(prepared, node)
     if isinstance(prepared, QuantizedBatchMatMul):
         return lower_quantized_batch_matmul(prepared, node)
     if node.output().type is FLOAT32:
         return lower_float_batch_matmul(prepared, node)
-    return None
+    return lower_plain_batch_matmul(prepared, node)
 
 
 KERNELS = (Kernel("BATCH_MATMUL", (1, 4), (FLOAT32, INT8, INT16), prepare, evaluate, lower),)

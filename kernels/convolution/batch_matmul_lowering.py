@@ -1,4 +1,4 @@
-"""Lowering of BATCH_MATMUL where both factors and the output are of one kind: int8, int16, float32."""
+"""Lowering of BATCH_MATMUL where both factors are of one kind: int8 (also to int32), int16, float32."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def lower_float_batch_matmul(prepared: Any, node: Node) -> Instruction | None:
     zeros = pad_channels(np.zeros(prepared.output_shape[-1], np.float32))
     bounds = {"activation_min": -np.inf, "activation_max": np.inf}
     return Instruction("batch_matmul_float32", {**shared, "bias": zeros, **bounds})
+
+
+def lower_plain_batch_matmul(prepared: Any, node: Node) -> Instruction | None:
+    """Lower products of int8 codes, whose sums leave as they are, to ``batch_matmul8_to_32``."""
+    shared = _shared_fields(prepared, node, step=2, rows_each=1)
+    if shared is None:
+        return None
+    return Instruction("batch_matmul8_to_32", {**shared, "chunk": shared["depth"], "sums": Scratch(8 * TILE * LANES)})
 
 
 def lower_quantized_batch_matmul(prepared: Any, node: Node) -> Instruction | None:

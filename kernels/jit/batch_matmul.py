@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float32_view, fragment, helper, int8_view, int16_view, int64_view, read_block
+from .addressing import float32_view, fragment, helper, int8_view, int16_view, int32_view, int64_view, read_block
 from .convolution import multiply_panel
 from .float_convolution import multiply_float_panel
-from .int16_convolution import finish_codes, multiply_rows
+from .int16_convolution import finish_codes, multiply_int16_panel, multiply_rows
 from .layouts import fields
-from .vectors import LANES, load_int64, splat_int32, widen
+from .vectors import LANES, load_int64, narrow_to_int32, splat_int32, store_first_int32, store_int32, widen
 
 BATCH_MATMUL8 = fields("batch_matmul8")
+BATCH_MATMUL8_TO_32 = fields("batch_matmul8_to_32")
 BATCH_MATMUL16 = fields("batch_matmul16")
 BATCH_MATMUL_FLOAT32 = fields("batch_matmul_float32")
 
@@ -83,6 +84,36 @@ def batch_matmul8(block: Any) -> None:
             for index in range(blocks):
                 channels = min(LANES, p.columns - index * LANES)
                 multiply_panel(p, index, count, (batch * p.rows + row) * p.columns + index * LANES, channels)
+
+
+def batch_matmul8_to_32(block: Any) -> None:
+    """Multiply int8 codes as they are; the int32 sums, which wrap, are the output."""
+    p = read_block(block, BATCH_MATMUL8_TO_32)
+    blocks = -(-p.columns // LANES)
+    first, second = int8_view(p.input1, p.input1_size), int8_view(p.input2, p.input2_size)
+    offsets1, offsets2 = int64_view(p.offsets1, p.batches), int64_view(p.offsets2, p.batches)
+    panel, packed = int16_view(p.panel, p.panel_rows * p.depth), int16_view(p.filter, blocks * p.depth * LANES)
+    for batch in range(p.batches):
+        if batch == 0 or offsets2[batch] != offsets2[batch - 1]:
+            pack_second(p, second, offsets2[batch], packed, 2, itself)
+        for part in range((p.rows + p.panel_rows - 1) // p.panel_rows):
+            row = part * p.panel_rows
+            count = min(p.panel_rows, p.rows - row)
+            gather_first(p, first, offsets1[batch] + row * p.row_stride1, count, panel, itself)
+            for index in range(blocks):
+                channels = min(LANES, p.columns - index * LANES)
+                position = (batch * p.rows + row) * p.columns + index * LANES
+                multiply_int16_panel(p, panel, index, 0, count, position, channels, store_sums)
+
+
+@helper
+def store_sums(p: Any, sums: Any, row: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Store the lower halves of the first ``channels`` of 16 int64 sums."""
+    output = int32_view(p.output, position + channels)
+    if channels >= LANES:
+        store_int32(output, position, narrow_to_int32(sums))
+    else:
+        store_first_int32(output, position, narrow_to_int32(sums), channels)
 
 
 def batch_matmul_float32(block: Any) -> None:

@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL, MAXIMUM, MINIMUM and PRELU of codes with broadcasting: 8 bits, and all but PRELU of 16.
+"""ADD, SUB, MUL, MAXIMUM, MINIMUM and PRELU of codes of 8 and 16 bits with broadcasting.
 
 The output is walked row by row. Along a row each operand either advances with the output or stays (step 0); between
 rows it follows its strides, 0 where it is broadcast. A code is read as :mod:`.codes` says, int8 with its top bit
@@ -23,6 +23,7 @@ ADD16 = fields("add16")
 MUL8 = fields("mul8")
 MUL16 = fields("mul16")
 PRELU8 = fields("prelu8")
+PRELU16 = fields("prelu16")
 GREATER8 = fields("greater8")
 GREATER16 = fields("greater16")
 
@@ -166,6 +167,14 @@ def prelu8(block: Any) -> None:
     first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
     target = uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
     multiply_rows(p, first, second, target, prelu_value, to_code)
+
+
+def prelu16(block: Any) -> None:
+    """PRELU of 16 bits; so has alpha."""
+    p = read_block(block, PRELU16)
+    first, second = int16_view(p.input1, p.input1_size), int16_view(p.input2, p.input2_size)
+    target = int16_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))
+    multiply_rows(p, first, second, target, prelu_value, to_code16)
 
 
 @fragment

@@ -122,6 +122,7 @@ LAYOUTS: dict[str, Layout] = {
         depth panel panel_rows contiguous transposed""",
     ),
     "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
+    "batch_matmul8_to_32": _layout("batch_matmul", f"{MATRICES} chunk sums"),
     "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow"),
     "batch_matmul_float32": _layout("batch_matmul", f"{MATRICES} bias activation_min activation_max"),
     "lstm8": _layout(
@@ -207,11 +208,14 @@ LAYOUTS: dict[str, Layout] = {
         for bits in (8, 16)
     },
     **{f"greater{bits}": _layout("elementwise", f"{BROADCAST} turn") for bits in (8, 16)},
-    "prelu8": _layout(
-        "elementwise",
-        f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}
-        positive_left_shift {_rescaling("positive")} output_zero_point activation_min activation_max""",
-    ),
+    **{
+        f"prelu{bits}": _layout(
+            "elementwise",
+            f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point output_left_shift {_rescaling("output")}
+            positive_left_shift {_rescaling("positive")} output_zero_point activation_min activation_max""",
+        )
+        for bits in (8, 16)
+    },
     "arithmetic_float32": _layout("float_arithmetic", f"{BROADCAST} operation activation_min activation_max"),
     "clamp_float32": _layout("float_arithmetic", "input output size activation_min activation_max"),
     "hard_swish_float32": _layout("float_arithmetic", "input output size"),
@@ -239,6 +243,7 @@ LAYOUTS: dict[str, Layout] = {
         kept_size""",
     ),
     "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
+    "softmax8_to_16": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
     "softmax16": _layout("softmax", "input output rows depth exponentials reciprocals"),
 }
 

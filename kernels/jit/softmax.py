@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import helper, int16_view, int32_view, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .layouts import fields
 
 SOFTMAX8 = fields("softmax8")
+SOFTMAX8_TO_16 = fields("softmax8_to_16")
 SOFTMAX16 = fields("softmax16")
 
 INT32_MAX = 2**31 - 1
@@ -55,26 +56,48 @@ def bit_length(x: Any) -> Any:
 def softmax8(block: Any) -> None:
     """SOFTMAX over rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code."""
     p = read_block(block, SOFTMAX8)
-    source = uint8_view(p.input, p.rows * p.depth)
     target = uint8_view(p.output, p.rows * p.depth)
-    exponentials = int32_view(p.exponentials, 256)
-    terms = int32_view(p.terms, 256)
     for row in range(p.rows):
         at = row * p.depth
-        greatest: Any = 0
-        for i in range(p.depth):
-            greatest = max(greatest, np.int64(source[at + i] ^ np.uint8(p.sign_flip)))
-        total: Any = 0
-        for i in range(p.depth):
-            total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
-        bits = bit_length(total)
-        normalized = total << (32 - bits) if bits <= 32 else total >> (bits - 32)
-        scale = one_over_one_plus_x(normalized - (1 << 31))
+        greatest, scale, bits = prepare_row(p, at)
         exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 8
         for i in range(p.depth):
-            exponential = exponentials[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))]
-            rounded = (multiply(scale, np.int64(exponential)) + (np.int64(1) << (exponent - 1))) >> exponent
-            target[at + i] = min(rounded, 255) ^ p.sign_flip
+            target[at + i] = min(quotient(p, at + i, greatest, scale, exponent), 255) ^ p.sign_flip
+
+
+def softmax8_to_16(block: Any) -> None:
+    """Do the same with outputs of 16 bits."""
+    p = read_block(block, SOFTMAX8_TO_16)
+    target = int16_view(p.output, p.rows * p.depth)
+    for row in range(p.rows):
+        at = row * p.depth
+        greatest, scale, bits = prepare_row(p, at)
+        exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 16
+        for i in range(p.depth):
+            target[at + i] = np.int16(min(quotient(p, at + i, greatest, scale, exponent), (1 << 16) - 1) - (1 << 15))
+
+
+@fragment
+def prepare_row(p: Any, at: Any) -> Any:
+    """Return the row's greatest code, one over the sum of its exponentials, and the bits of that sum."""
+    source, terms = uint8_view(p.input, p.rows * p.depth), int32_view(p.terms, 256)
+    greatest: Any = 0
+    for i in range(p.depth):
+        greatest = max(greatest, np.int64(source[at + i] ^ np.uint8(p.sign_flip)))
+    total: Any = 0
+    for i in range(p.depth):
+        total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
+    bits = bit_length(total)
+    normalized = total << (32 - bits) if bits <= 32 else total >> (bits - 32)
+    return greatest, one_over_one_plus_x(normalized - (1 << 31)), bits
+
+
+@helper
+def quotient(p: Any, at: Any, greatest: Any, scale: Any, exponent: Any) -> Any:
+    """Return the exponential of one code over their sum, rounded at ``exponent``."""
+    source, exponentials = uint8_view(p.input, p.rows * p.depth), int32_view(p.exponentials, 256)
+    exponential = exponentials[greatest - np.int64(source[at] ^ np.uint8(p.sign_flip))]
+    return (multiply(scale, np.int64(exponential)) + (np.int64(1) << (exponent - 1))) >> exponent
 
 
 @helper

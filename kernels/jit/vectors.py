@@ -192,6 +192,7 @@ load_first_int16 = _define_load_first(types.int16, INT16, np.int16)
 load_first_float32 = _define_load_first(types.float32, FLOAT32, np.float32)
 store_first_int8 = _define_store_first(types.int8, INT8)
 store_first_int16 = _define_store_first(types.int16, INT16)
+store_first_int32 = _define_store_first(types.int32, INT32)
 store_first_float32 = _define_store_first(types.float32, FLOAT32)
 
 

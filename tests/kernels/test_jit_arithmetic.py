@@ -1,0 +1,100 @@
+"""Compiled operators between types, and activations, give the bits of ``evaluate``, and touch no byte beyond.
+
+Conformance holds the same operators to the reference, whether they are lowered or not; here they must be lowered.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compiled_nodes import EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process
+from q31.kernels.activations import prelu, softmax
+from q31.kernels.convolution import batch_matmul
+from q31.kernels.operator import Node, TensorSpec
+from q31.kernels.profiles import LITERT
+from q31.schema import Quantization, TensorType
+from q31.schema.options import BatchMatMulOptions, SoftmaxOptions
+
+SEEDS = st.integers(0, 2**32).map(np.random.default_rng)
+INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
+
+
+def codes(random: Any, kind: TensorType, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw codes over the whole range of a type."""
+    dtype = TensorSpec("", kind, ()).dtype
+    limits = np.iinfo(dtype)
+    return np.asarray(random.integers(limits.min, limits.max + 1, shape).astype(dtype))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    SEEDS,
+    PROFILE,
+    st.sampled_from([INT8, INT16]),
+    st.sampled_from([((2, 3, 17), (17,)), ((2, 3, 17), (3, 1)), ((40,), (40,)), ((3, 5), ()), ((1, 2), (1, 1))]),
+    st.sampled_from([2.0**-12, 0.1, 1.0, 3.0]),
+)
+def test_prelu_of_int16(random, profile, alpha_type, shapes, scale):
+    alpha = codes(random, alpha_type, shapes[1])
+    specs = (
+        TensorSpec("x", INT16, shapes[0], Quantization((scale,), (int(random.integers(-9, 9)),))),
+        TensorSpec("a", alpha_type, shapes[1], Quantization((0.01,), (int(random.integers(-9, 9)),)), alpha),
+    )
+    target = TensorSpec("y", INT16, (), Quantization((0.5,), (int(random.integers(-9, 9)),)))
+    node = Node("PRELU", 1, None, specs, (target,))
+    check(prelu.KERNELS[0], node, codes(random, INT16, shapes[0]), profile)
+
+
+def test_prelu_of_int16_by_an_alpha_that_is_no_constant_is_not_lowered():
+    one = Quantization((0.5,), (0,))
+    specs = TensorSpec("x", INT16, (2,), one), TensorSpec("a", INT8, (2,), one)
+    node, kernel = Node("PRELU", 1, None, specs, (TensorSpec("y", INT16, (), one),)), prelu.KERNELS[0]
+    assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    SEEDS,
+    PROFILE,
+    st.sampled_from([INT8, UINT8]),
+    st.sampled_from([(1, 1), (3, 10), (2, 3, 7), (1, 1001), (1, 40_000)]),
+    st.sampled_from([1e-4, 0.01, 0.3, 2.0]),
+)
+def test_softmax_to_int16(random, profile, kind, shape, scale):
+    source = TensorSpec("x", kind, shape, Quantization((scale,), (0,)))
+    target = TensorSpec("y", INT16, (), Quantization((1 / 65536,), (-32768,)))
+    node = Node("SOFTMAX", 1, SoftmaxOptions(beta=1.0), (source,), (target,))
+    x = codes(random, kind, shape)
+    check(softmax.KERNELS[0], node, x, profile)
+    check(softmax.KERNELS[0], node, np.minimum(x, 3), profile)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    SEEDS,
+    PROFILE,
+    st.tuples(st.booleans(), st.booleans()),
+    st.sampled_from([((), ()), ((2,), ()), ((2, 1), (3,))]),
+    st.tuples(*[st.sampled_from([1, 2, 7, 16, 33])] * 3),
+    st.booleans(),
+)
+def test_batch_matmul_to_int32(random, profile, adjoint, batches, sizes, extreme):
+    rows, depth, columns = sizes
+    first = (*batches[0], depth, rows) if adjoint[0] else (*batches[0], rows, depth)
+    second = (*batches[1], columns, depth) if adjoint[1] else (*batches[1], depth, columns)
+    one = Quantization((0.5,), (3,))
+    specs = TensorSpec("x", INT8, first, one), TensorSpec("y", INT8, second, one)
+    options = BatchMatMulOptions(adj_x=adjoint[0], adj_y=adjoint[1])
+    node = Node("BATCH_MATMUL", 1, options, specs, (TensorSpec("z", INT32, (), one),))
+    x, y = (np.full(s, -128, np.int8) if extreme else codes(random, INT8, s) for s in (first, second))
+    check(batch_matmul.KERNELS[0], node, x, profile, others=[y])
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
+@pytest.mark.parametrize("environment", [{"Q31_JIT": "0"}, {"Q31_ISA": "generic"}], ids=str)
+def test_other_forms_compute_the_same_bits(environment):
+    run_cases_in_a_process(__file__, "prelu or softmax or batch_matmul", **environment)

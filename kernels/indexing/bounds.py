@@ -10,7 +10,7 @@ from ...schema import ModelError
 from ..operator import Shape
 
 
-def bounds_message(name: str, low: int, high: int) -> str:
+def bounds_message(name: str, low: int | str, high: int | str) -> str:
     """Return what :func:`require_within` says, with braces for the least and the greatest index."""
     return f"{name}: expected indices in [{low}, {high}); got some in [{{}}, {{}}]"
 
@@ -21,18 +21,23 @@ def require_within(name: str, indices: np.ndarray, low: int, high: int) -> None:
         raise ModelError(bounds_message(name, low, high).format(indices.min(), indices.max()))
 
 
-def flat_positions(name: str, rows: np.ndarray, sizes: Shape, flat_bounds: bool) -> np.ndarray:
+def axis_bounds(sizes: Shape, flat_bounds: bool, least: int = -(2**31)) -> list[tuple[int, int]]:
+    """Return the bounds of an index along each axis: those of the axis, or from ``least`` on all that int32 holds."""
+    return [(least, 2**31) if flat_bounds else (0, size) for size in sizes]
+
+
+def flat_positions(name: str, rows: np.ndarray, sizes: Shape, bounds: list[tuple[int, int]]) -> np.ndarray:
     """Return the position in a dense array of ``sizes`` that each row of indices names.
 
     Parameters
     ----------
     rows : (count, len(sizes)), of integers.
-    flat_bounds : an index may lie beyond its axis, as long as the position is within the array.
+    bounds : what an index along each axis must be within; beyond its axis, the position must still be in the array.
 
     Raises
     ------
     ModelError
-        Where an index, or with ``flat_bounds`` a position, is out of bounds.
+        Where an index or a position is out of bounds.
 
     Notes
     -----
@@ -41,8 +46,7 @@ def flat_positions(name: str, rows: np.ndarray, sizes: Shape, flat_bounds: bool)
     """
     positions = np.zeros(len(rows), np.int64)
     for axis, size in enumerate(sizes):
-        low, high = (-(2**31), 2**31) if flat_bounds else (0, size)
-        require_within(name, rows[:, axis], low, high)
+        require_within(name, rows[:, axis], *bounds[axis])
         positions = positions * size + rows[:, axis]
     require_within(name, positions, 0, math.prod(sizes))
     return positions

@@ -11,11 +11,12 @@ from ...schema import TensorType
 from ...schema.options import GatherOptions
 from ..broadcast import LARGEST_RANK
 from ..checks import options_of, require_arity, require_same_type
-from ..operator import Instruction, Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared, Shape
 from ..profiles import Profile
 from ..shape import copies
 from ..shape.arguments import normalized_axis
-from .bounds import flat_positions, require_within
+from .bounds import axis_bounds, flat_positions, require_within
+from .lowering import lower_gather_nd
 
 _INDEX_TYPES = (TensorType.INT16, TensorType.INT32, TensorType.INT64)
 
@@ -111,11 +112,18 @@ def evaluate_gather_nd(prepared: GatherND, x: np.ndarray, indices: np.ndarray) -
     """
     depth = indices.shape[-1]
     rows = indices.reshape(math.prod(indices.shape[:-1]), depth)
-    if rows.size:
-        require_within("GATHER_ND", rows, 0, 2**31)
-    positions = flat_positions("GATHER_ND", rows, x.shape[:depth], prepared.flat_bounds)
+    positions = flat_positions("GATHER_ND", rows, x.shape[:depth], _nd_bounds(prepared, x.shape[:depth]))
     slices = x.reshape(math.prod(x.shape[:depth]), math.prod(x.shape[depth:]))
     return slices[positions].reshape(prepared.output_shape)
+
+
+def _nd_bounds(prepared: GatherND, sizes: Shape) -> list[tuple[int, int]]:
+    return axis_bounds(sizes, prepared.flat_bounds, 0)
+
+
+def _lower_gather_nd(prepared: GatherND, node: Node) -> Instruction | None:
+    sizes = node.input(0).shape[: node.input(1).shape[-1]]
+    return lower_gather_nd(node, _nd_bounds(prepared, sizes), prepared.output_shape)
 
 
 _TYPES = (
@@ -133,5 +141,5 @@ _TYPES = (
 
 KERNELS = (
     Kernel("GATHER", (1, 8), (*_TYPES, TensorType.INT4), prepare_gather, evaluate_gather, lower_gather),
-    Kernel("GATHER_ND", (1, 6), _TYPES, prepare_gather_nd, evaluate_gather_nd),
+    Kernel("GATHER_ND", (1, 6), _TYPES, prepare_gather_nd, evaluate_gather_nd, _lower_gather_nd),
 )

@@ -14,7 +14,7 @@ from ...schema.types import CombinerType
 from ..checks import options_of, require_arity
 from ..operator import Kernel, Node, Prepared
 from ..profiles import Profile
-from .bounds import flat_positions, require_within
+from .bounds import axis_bounds, flat_positions, require_within
 
 _MOST_ELEMENTS = 1 << 40
 
@@ -75,7 +75,7 @@ def evaluate(
             f"EMBEDDING_LOOKUP_SPARSE: expected a dense shape that memory can hold; got {list(dense_shape)}"
         )
     require_within("EMBEDDING_LOOKUP_SPARSE", rows, 0, len(table))
-    targets = flat_positions("EMBEDDING_LOOKUP_SPARSE", indices[:, :-1], leading, flat_bounds=False)
+    targets = flat_positions("EMBEDDING_LOOKUP_SPARSE", indices[:, :-1], leading, axis_bounds(leading, False))
     sums = np.zeros((math.prod(leading), *table.shape[1:]), np.float32)
     starts = [number for number in range(len(rows)) if number == 0 or targets[number] != targets[number - 1]]
     for start, end in pairwise([*starts, len(rows)]):

@@ -9,10 +9,11 @@ import numpy as np
 from ...schema import TensorType
 from ..broadcast import LARGEST_RANK
 from ..checks import require_arity, require_same_type
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from ..shape.arguments import FIXED_TYPES, INDEX_TYPES, vector
-from .bounds import flat_positions, require_within
+from .bounds import axis_bounds, flat_positions, require_within
+from .lowering import lower_scatter_nd, lower_update_slice
 
 _LARGEST_SIZE = 2**31 - 1
 _MOST_SPARSE_AXES = 4
@@ -62,13 +63,19 @@ def evaluate_scatter_nd(prepared: ScatterND, indices: np.ndarray, updates: np.nd
     depth = indices.shape[-1]
     sizes = prepared.output_shape
     count = int(np.prod(indices.shape[:-1]))
-    positions = flat_positions("SCATTER_ND", indices.reshape(count, depth), sizes[:depth], prepared.flat_bounds)
+    bounds = axis_bounds(sizes[:depth], prepared.flat_bounds)
+    positions = flat_positions("SCATTER_ND", indices.reshape(count, depth), sizes[:depth], bounds)
     output = np.zeros((int(np.prod(sizes[:depth])), int(np.prod(sizes[depth:]))), updates.dtype)
     slices = updates.reshape(count, output.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
         for position, update in zip(positions, slices, strict=True):
             output[position] += update
     return output.reshape(sizes)
+
+
+def _lower_scatter_nd(prepared: ScatterND, node: Node) -> Instruction | None:
+    bounds = axis_bounds(prepared.output_shape[: node.input(0).shape[-1]], prepared.flat_bounds)
+    return lower_scatter_nd(node, bounds, prepared.output_shape)
 
 
 def prepare_sparse_to_dense(node: Node, profile: Profile) -> Prepared:
@@ -133,6 +140,10 @@ def evaluate_dynamic_update_slice(
     return output
 
 
+def _lower_dynamic_update_slice(prepared: Prepared, node: Node) -> tuple[Instruction, ...] | None:
+    return lower_update_slice(node)
+
+
 def prepare_matrix_diag(node: Node, profile: Profile) -> Prepared:
     """Prepare MATRIX_DIAG (``kernels/matrix_diag.cc``)."""
     require_arity(node, 1)
@@ -194,7 +205,16 @@ _MATRIX_TYPES = (
 )
 
 KERNELS = (
-    Kernel("SCATTER_ND", (1, 1), _SCATTER_TYPES, prepare_scatter_nd, evaluate_scatter_nd, values=(2,), selector=1),
+    Kernel(
+        "SCATTER_ND",
+        (1, 1),
+        _SCATTER_TYPES,
+        prepare_scatter_nd,
+        evaluate_scatter_nd,
+        _lower_scatter_nd,
+        values=(2,),
+        selector=1,
+    ),
     Kernel(
         "SPARSE_TO_DENSE",
         (1, 3),
@@ -204,7 +224,14 @@ KERNELS = (
         values=(1,),
         selector=2,
     ),
-    Kernel("DYNAMIC_UPDATE_SLICE", (1, 6), _SLICE_TYPES, prepare_dynamic_update_slice, evaluate_dynamic_update_slice),
+    Kernel(
+        "DYNAMIC_UPDATE_SLICE",
+        (1, 6),
+        _SLICE_TYPES,
+        prepare_dynamic_update_slice,
+        evaluate_dynamic_update_slice,
+        _lower_dynamic_update_slice,
+    ),
     Kernel("MATRIX_DIAG", (1, 1), _MATRIX_TYPES, prepare_matrix_diag, evaluate_matrix_diag),
     Kernel("MATRIX_SET_DIAG", (1, 1), _MATRIX_TYPES, prepare_matrix_set_diag, evaluate_matrix_set_diag),
 )

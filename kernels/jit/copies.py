@@ -50,6 +50,12 @@ def _copy_runs(
 def strided_copy(block: Any) -> None:
     """Copy a box of the input to a box of the output; all but ``unit`` counts in units of so many bytes."""
     p = read_block(block, STRIDED_COPY)
+    copy_box(p, p.output_offset)
+
+
+@fragment
+def copy_box(p: Any, output_offset: Any) -> None:
+    """Copy the box to one that begins at ``output_offset``."""
     sizes = int64_view(p.sizes, p.rank)
     input_strides = int64_view(p.input_strides, p.rank)
     output_strides = int64_view(p.output_strides, p.rank)
@@ -57,7 +63,7 @@ def strided_copy(block: Any) -> None:
     count, step_in, step_out, run, unit = sizes[last], input_strides[last], output_strides[last], p.run, p.unit
     for position in range(box_size(sizes, before)):
         from_ = p.input_offset + box_offset(position, sizes, input_strides, before)
-        to = p.output_offset + box_offset(position, sizes, output_strides, before)
+        to = output_offset + box_offset(position, sizes, output_strides, before)
         for _ in range(sizes[before]):
             if unit == 8:
                 wide = int64_view(p.input, p.input_size)
@@ -134,7 +140,8 @@ def pad(block: Any) -> None:
 
 
 @helper
-def _index(p: Any, i: Any) -> Any:
+def index_at(p: Any, i: Any) -> Any:
+    """Return one of the indices, of any size."""
     if p.index_size == 2:
         return np.int64(int16_view(p.indices, p.index_count)[i])
     if p.index_size == 4:
@@ -143,11 +150,11 @@ def _index(p: Any, i: Any) -> Any:
 
 
 @fragment
-def _read_indices(p: Any, positions: Any) -> Any:
+def read_indices(p: Any, positions: Any) -> Any:
     """Read indices of any size and return whether all are in ``[0, axis_size)``; set the fault where they are not."""
-    least = greatest = _index(p, 0)
+    least = greatest = index_at(p, 0)
     for i in range(p.index_count):
-        index = _index(p, i)
+        index = index_at(p, i)
         least = min(least, index)
         greatest = max(greatest, index)
         positions[i] = index
@@ -180,7 +187,7 @@ def gather(block: Any) -> None:
     p = read_block(block, GATHER)
     starts = int64_view(p.starts, p.batches)
     positions = int64_view(p.positions, p.index_count)
-    if p.index_size and not _read_indices(p, positions):
+    if p.index_size and not read_indices(p, positions):
         return
     unit, run, count = p.unit, p.run, p.count
     to = 0

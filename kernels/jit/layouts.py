@@ -45,6 +45,9 @@ BOX = """input output sizes input_strides output_strides rank run input_offset o
     input_size output_size"""
 """Fields of kernels that copy boxes of bytes (:mod:`q31.kernels.shape.copies`)."""
 
+PLACES = "positions indices index_size index_count fault count slices depth sizes lows highs"
+"""Fields of kernels that name slices by rows of indices (:mod:`.indexed`)."""
+
 LINES = "channels pairs ring kept lines line_width line_size"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
@@ -161,6 +164,14 @@ LAYOUTS: dict[str, Layout] = {
         "copies",
         """input output starts positions position_step indices index_size index_count axis_size fault batches outer
         outer_step count run unit input_size output_size""",
+    ),
+    "gather_nd": _layout("indexed", f"input output {PLACES} run unit"),
+    "scatter_nd": _layout("indexed", f"updates output {PLACES} run kind"),
+    "update_slice": _layout("indexed", f"{BOX} unit indices index_size index_count limits start_strides"),
+    "reverse_sequence": _layout(
+        "indexed",
+        """input output positions indices index_size index_count axis_size fault outer first middle second time_first
+        run unit""",
     ),
     "pad": _layout(
         "copies", "input output value sizes output_strides rank run item_size output_offset input_size output_size"

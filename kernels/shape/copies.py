@@ -102,15 +102,19 @@ def strided_copy(
     input_index: int = 0,
     output_index: int = 0,
     table: np.ndarray | None = None,
+    widest: int = 8,
 ) -> Instruction | None:
-    """Copy a box of one tensor to a box of the same sizes in another; through a table of 256 codes if one is given."""
+    """Copy a box of one tensor to a box of the same sizes in another; through a table of 256 codes if one is given.
+
+    The copy is in units whose size in bytes divides ``widest``.
+    """
     if 0 in source.shape:
         return None
     item_size = node.output(output_index).dtype.itemsize
     loops, run = _merge(source, target, item_size)
     unit = 1
     if table is None:
-        unit = math.gcd(8, run, source.offset, target.offset, *(stride for loop in loops for stride in loop[1:]))
+        unit = math.gcd(widest, run, source.offset, target.offset, *(stride for loop in loops for stride in loop[1:]))
         loops, run = _arrange([(size, near // unit, far // unit) for size, near, far in loops], run // unit)
     input_size, output_size = source.end(item_size), target.end(item_size)
     fields: dict[str, Field] = {
@@ -223,9 +227,10 @@ def _filled(node: Node, output_shape: Shape, value: Field) -> dict[str, Field]:
     }
 
 
-def fill(node: Node, output_shape: Shape, value: int) -> Instruction:
-    """Fill all of an output with a code of its type."""
-    return Instruction("pad", _filled(node, output_shape, np.array([value], node.output().dtype)))
+def fill(node: Node, output_shape: Shape, value: int | Input) -> Instruction:
+    """Fill all of an output with a code of its type, or with the one element of an input."""
+    field = value if isinstance(value, Input) else np.array([value], node.output().dtype)
+    return Instruction("pad", _filled(node, output_shape, field))
 
 
 def pad(node: Node, before: Sequence[int], output_shape: Shape, pad_value: int | None) -> Instruction | None:

@@ -9,7 +9,7 @@ import numpy as np
 from ...schema import TensorType
 from ..broadcast import LARGEST_RANK
 from ..checks import require_arity, require_same_type
-from ..operator import Instruction, Kernel, Node, Prepared
+from ..operator import Input, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from . import copies
 from .arguments import COPIED_TYPES, FIXED_TYPES, integers, vector
@@ -111,6 +111,13 @@ def evaluate_fill(prepared: Prepared, shape: np.ndarray, value: np.ndarray) -> n
     return np.full(prepared.output_shape, value, value.dtype)
 
 
+def lower_fill(prepared: Prepared, node: Node) -> Instruction | None:
+    """Lower to ``pad``, around nothing."""
+    if 0 in prepared.output_shape:
+        return None
+    return copies.fill(node, prepared.output_shape, Input(1, node.input(1).dtype.itemsize))
+
+
 KERNELS = (
     Kernel("TILE", (1, 2), (*COPIED_TYPES, TensorType.STRING), prepare_tile, evaluate_tile, lower_tile, values=(1,)),
     Kernel(
@@ -122,5 +129,14 @@ KERNELS = (
         lower_broadcast_to,
         values=(1,),
     ),
-    Kernel("FILL", (1, 5), (*COPIED_TYPES, TensorType.STRING), prepare_fill, evaluate_fill, values=(0,), selector=1),
+    Kernel(
+        "FILL",
+        (1, 5),
+        (*COPIED_TYPES, TensorType.STRING),
+        prepare_fill,
+        evaluate_fill,
+        lower_fill,
+        values=(0,),
+        selector=1,
+    ),
 )

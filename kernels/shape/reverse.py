@@ -11,6 +11,7 @@ from ...schema import TensorType
 from ...schema.options import ReverseSequenceOptions
 from ..checks import options_of, require_arity, require_same_type
 from ..indexing.bounds import require_within
+from ..indexing.lowering import lower_reverse_sequence
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from . import copies
@@ -100,6 +101,10 @@ def evaluate_reverse_sequence(prepared: ReverseSequence, x: np.ndarray, lengths:
     return output
 
 
+def _lower_reverse_sequence(prepared: ReverseSequence, node: Node) -> Instruction | None:
+    return lower_reverse_sequence(node, prepared.seq_dim, prepared.batch_dim)
+
+
 _TYPES = (
     TensorType.FLOAT32,
     TensorType.FLOAT16,
@@ -115,5 +120,12 @@ _SEQUENCE_TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT16, Tenso
 
 KERNELS = (
     Kernel("REVERSE_V2", (1, 4), _TYPES, prepare_reverse, evaluate_reverse, lower_reverse, values=(1,)),
-    Kernel("REVERSE_SEQUENCE", (1, 1), _SEQUENCE_TYPES, prepare_reverse_sequence, evaluate_reverse_sequence),
+    Kernel(
+        "REVERSE_SEQUENCE",
+        (1, 1),
+        _SEQUENCE_TYPES,
+        prepare_reverse_sequence,
+        evaluate_reverse_sequence,
+        _lower_reverse_sequence,
+    ),
 )

@@ -3,7 +3,7 @@
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
 #   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case)
-#   make bench        time a call: MODELS="a.tflite b.tflite", by default the bundled ones
+#   make bench        time a call beside LiteRT: MODELS="a.tflite b.tflite" AGAINST=litert,litert-ref,openvino
 #   make pages        generate docs/operators.md and docs/quirks.md
 #   make clean        remove what these made
 
@@ -11,7 +11,8 @@ PYTHON ?= python3
 EXAMPLES ?= 400
 LEAST ?= 200
 PYTEST_FLAGS ?= -n auto
-MODELS ?=
+MODELS ?= $(wildcard tools/digits/models/*.tflite)
+AGAINST ?= litert,litert-ref
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,7 +39,7 @@ conformance: $(VENV)/.installed-test
 	  $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
 
 bench: $(VENV)/.installed-test
-	$(BIN)/python -m q31.tools.bench $(MODELS)
+	$(BIN)/q31 bench $(MODELS) --against $(AGAINST)
 
 pages: $(VENV)/.installed
 	mkdir -p docs

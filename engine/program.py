@@ -39,6 +39,7 @@ class Program:
     input_shapes : tensor index -> shape, for inputs that were resized.
     preserve_all : give each tensor memory of its own, so that intermediates can be read afterwards.
     environment : runs other subgraphs and holds resource variables; needed where the graph has such operators.
+    separate : let each operator be a step of its own, so that it can be timed.
 
     Raises
     ------
@@ -56,8 +57,10 @@ class Program:
         input_shapes: Mapping[int, Shape] | None = None,
         preserve_all: bool = False,
         environment: Environment | None = None,
+        separate: bool = False,
     ) -> None:
         self.profile = profile
+        self._separate = separate
         self._subgraph_index = subgraph_index
         self._environment = environment
         try:
@@ -76,7 +79,9 @@ class Program:
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
         self._reset_with_variables: list[Kept] = []
         self._kept: list[Kept] = []
-        self._steps: list[Step] = self._build_steps()
+        self._steps: list[Step] = []
+        self._operators_of_steps: list[int] = []
+        self._build_steps()
 
     # Memory
 
@@ -188,15 +193,18 @@ class Program:
         arrays = [self._arrays[index] for index in indices if index >= 0]
         return all(array is not None and array.dtype != object for array in arrays)
 
-    def _build_steps(self) -> list[Step]:
-        steps: list[Step] = []
+    def _build_steps(self) -> None:
         rows: list[tuple[int, int]] = []
 
-        def close_stretch() -> None:
+        def add(operator: int, step: Step) -> None:
+            self._steps.append(step)
+            self._operators_of_steps.append(operator)
+
+        def close_stretch(operator: int) -> None:
             if rows:
-                steps.append(Stretch(rows))
+                add(operator, Stretch(rows))
                 if faults := self._binder.take_faults():
-                    steps.append(partial(raise_faults, faults))
+                    add(operator, partial(raise_faults, faults))
                 rows.clear()
 
         if self.instructions:
@@ -208,17 +216,18 @@ class Program:
             if operator.folded or self._is_alias(operator):
                 continue
             if operator.index not in self.instructions:
-                close_stretch()
+                close_stretch(operator.index - 1)
                 structural = operator.operator.name in STRUCTURAL
-                steps.append(self._structural(operator) if structural else self._evaluation(operator, resized))
+                add(operator.index, self._structural(operator) if structural else self._evaluation(operator, resized))
             elif self._binder.may_fault and self._leaves_traces(operator):
-                close_stretch()  # what outlives the run must not follow from values that make no sense
+                close_stretch(operator.index - 1)  # what outlives the run must not follow from senseless values
             for instruction in self.instructions.get(operator.index, ()):
                 block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
                 rows.append((kernel_address(instruction.kernel), block))
+            if self._separate:
+                close_stretch(operator.index)
             resized += [index for index in operator.operator.outputs if self.preparation.shapes[index] is None]
-        close_stretch()
-        return steps
+        close_stretch(len(self.preparation.operators) - 1)
 
     def _leaves_traces(self, operator: PreparedOperator) -> bool:
         tensors = self.preparation.tensors
@@ -307,6 +316,19 @@ class Program:
                 step()
         except MemoryError as error:
             raise ModelError(f"the model needs more memory than can be had: {error}") from None
+
+    def timed_run(self, clock: Callable[[], float]) -> list[tuple[int, float]]:
+        """Run every step, and return the operators of the steps and what the clock says each took.
+
+        Without ``separate`` a step is a stretch of operators, of which the last is named.
+        """
+        times, before = [], clock()
+        for operator, step in zip(self._operators_of_steps, self._steps, strict=True):
+            step()
+            now = clock()
+            times.append((operator, now - before))
+            before = now
+        return times
 
     def array(self, index: int) -> np.ndarray | None:
         """Return the memory of a tensor itself, not a copy; None where it has none (yet)."""

@@ -81,6 +81,7 @@ SUM_OF_CODES = f"""sums zero_points output_left_shift {_rescaling("output")} out
 
 LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
+    "integer_peak": _layout("peak", "rounds numbers result"),
     "conv_2d": _layout(
         "convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point

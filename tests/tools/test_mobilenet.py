@@ -9,7 +9,8 @@ import pytest
 
 from q31 import Interpreter
 from q31.schema import write
-from q31.tools import bench, mobilenet
+from q31.tools import cli, mobilenet
+from q31.tools.bench_engines import random_inputs
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,9 @@ def model() -> bytes:
 def test_codes_spread_over_their_type_in_every_layer(model: bytes) -> None:
     interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True)
     interpreter.allocate_tensors()
-    bench.fill_inputs(interpreter, seed=0)
+    details = interpreter.get_input_details()
+    for one, array in zip(details, random_inputs(details, 1, seed=0), strict=True):
+        interpreter.set_tensor(one["index"], array)
     interpreter.invoke()
     for details in interpreter.get_tensor_details():
         if details["name"] in ("convolution", "depthwise"):
@@ -38,5 +41,4 @@ def test_it_gives_the_bits_of_the_reference(tmp_path: Path, monkeypatch: pytest.
     path = str(tmp_path / "mobilenet.tflite")
     monkeypatch.setattr("sys.argv", ["mobilenet", path, "--size", "96", "--width", "0.25"])
     assert mobilenet.main() == 0
-    monkeypatch.setattr("sys.argv", ["bench", path, "--rounds", "1"])
-    assert bench.main() == 0
+    assert cli.main(["bench", path, "--rounds", "1"]) == 0

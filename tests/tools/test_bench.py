@@ -1,0 +1,107 @@
+"""``q31 bench``: rows of engines, bits held to the reference, every operator timed, and what it says of wrong usage."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import q31
+from conformance.case import Case, constant, network, result, tensor
+from q31.engine.preparation import prepare
+from q31.kernels.profiles import LITERT
+from q31.schema import Quantization, TensorType
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+from q31.tools import bench, bench_engines, cli
+from q31.tools.bench_operators import profile
+from q31.tools.macs import macs
+
+DIGITS = Path(q31.__file__).parent / "tools" / "digits" / "models" / "digits_integer_int8.tflite"
+HAS_LITERT = importlib.util.find_spec("ai_edge_litert") is not None
+INT8, UNIT = TensorType.INT8, Quantization((1.0,), (0,))
+
+
+def layers() -> Case:
+    """A convolution to (1, 4, 4, 3), a depthwise one to (1, 2, 2, 3), and a layer of 5 units."""
+
+    def weights(*shape: int) -> np.ndarray:
+        return np.ones(shape, np.int8)
+
+    x = tensor(INT8, (1, 4, 4, 2), UNIT)
+    first, second, y = (result(INT8, UNIT, shape) for shape in ((1, 4, 4, 3), (1, 2, 2, 3), (1, 5)))
+    operators = [
+        ("CONV_2D", 1, Conv2DOptions(stride_w=1, stride_h=1), [x, constant(weights(3, 3, 3, 2), UNIT)], [first]),
+        (
+            *("DEPTHWISE_CONV_2D", 1),
+            DepthwiseConv2DOptions(stride_w=2, stride_h=2, depth_multiplier=1),
+            *([first, constant(weights(1, 3, 3, 3), UNIT)], [second]),
+        ),
+        ("FULLY_CONNECTED", 1, FullyConnectedOptions(), [second, constant(weights(5, 12), UNIT), None], [y]),
+    ]
+    return network(operators, [x], [y], [[np.zeros((1, 4, 4, 2), np.int8)]])
+
+
+def test_multiply_accumulates_are_counted() -> None:
+    preparation = prepare(layers().graph, 0, LITERT)
+    counts = [macs(one.operator, preparation) for one in preparation.operators]
+    assert counts == [4 * 4 * 3 * 3 * 3 * 2, 2 * 2 * 3 * 3 * 3, 5 * 12]
+
+
+def test_every_operator_is_timed(tmp_path: Path) -> None:
+    path = tmp_path / "layers.tflite"
+    path.write_bytes(layers().model)
+    found = profile(str(path), rounds=3, seed=0, peak=50.0)
+    assert [one.name for one in found] == ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"]
+    assert all(one.microseconds > 0 and one.compiled for one in found)
+    assert sum(one.share for one in found) == pytest.approx(1)
+    assert found[0].output == "int8[1, 4, 4, 3]" and found[0].macs == 864
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="ai-edge-litert is not installed")
+def test_rows_of_engines(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--against", "litert-ref", "--threads", "1,2", "--batch", "1,3", "--rounds", "2", "--json"]
+    assert cli.main(["bench", str(DIGITS), *arguments]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    rows = [(row["engine"], row["threads"], row["batch"], row["bits"]) for row in printed["rows"]]
+    assert rows == [(one, t, b, "equal") for t in (1, 2) for b in (1, 3) for one in ("q31", "litert-ref")]
+    assert all(row["milliseconds"] > 0 and row["gmacs"] > 0 for row in printed["rows"])
+    assert printed["peak_gmacs"] > 0
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="ai-edge-litert is not installed")
+def test_other_bits_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def one_off(self: bench_engines._Interpreted) -> list[np.ndarray]:
+        (only,) = outputs(self)
+        return [only + 1 if isinstance(self._interpreter, q31.Interpreter) else only]
+
+    outputs = bench_engines._Interpreted.outputs
+    monkeypatch.setattr(bench_engines._Interpreted, "outputs", one_off)
+    assert cli.main(["bench", str(DIGITS), "--rounds", "1"]) == 1
+    assert "1e+02 % differ" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--threads", "0"], "--threads: expected positive integers"),
+        (["--batch", "one"], "--batch: expected positive integers"),
+        (["--against", "litert,tvm"], "no engine is named 'tvm'; there are litert, litert-ref, openvino"),
+        (["--rounds", "0"], "--rounds: expected a positive integer"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", str(DIGITS), *arguments]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench_engines.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["bench", str(DIGITS), "--against", "openvino"]) == 2
+    assert "openvino needs the package openvino: pip install 'q31[bench]'" in capsys.readouterr().err
+
+
+def test_the_peak_is_a_rate() -> None:
+    assert 0.1 < bench.integer_peak() < 10_000

@@ -127,6 +127,14 @@ def _float_field(typing_context: Any, bits: Any) -> Any:
 
 
 @intrinsic
+def _float_of_bits(typing_context: Any, bits: Any) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@intrinsic
 def _call_kernel(typing_context: Any, kernel: Any, block: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         kernel_type = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
@@ -179,6 +187,9 @@ read_block: Any = _read_block_as_python if INTERPRETED else _read_block
 
 float_field: Any = _float_field_as_python if INTERPRETED else _float_field
 """Return the float64 whose bits are an int64 field of a block."""
+
+float_of_bits: Any = (lambda bits: np.int32(bits).view(np.float32)) if INTERPRETED else _float_of_bits
+"""Return the float32 of the bits of an int32."""
 
 call_kernel: Any = _call_kernel
 """Call the kernel at one address with the parameter block at another (compiled only)."""

@@ -114,13 +114,27 @@ def add_ordered_products(
     vector: Any, start: Any, packed: Any, depth: Any, blocks: Any, sums: Any, position: Any
 ) -> None:
     """Sum the products of a vector with a packed matrix from the first to the last, then add that to sums."""
-    for index in range(blocks):
+    width, whole = depth * LANES, blocks // 4 * 4
+    for index in range(0, whole, 4):  # several sums that do not wait for each other
+        c0 = c1 = c2 = c3 = splat_float32(np.float32(0))
+        f = index * width
+        for k in range(depth):
+            factor, at = splat_float32(vector[start + k]), f + k * LANES
+            c0 = c0 + factor * load_float32(packed, at)
+            c1 = c1 + factor * load_float32(packed, at + width)
+            c2 = c2 + factor * load_float32(packed, at + 2 * width)
+            c3 = c3 + factor * load_float32(packed, at + 3 * width)
+        to = position + index * LANES
+        store_float32(sums, to, c0 + load_float32(sums, to))
+        store_float32(sums, to + LANES, c1 + load_float32(sums, to + LANES))
+        store_float32(sums, to + 2 * LANES, c2 + load_float32(sums, to + 2 * LANES))
+        store_float32(sums, to + 3 * LANES, c3 + load_float32(sums, to + 3 * LANES))
+    for index in range(whole, blocks):
         total = splat_float32(np.float32(0))
         for k in range(depth):
-            weights = load_float32(packed, (index * depth + k) * LANES)
-            total = total + splat_float32(vector[start + k]) * weights
-        at = position + index * LANES
-        store_float32(sums, at, total + load_float32(sums, at))
+            total = total + splat_float32(vector[start + k]) * load_float32(packed, index * width + k * LANES)
+        to = position + index * LANES
+        store_float32(sums, to, total + load_float32(sums, to))
 
 
 @fragment
@@ -186,14 +200,30 @@ def apply_logistic(p: Any, gate: Any, slot: Any, first: Any, rows: Any) -> None:
     count = rows * p.cells
     head = min((VECTOR - place % VECTOR) % VECTOR, count)
     end = head + (count - head) // VECTOR * VECTOR
-    number = 0
     for row in range(rows):
-        at = gate_at(p, row, gate)
-        for i in range(p.cells):
-            x = LOGISTIC_IS_ONE if gates[at + i] > LOGISTIC_IS_ONE else gates[at + i]
-            exponential = squared_exp(x) if head <= number < end else call_float(p.exponential, x)
+        at, passed = gate_at(p, row, gate), row * p.cells
+        first_whole = min(max(head - passed, 0), p.cells)
+        end_whole = max(min(end - passed, p.cells), first_whole)
+        for i in range(first_whole):
+            gates[at + i] = logistic_of_library(p, gates[at + i])
+        for i in range(first_whole, end_whole):
+            exponential = squared_exp(bounded(gates[at + i]))
             gates[at + i] = exponential / np.float32(ONE + exponential)
-            number += 1
+        for i in range(end_whole, p.cells):
+            gates[at + i] = logistic_of_library(p, gates[at + i])
+
+
+@helper
+def bounded(x: Any) -> Any:
+    """Return a number, but no more than that whose logistic function is 1."""
+    return LOGISTIC_IS_ONE if x > LOGISTIC_IS_ONE else x
+
+
+@helper
+def logistic_of_library(p: Any, x: Any) -> Any:
+    """Return the logistic function by the C library's exponential."""
+    exponential = call_float(p.exponential, bounded(x))
+    return exponential / np.float32(ONE + exponential)
 
 
 @helper

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float_field, helper
+from .addressing import float_field, float_of_bits, helper
 
 ONE = np.float32(1)
 LOGISTIC_IS_ZERO = np.float32(-104.0)
@@ -34,11 +34,9 @@ def squared_exp(x: Any) -> Any:
 
 @helper
 def power_of_two(power: Any) -> Any:
-    """Return two to a whole power of a float32, of -100 at least."""
-    result, factor = ONE, np.float32(2) if power > 0 else np.float32(0.5)
-    for _ in range(np.int32(min(abs(power), np.float32(100)))):
-        result = np.float32(result * factor)
-    return result
+    """Return two to a whole power of a float32, at least to -100; for a NaN, any number."""
+    bounded = power if power > np.float32(-100) else np.float32(-100)
+    return float_of_bits(np.int32(np.int32(np.int32(bounded) + np.int32(127)) << np.int32(23)))
 
 
 @helper

@@ -62,7 +62,7 @@ def lower_quantized_batch_matmul(prepared: Any, node: Node) -> Instruction | Non
             return None
         terms = _SAFE_TERMS[node.input(1).type]
         narrow = int(node.input(1).type is TensorType.INT8)
-        own: dict[str, Field] = {"chunk": terms, "sums": Scratch(8 * TILE * LANES), "narrow": narrow}
+        own: dict[str, Field] = {"chunk": terms, "sums": Scratch(8 * TILE * LANES), "narrow": narrow, "packed": 0}
         return Instruction("batch_matmul16", {**shared, **constants, **own})
     reach = np.full(columns, 255.0 * 255.0 * (node.input(0).shape[-2 if prepared.adjoint_x else -1]))
     rescaling = requantization_fields(requantization, bias, reach, groups=1)

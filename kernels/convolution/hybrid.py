@@ -137,20 +137,27 @@ def has_mistaken_weights(weights: np.ndarray) -> bool:
     return bool(np.any(_mistaken_weights(weights)))
 
 
+def weights_as_read(prepared: HybridConv2D | HybridFullyConnected, weights: np.ndarray) -> np.ndarray:
+    """Return the weights as products take them: int8 ones as they are, of uint8 ones int32 less their zero point.
+
+    Quirk: the reference reads uint8 weights as int8, and no zero point.
+    """
+    if prepared.filter_zero_point is None:
+        return weights
+    return weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
+
+
 def evaluate_hybrid_conv_2d(
     prepared: HybridConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
     """Evaluate CONV_2D of float32 (N, H, W, C) with int8 or uint8 weights.
-
-    Quirk: the reference reads uint8 weights as int8, and no zero point.
 
     Notes
     -----
     Source: ``HybridConvPerChannel`` in ``kernels/internal/reference/conv.h`` (asymmetric: filter scale, then
     activation scale), ``HybridConv`` in ``kernels/internal/optimized/optimized_ops.h`` (symmetric: their product).
     """
-    if prepared.filter_zero_point is not None:
-        weights = weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
+    weights = weights_as_read(prepared, weights)
     codes, scale = _quantize_images(x, prepared.asymmetric, prepared.quirks)
     sums = accumulate_conv_2d(prepared.window, prepared.groups, codes, weights.astype(np.int32))
     if prepared.asymmetric:
@@ -274,14 +281,11 @@ def evaluate_hybrid_fully_connected(
 ) -> np.ndarray:
     """Evaluate FULLY_CONNECTED of float32 (batch, depth) with int8 or uint8 weights (units, depth).
 
-    Quirk: the reference reads uint8 weights as int8, and no zero point.
-
     Notes
     -----
     Source: ``EvalHybridDense`` in ``kernels/fully_connected.cc``.
     """
-    if prepared.filter_zero_point is not None:
-        weights = weights.view(np.int8) if prepared.quirks else weights.astype(np.int32) - prepared.filter_zero_point
+    weights = weights_as_read(prepared, weights)
     start = np.zeros(prepared.units, np.float32) if bias is None else bias.reshape(-1)
     real = np.tile(start, (prepared.batch, 1))
     if prepared.sparse and prepared.asymmetric:

@@ -14,7 +14,7 @@ import numpy as np
 from ...schema import ActivationFunctionType
 from ..operator import Field, Input, Instruction, Node, Output, Scratch
 from ..padding import Window
-from .hybrid import GEMM_ROWS, SIMD_BLOCK, has_mistaken_weights, row_sums_wrap
+from .hybrid import GEMM_ROWS, SIMD_BLOCK, has_mistaken_weights, row_sums_wrap, weights_as_read
 from .hybrid_matmul import HybridBatchMatMul
 from .packing import (
     LANES,
@@ -40,9 +40,9 @@ _EXACT_DEPTH = 512  # so many products of two bytes, and as much again for the z
 
 def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | None:
     """Lower CONV_2D to ``hybrid_conv_2d``."""
-    if not has_constants(node) or prepared.filter_zero_point is not None:
+    if not has_constants(node):
         return None
-    weights = node.value(1)
+    weights = weights_as_read(prepared, node.value(1))
     through_sse = prepared.quirks and not prepared.asymmetric and len(weights) % GEMM_ROWS
     if through_sse and has_mistaken_weights(weights):
         return None
@@ -54,11 +54,11 @@ def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | No
 
 def lower_hybrid_fully_connected(prepared: HybridFullyConnected, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
-    if not has_constants(node) or prepared.filter_zero_point is not None:
+    if not has_constants(node):
         return None
     if prepared.activation is not ActivationFunctionType.NONE or (prepared.sparse and prepared.asymmetric):
         return None
-    weights, bias = node.value(1).reshape(prepared.units, prepared.depth), bias_or_zeros(node, np.dtype(np.float32))
+    weights, bias = weights_as_read(prepared, node.value(1)), bias_or_zeros(node, np.dtype(np.float32))
     if prepared.quirks and has_mistaken_weights(weights):
         return None
     if prepared.quirks and prepared.asymmetric and row_sums_wrap(weights):

@@ -29,7 +29,8 @@ from .prepared import QuantizedDepthwiseConv2D, QuantizedTransposeConv, Requanti
 from .requantization import rounding_constants
 
 _LARGEST_CODE = 1 << 15
-_SAFE_TERMS = 256  # the sum of so many products of int16 codes and weights within +-255 fits int32
+SAFE_TERMS = 256
+"""The sum of so many products of int16 codes and weights within +-255 fits int32."""
 
 
 def is_int16(node: Node) -> bool:
@@ -118,7 +119,7 @@ def lower_int16_transpose_conv(
 
 def _chunk(depth: int, largest: np.ndarray) -> int:
     """Return how many products may be added up in int32."""
-    return depth if bool(np.all(largest < 2.0**31)) else _SAFE_TERMS
+    return depth if bool(np.all(largest < 2.0**31)) else SAFE_TERMS
 
 
 def _largest_sums(weights: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:

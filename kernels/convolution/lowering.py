@@ -1,7 +1,7 @@
 """Lowering of the convolutions and FULLY_CONNECTED: packed filters and constants for the compiled kernels.
 
-Lowered are the forms with a constant filter and bias, where input and output have one type. The rest stays with
-``evaluate``.
+Lowered are the forms with a constant filter and bias, most where input and output have one type. The rest
+stays with ``evaluate``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .float_lowering import (
     lower_float_fully_connected,
     lower_float_transpose_conv,
 )
+from .fully_connected_lowering import is_uint8_to_int16, lower_by_int16_weights, lower_uint8_to_int16
 from .hybrid_lowering import (
     lower_hybrid_conv_2d,
     lower_hybrid_depthwise_conv_2d,
@@ -62,7 +63,6 @@ from .prepared import (
     QuantizedTransposeConv,
 )
 from .requantization import requantization_fields
-from .shuffled import ShuffledFullyConnected
 from .sparse_weights import wrapping_pairs
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
@@ -88,7 +88,7 @@ def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
 
 def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
-    if isinstance(prepared, (EmptyFullyConnected, ShuffledFullyConnected)) or _reads_otherwise(prepared):
+    if isinstance(prepared, EmptyFullyConnected) or _reads_otherwise(prepared):
         return None
     if math.prod(node.input(0).shape) != prepared.batch * prepared.depth:  # what is no whole row is left out
         return None
@@ -96,8 +96,10 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
         return lower_float_fully_connected(prepared, node)
     if isinstance(prepared, HybridFullyConnected):
         return lower_hybrid_fully_connected(prepared, node)
-    if node.input(1).type is TensorType.INT16:  # the kernels take products with weights of 9 bits
-        return None
+    if is_uint8_to_int16(node):
+        return lower_uint8_to_int16(prepared, node)
+    if node.input(1).type is TensorType.INT16:
+        return lower_by_int16_weights(prepared, node)
     if isinstance(prepared, QuantizedFullyConnected) and is_int16(node):
         weights = _centered_weights(node, prepared.filter_zero_point).reshape(prepared.units, 1, 1, prepared.depth)
         image = (prepared.batch, 1, 1, prepared.depth)

@@ -74,6 +74,13 @@ def prepare_shuffled(
     return ShuffledFullyConnected((shape, tuple(workspace.shape)), batch, depth, units, requantization)
 
 
+def weights_in_rows(prepared: ShuffledFullyConnected, weights: np.ndarray) -> np.ndarray:
+    """Return the weights less their zero point, int8 (units, depth)."""
+    depth, units = prepared.depth, prepared.units
+    blocks = weights.view(np.int8).reshape(units // _ROWS, depth // _COLUMNS, _ROWS, _COLUMNS)
+    return blocks.transpose(0, 2, 1, 3).reshape(units, depth)
+
+
 def evaluate_shuffled(
     prepared: ShuffledFullyConnected, x: np.ndarray, weights: np.ndarray, bias: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -83,10 +90,9 @@ def evaluate_shuffled(
     -----
     Source: ``ShuffledFullyConnected`` in ``kernels/internal/reference/fully_connected.h``.
     """
-    batch, depth, units = prepared.batch, prepared.depth, prepared.units
+    batch, depth = prepared.batch, prepared.depth
     flipped = x.reshape(batch, depth) ^ np.uint8(_ZERO_POINT)
-    blocks = weights.view(np.int8).reshape(units // _ROWS, depth // _COLUMNS, _ROWS, _COLUMNS)
-    rows = blocks.transpose(0, 2, 1, 3).reshape(units, depth).astype(np.int32)
+    rows = weights_in_rows(prepared, weights).astype(np.int32)
     sums = add_bias(flipped.view(np.int8).astype(np.int32) @ rows.T, bias)
     workspace = flipped.reshape(batch, depth // _COLUMNS, _COLUMNS).transpose(1, 0, 2)
     product_shape, workspace_shape = prepared.output_shapes

@@ -142,14 +142,14 @@ def batch_matmul16(block: Any) -> None:
     """Multiply int16 codes by int16 or int8 codes.
 
     A code of the first factor is ``256 * high + low``, and each has a row of the panel: products with int16 codes are
-    then small enough to be added up in int32.
+    then small enough to be added up in int32. Of a constant second factor ``filter`` is ``packed`` beforehand.
     """
     p = read_block(block, BATCH_MATMUL16)
     blocks = -(-p.columns // LANES)
     offsets1, offsets2 = int64_view(p.offsets1, p.batches), int64_view(p.offsets2, p.batches)
     panel, packed = int16_view(p.panel, p.panel_rows * p.depth), int16_view(p.filter, blocks * p.depth * LANES)
     for batch in range(p.batches):
-        if batch == 0 or offsets2[batch] != offsets2[batch - 1]:
+        if not p.packed and (batch == 0 or offsets2[batch] != offsets2[batch - 1]):
             if p.narrow:
                 pack_second(p, int8_view(p.input2, p.input2_size), offsets2[batch], packed, 2, itself)
             else:

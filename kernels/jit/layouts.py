@@ -127,7 +127,12 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
     "batch_matmul8_to_32": _layout("batch_matmul", f"{MATRICES} chunk sums"),
-    "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow"),
+    "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow packed"),
+    "fully_connected8_to_16": _layout(
+        "widening",
+        f"""input input_size output workspace shuffled filter bias sign_flip input_zero_point rows inner depth
+        output_channels codes {WIDE_REQUANTIZATION} chunk sums""",
+    ),
     "batch_matmul_float32": _layout("batch_matmul", f"{MATRICES} bias activation_min activation_max"),
     "lstm8": _layout(
         "recurrent",

@@ -274,9 +274,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "kernels/fully_connected.cc, EvalHybridDense",
         Treatment.REPRODUCED,
         (
-            "convolution.hybrid:evaluate_hybrid_fully_connected",
+            "convolution.hybrid:weights_as_read",
             "convolution.fully_connected:_prepare_hybrid",
-            "convolution.hybrid:evaluate_hybrid_conv_2d",
             "convolution.conv_2d:prepare",
         ),
         reads_uint8_as_int8,

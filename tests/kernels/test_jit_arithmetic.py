@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiled_nodes import EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process
+from compiled_nodes import ACTIVATIONS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process
 from q31.kernels.activations import prelu, softmax
-from q31.kernels.convolution import batch_matmul
+from q31.kernels.convolution import batch_matmul, fully_connected
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT
 from q31.schema import Quantization, TensorType
-from q31.schema.options import BatchMatMulOptions, SoftmaxOptions
+from q31.schema.options import BatchMatMulOptions, FullyConnectedOptions, SoftmaxOptions
+from q31.schema.types import FullyConnectedOptionsWeightsFormat
 
 SEEDS = st.integers(0, 2**32).map(np.random.default_rng)
 INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
@@ -94,7 +95,82 @@ def test_batch_matmul_to_int32(random, profile, adjoint, batches, sizes, extreme
     check(batch_matmul.KERNELS[0], node, x, profile, others=[y])
 
 
+def dense(
+    random: Any,
+    kinds: tuple[TensorType, TensorType],
+    sizes: tuple[int, int, int],
+    options: FullyConnectedOptions,
+    zero_points: tuple[int, int],
+    multiplier: float,
+) -> tuple[Node, np.ndarray]:
+    """Draw FULLY_CONNECTED of activations and weights of ``kinds`` to int16, and its input."""
+    (batch, depth, units), (kind, weights_type) = sizes, kinds
+    bias = random.integers(-(2**31), 2**31, units).astype(np.int32) // random.choice([1, 1000])
+    matrix = codes(random, weights_type, (units, depth))
+    specs = [
+        TensorSpec("x", kind, (batch, depth), Quantization((0.5,), zero_points[:1])),
+        TensorSpec("w", weights_type, matrix.shape, Quantization((1.0,), zero_points[1:]), matrix),
+        TensorSpec("b", INT32, bias.shape, Quantization((0.5,), (0,)), bias.astype(np.int32)),
+    ]
+    targets = [TensorSpec("y", INT16, (), Quantization((float(np.float32(0.5 / multiplier)),), (0,)))]
+    if options.weights_format is FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8:
+        targets.append(TensorSpec("workspace", UINT8, (batch, depth)))
+    elif random.random() < 0.3:
+        del specs[2]
+    node = Node("FULLY_CONNECTED", 1, options, tuple(specs), tuple(targets))
+    x = codes(random, kind, (batch, depth))
+    if random.random() < 0.2:
+        x[...] = random.choice([x.min(), x.max()])
+    return node, x
+
+
+SIZES = st.tuples(st.integers(1, 9), st.sampled_from([1, 5, 16, 33, 700]), st.sampled_from([1, 5, 16, 17, 33]))
+MULTIPLIERS = st.sampled_from([2.0**-28, 2.0**-20, 2.0**-9, 0.3, 20.0])
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SEEDS, PROFILE, SIZES, ACTIVATIONS, MULTIPLIERS)
+def test_dense_of_int16_by_int16(random, profile, sizes, activation, multiplier):
+    options = FullyConnectedOptions(fused_activation_function=activation)
+    node, x = dense(random, (INT16, INT16), sizes, options, (0, 0), multiplier)
+    check(fully_connected.KERNELS[0], node, x, profile)
+
+
+@pytest.mark.parametrize(("zero_point", "lowered"), [(-1, True), (-3, False)])
+def test_dense_of_int16_by_int16_with_a_zero_point_is_lowered_where_int16_holds_the_difference(zero_point, lowered):
+    one, weights = Quantization((0.5,), (0,)), np.array([[-32768, 7, 32766]], np.int16)
+    filters = TensorSpec("w", INT16, (1, 3), Quantization((0.5,), (zero_point,)), weights)
+    specs = TensorSpec("x", INT16, (2, 3), one), filters
+    node = Node("FULLY_CONNECTED", 1, FullyConnectedOptions(), specs, (TensorSpec("y", INT16, (), one),))
+    kernel, x = fully_connected.KERNELS[0], np.array([[-32768, 1, 2], [32767, -1, 0]], np.int16)
+    assert kernel.lower is not None and bool(kernel.lower(kernel.prepare(node, LITERT), node)) is lowered
+    check(kernel, node, x, LITERT, lowered)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SEEDS, PROFILE, SIZES, ACTIVATIONS, MULTIPLIERS, st.sampled_from([(0, 255), (128, 128), (7, 0)]))
+def test_dense_of_uint8_to_int16(random, profile, sizes, activation, multiplier, zero_points):
+    options = FullyConnectedOptions(fused_activation_function=activation)
+    node, x = dense(random, (UINT8, UINT8), sizes, options, zero_points, multiplier)
+    check(fully_connected.KERNELS[0], node, x, profile, must_lower=multiplier < 1)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    SEEDS,
+    PROFILE,
+    st.tuples(st.sampled_from([1, 4]), st.sampled_from([16, 48, 320]), st.sampled_from([4, 16, 36])),
+    ACTIVATIONS,
+    MULTIPLIERS,
+)
+def test_dense_of_shuffled_weights(random, profile, sizes, activation, multiplier):
+    shuffled = FullyConnectedOptionsWeightsFormat.SHUFFLED4x16INT8
+    options = FullyConnectedOptions(fused_activation_function=activation, weights_format=shuffled)
+    node, x = dense(random, (UINT8, UINT8), sizes, options, (128, 128), multiplier)
+    check(fully_connected.KERNELS[0], node, x, profile)
+
+
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 @pytest.mark.parametrize("environment", [{"Q31_JIT": "0"}, {"Q31_ISA": "generic"}], ids=str)
 def test_other_forms_compute_the_same_bits(environment):
-    run_cases_in_a_process(__file__, "prelu or softmax or batch_matmul", **environment)
+    run_cases_in_a_process(__file__, "prelu or softmax or batch_matmul or dense", **environment)

@@ -28,8 +28,12 @@ def hybrid_nodes(
     filter_shape: tuple[int, ...],
     axis: int,
     per_channel: Any,
+    unsigned: bool = False,
 ) -> tuple[Node, np.ndarray]:
-    """Draw a node without weights of -128 and its input: halves, numbers just below, zeros, tiny and huge ones."""
+    """Draw a node without weights of -128 and its input: halves, numbers just below, zeros, tiny and huge ones.
+
+    ``unsigned``: weights are uint8, whose bytes are none of -128 either.
+    """
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     channels = filter_shape[axis]
     scales = random.uniform(0.001, 1.5, channels if per_channel else 1).astype(np.float32)
@@ -38,10 +42,10 @@ def hybrid_nodes(
         TensorSpec("x", TensorType.FLOAT32, shape),
         TensorSpec(
             "w",
-            TensorType.INT8,
+            TensorType.UINT8 if unsigned else TensorType.INT8,
             filter_shape,
-            Quantization(tuple(map(float, scales)), (0,) * len(scales), axis),
-            weights,
+            Quantization(tuple(map(float, scales)), (int(unsigned) * 131,) * len(scales), axis),
+            weights.view(np.uint8) if unsigned else weights,
         ),
     ]
     if draw(st.booleans()):
@@ -66,12 +70,21 @@ def hybrid_nodes(
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
-    st.data(), PROFILE, windows(), st.integers(1, 3), st.sampled_from([1, 1, 2, 3]), CHANNELS, CHANNELS, st.booleans()
+    st.data(),
+    PROFILE,
+    windows(),
+    st.integers(1, 3),
+    st.sampled_from([1, 1, 2, 3]),
+    CHANNELS,
+    CHANNELS,
+    *[st.booleans()] * 2,
 )
-def test_conv_2d(data, profile, window, batches, groups, depth, group_filters, per_channel):
+def test_conv_2d(data, profile, window, batches, groups, depth, group_filters, per_channel, unsigned):
     image, filter_size, options = window
     shapes = (batches, *image, groups * depth), (groups * group_filters, *filter_size, depth)
-    node, x = data.draw(hybrid_nodes("CONV_2D", Conv2DOptions(**options), *shapes, 0, per_channel))
+    unsigned &= groups == 1
+    per_channel &= not unsigned
+    node, x = data.draw(hybrid_nodes("CONV_2D", Conv2DOptions(**options), *shapes, 0, per_channel, unsigned))
     check(conv_2d.KERNELS[0], node, x, profile)
 
 
@@ -95,10 +108,13 @@ def test_depthwise_conv_2d(data, profile, window, batches, depth, depth_multipli
     ACTIVATIONS,
     st.booleans(),
     st.booleans(),
+    st.booleans(),
 )
-def test_fully_connected(data, profile, batch, depth, units, activation, asymmetric, per_channel):
+def test_fully_connected(data, profile, batch, depth, units, activation, asymmetric, per_channel, unsigned):
     options = FullyConnectedOptions(fused_activation_function=activation, asymmetric_quantize_inputs=asymmetric)
-    node, x = data.draw(hybrid_nodes("FULLY_CONNECTED", options, (batch, depth), (units, depth), 0, per_channel))
+    node, x = data.draw(
+        hybrid_nodes("FULLY_CONNECTED", options, (batch, depth), (units, depth), 0, per_channel, unsigned)
+    )
     check(fully_connected.KERNELS[0], node, x, profile)
 
 

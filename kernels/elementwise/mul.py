@@ -18,7 +18,8 @@ from ..checks import (
     require_same_type,
     require_symmetric,
 )
-from ..fixed_point import multiply_by_quantized_multiplier, output_codes
+from ..fixed_point import multiply_by_quantized_multiplier, output_codes, rounding_divide_by_pot
+from ..gemmlowp import INT16_MAX
 from ..operator import Field, Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
 from .complex_parts import multiply_complex
@@ -32,7 +33,8 @@ from .lowering import (
 )
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 
-_QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+_EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
+_QUANTIZED = (*_EIGHT_BIT, TensorType.INT16)
 _TYPES = (
     TensorType.FLOAT32,
     TensorType.FLOAT16,
@@ -63,7 +65,17 @@ class QuantizedProduct(Prepared):
     rounding: Rounding
 
 
-Product = PlainArithmetic | ComplexProduct | QuantizedProduct
+@dataclass(frozen=True)
+class FractionProduct(Prepared):
+    """MUL of int16 codes that stand for numbers in [-1, 1), whatever the scales, to codes of 8 bits in 128ths."""
+
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    output_dtype: np.dtype
+
+
+Product = PlainArithmetic | ComplexProduct | QuantizedProduct | FractionProduct
 
 
 def prepare(node: Node, profile: Profile) -> Product:
@@ -75,8 +87,10 @@ def prepare(node: Node, profile: Profile) -> Product:
     """
     require_arity(node, 2)
     first, second, output = tensors = node.input(0), node.input(1), node.output()
-    require_same_type(node, *tensors)
     options = options_of(node, MulOptions)
+    if first.type is second.type is TensorType.INT16 and output.type in _EIGHT_BIT:
+        return _prepare_fractions(node, options.fused_activation_function)
+    require_same_type(node, *tensors)
     shape = broadcast_shape(node, first.shape, second.shape)
     if first.type is TensorType.COMPLEX64:
         node.require(options.fused_activation_function is ActivationFunctionType.NONE, "no activation")
@@ -102,6 +116,27 @@ def prepare(node: Node, profile: Profile) -> Product:
     )
 
 
+def _prepare_fractions(node: Node, activation: ActivationFunctionType) -> FractionProduct:
+    first, second, output = node.input(0), node.input(1), node.output()
+    node.require(first.shape == second.shape, "two shapes alike, where int16 is multiplied to codes of 8 bits")
+    require_quantized(node, output)
+    limits = quantized_activation_range(activation, output)
+    return FractionProduct((first.shape,), output.zero_point, *limits, output.dtype)
+
+
+def _evaluate_fractions(prepared: FractionProduct, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Multiply numbers in Q0.15 and round to 128ths, halves away from zero.
+
+    Notes
+    -----
+    Source: ``Mul`` of int16 to uint8 in ``kernels/internal/reference/mul.h``, and to int8 in
+    ``reference/integer_ops/mul.h``.
+    """
+    doubled_high = np.minimum((a.astype(np.int64) * b + (1 << 14)) >> 15, INT16_MAX)
+    codes = rounding_divide_by_pot(doubled_high, 8) + np.int64(prepared.output_zero_point)
+    return np.clip(codes, prepared.activation_min, prepared.activation_max).astype(prepared.output_dtype)
+
+
 def accumulate(prepared: QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the products of the codes less their zero points, int32, broadcast."""
     return (a.astype(np.int32) - np.int32(prepared.input1_zero_point)) * (
@@ -110,7 +145,7 @@ def accumulate(prepared: QuantizedProduct, a: np.ndarray, b: np.ndarray) -> np.n
 
 
 def evaluate(prepared: Product, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Multiply with broadcasting; the result has the type of the operands.
+    """Multiply with broadcasting; the result has the type of the operands, or of fractions the output's.
 
     Notes
     -----
@@ -120,6 +155,8 @@ def evaluate(prepared: Product, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return evaluate_plain(np.multiply, prepared, a, b)
     if isinstance(prepared, ComplexProduct):
         return multiply_complex(a, b)
+    if isinstance(prepared, FractionProduct):
+        return _evaluate_fractions(prepared, a, b)
     codes = multiply_by_quantized_multiplier(
         accumulate(prepared, a, b), prepared.output_multiplier, prepared.output_shift, prepared.rounding
     )

@@ -137,6 +137,16 @@ def plain(draw: Any, name: str, tensor_type: TensorType) -> Case:
     return draw(operands(name, options, tensor_type, (none, none, none), values, version))
 
 
+@st.composite
+def fractions(draw: Any) -> Case:
+    """MUL of int16 codes to codes of 8 bits."""
+    shape, kind = draw(shapes(0, 4)), draw(st.sampled_from([TensorType.INT8, TensorType.UINT8]))
+    operands = [tensor(INT16, shape, draw(per_tensor(INT16, zero_point=0))) for _ in range(2)]
+    options = MulOptions(draw(activations()))
+    given = [draw(arrays(INT16, shape)) for _ in range(2)]
+    return single_operator("MUL", options, operands, [result(kind, draw(per_tensor(kind)))], given, version=6)
+
+
 CASES: dict[str, st.SearchStrategy[Case]] = {}
 for _name in _OPTIONS:
     for _type in (INT8, UINT8, INT16):
@@ -155,3 +165,4 @@ for _name in ("ADD", "SUB"):
     CASES[f"{_name} int16 powers of two"] = powers_of_two(_name)
 for _type in (INT8, UINT8):
     CASES[f"SUB {_type.name.lower()} multiplier above one"] = sub_above_one(_type)
+CASES["MUL int16 to 8 bits"] = fractions()

@@ -36,7 +36,8 @@ def lstm_float(block: Any) -> None:
     p = read_block(block, LSTM_FLOAT)
     rows = p.batches if p.time_major else 1
     for index in range(p.batches // rows):
-        for step in range(p.steps):
+        for passed in range(p.steps):
+            step = p.steps - 1 - passed if p.backward else passed
             apply_step(p, index * rows, step, rows)
 
 
@@ -47,7 +48,7 @@ def apply_step(p: Any, first: Any, step: Any, rows: Any) -> None:
     width = GATES * p.cell_blocks * LANES
     sums, bias = float32_view(p.sums, rows * width), float32_view(p.bias, width)
     hidden = float32_view(p.hidden, p.batches * p.outputs)
-    target = float32_view(p.output, size * p.outputs)
+    target = float32_view(p.output, size * p.output_width)
     start = step * p.batches if p.time_major else first * p.steps + step
     for row in range(rows):
         for i in range(width):
@@ -60,7 +61,7 @@ def apply_step(p: Any, first: Any, step: Any, rows: Any) -> None:
         project(p, first, rows)
     for row in range(rows):
         for i in range(p.outputs):
-            target[(start + row) * p.outputs + i] = hidden[(first + row) * p.outputs + i]
+            target[(start + row) * p.output_width + p.output_start + i] = hidden[(first + row) * p.outputs + i]
 
 
 @helper

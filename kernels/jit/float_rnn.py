@@ -21,7 +21,8 @@ def rnn_float(block: Any) -> None:
     p = read_block(block, RNN_FLOAT)
     rows = p.batches if p.time_major else 1
     for index in range(p.batches // rows):
-        for step in range(p.steps):
+        for passed in range(p.steps):
+            step = p.steps - 1 - passed if p.backward else passed
             start = step * p.batches if p.time_major else index * p.steps + step
             apply_step(p, index * rows, start, rows)
 
@@ -30,7 +31,7 @@ def rnn_float(block: Any) -> None:
 def apply_step(p: Any, first: Any, start: Any, rows: Any) -> None:
     """Make the new states of the sequences ``first`` to ``first + rows - 1`` from the inputs from ``start`` on."""
     size, width = p.batches * p.steps, p.blocks * LANES
-    source, target = float32_view(p.input, size * p.inputs), float32_view(p.output, size * p.units)
+    source, target = float32_view(p.input, size * p.inputs), float32_view(p.output, size * p.output_width)
     hidden = float32_view(p.hidden, p.batches * p.units)
     sums, bias = float32_view(p.sums, width), float32_view(p.bias, width)
     # Hybrid products are left out of a step whose numbers are all 0.
@@ -47,7 +48,7 @@ def apply_step(p: Any, first: Any, start: Any, rows: Any) -> None:
         for i in range(p.units):
             state = activate(p, sums[i])
             hidden[at + i] = state
-            target[(start + row) * p.units + i] = state
+            target[(start + row) * p.output_width + p.output_start + i] = state
 
 
 @helper

@@ -48,6 +48,9 @@ BOX = """input output sizes input_strides output_strides rank run input_offset o
 PLACES = "positions indices index_size index_count fault count slices depth sizes lows highs"
 """Fields of kernels that name slices by rows of indices (:mod:`.indexed`)."""
 
+WAY = "input output time_major backward output_width output_start batches steps inputs"
+"""Fields of layers that go through a sequence (:mod:`q31.kernels.recurrent.float_lowering`)."""
+
 LINES = "channels pairs ring kept lines line_width line_size"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
@@ -143,14 +146,14 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "lstm_float": _layout(
         "float_lstm",
-        """input output hidden cell time_major batches steps inputs cells outputs cell_blocks coupled input_weights
+        f"""{WAY} hidden cell cells outputs cell_blocks coupled input_weights
         input_scales hidden_weights hidden_scales bias peepholes peephole_weights cell_clip projection_clip exponential
         hybrid asymmetric quirks ends vector vector_size products zeros sums cells_out projected projection_weights
         projection_scale projection_bias projection_sums output_blocks""",
     ),
     "rnn_float": _layout(
         "float_rnn",
-        """input output hidden time_major batches steps inputs units blocks weights weights_scale recurrent
+        f"""{WAY} hidden units blocks weights weights_scale recurrent
         recurrent_scale bias activation activation_min activation_max hybrid asymmetric quirks ends vector vector_size
         products zeros sums""",
     ),

@@ -9,9 +9,11 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import BidirectionalSequenceLSTMOptions
 from ..checks import options_of
-from ..operator import Kernel, Node, Prepared, TensorSpec
+from ..operator import Instruction, Kernel, Node, Prepared, TensorSpec
 from ..profiles import Profile
+from .float_lowering import both_ways
 from .lstm_float import GATES, FloatLayer, Layout, cell_of, prepare_layer
+from .lstm_float_lowering import lower_float_lstm
 from .lstm_weights import Sizes
 from .tensor_utils import require_float, require_weights
 
@@ -125,4 +127,17 @@ def evaluate(prepared: BidirectionalLSTM, *arrays: np.ndarray | None) -> tuple[n
     return *outputs, *states
 
 
-KERNELS = (Kernel("BIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), (TensorType.FLOAT32,), prepare, evaluate, states=_STATES),)
+def lower(prepared: BidirectionalLSTM, node: Node) -> tuple[Instruction, ...] | None:
+    """Lower to two of ``lstm_float``; layers with weights for the auxiliary input stay with ``evaluate``."""
+    if prepared.weighted:
+        return None
+    units = [node.input(layout.recurrent + 3).shape[1] for layout in _LAYOUTS]
+    source = 0 if node.optional_input(_AUXILIARY) is None else _AUXILIARY
+    ways = both_ways(prepared.time_major, prepared.merge_outputs, (units[0], units[1]), source)
+    forward, backward = (lower_float_lstm(layer, way, node) for layer, way in zip(prepared.layers, ways, strict=True))
+    return None if forward is None or backward is None else (forward, backward)
+
+
+_TYPES = (TensorType.FLOAT32,)
+
+KERNELS = (Kernel("BIDIRECTIONAL_SEQUENCE_LSTM", (1, 3), _TYPES, prepare, evaluate, lower, states=_STATES),)

@@ -9,9 +9,10 @@ import numpy as np
 from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import BidirectionalSequenceRNNOptions
 from ..checks import options_of
-from ..operator import Kernel, Node, Prepared, TensorSpec
+from ..operator import Instruction, Kernel, Node, Prepared, TensorSpec
 from ..profiles import Profile
-from .rnn import Cell, require_cell
+from .float_lowering import both_ways
+from .rnn import Cell, lower_cell, require_cell
 from .tensor_utils import Hybrid, Weights, require_float, require_weights
 
 _FORWARD, _BACKWARD = 1, 5  # the first input of each cell: weights, recurrent weights, bias, state
@@ -211,4 +212,21 @@ def _run(
     return last
 
 
-KERNELS = (Kernel("BIDIRECTIONAL_SEQUENCE_RNN", (1, 3), (TensorType.FLOAT32,), prepare, evaluate, states=_STATES),)
+def lower(prepared: BidirectionalRNN, node: Node) -> tuple[Instruction, ...] | None:
+    """Lower to two of ``rnn_float``; cells with a second input, and several passes, stay with ``evaluate``."""
+    if prepared.crossed or prepared.passes > 1:
+        return None
+    units = node.input(_FORWARD).shape[0], node.input(_BACKWARD).shape[0]
+    source = 0 if prepared.backward_reads_input else _AUXILIARY
+    ways = both_ways(prepared.time_major, prepared.merge_outputs, units, source)
+    cells = []
+    for direction, (way, first) in enumerate(zip(ways, (_FORWARD, _BACKWARD), strict=True)):
+        scales = prepared.scales[2 * direction], prepared.scales[2 * direction + 1]
+        cells.append(lower_cell(node, way, first, prepared.activation, scales, prepared.hybrid))
+    forward, backward = cells
+    return None if forward is None or backward is None else (forward, backward)
+
+
+_TYPES = (TensorType.FLOAT32,)
+
+KERNELS = (Kernel("BIDIRECTIONAL_SEQUENCE_RNN", (1, 3), _TYPES, prepare, evaluate, lower, states=_STATES),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,6 +22,55 @@ _BOUNDS: Mapping[ActivationFunctionType, tuple[float, float]] = {
 }
 _CLAMP = 1
 _KINDS = {ActivationFunctionType.NONE: 0, ActivationFunctionType.TANH: 2, ActivationFunctionType.SIGN_BIT: 3}
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a layer goes through its input, and where its output lies.
+
+    Parameters
+    ----------
+    sequence : the input has an axis of time, which is the first where it is ``time_major``.
+    backward : the last step is the first that is taken.
+    source : the operator's input that is read.
+    output : the operator's output that is written.
+    width, start : elements of a row of the output, and how many of them are before the layer's; 0: it has the layer's.
+    """
+
+    sequence: bool
+    time_major: bool
+    backward: bool = False
+    source: int = 0
+    output: int = 0
+    width: int = 0
+    start: int = 0
+
+    def sizes(self, node: Node) -> tuple[int, int, int]:
+        """Return the number of steps, of sequences, and of elements that a step reads of each."""
+        shape = node.input(self.source).shape
+        steps, batches = shape[:2] if self.sequence else (1, shape[0])
+        return (steps, batches, shape[-1]) if self.time_major or not self.sequence else (batches, steps, shape[-1])
+
+    def fields(self, node: Node, units: int) -> dict[str, Field]:
+        """Return the fields that :mod:`q31.kernels.jit.layouts` calls WAY."""
+        (steps, batches, inputs), width = self.sizes(node), self.width or units
+        return {
+            "input": Input(self.source, 4 * steps * batches * inputs),
+            "output": Output(self.output, 4 * steps * batches * width),
+            "time_major": int(self.time_major or not self.sequence),
+            "backward": int(self.backward),
+            "output_width": width,
+            "output_start": self.start,
+            **{"batches": batches, "steps": steps, "inputs": inputs},
+        }
+
+
+def both_ways(time_major: bool, merged: bool, units: tuple[int, int], backward_source: int) -> tuple[Way, Way]:
+    """Return the ways of a forward and a backward layer, whose outputs may be merged."""
+    if not merged:
+        return Way(True, time_major), Way(True, time_major, True, backward_source, 1)
+    forward = Way(True, time_major, width=sum(units))
+    return forward, Way(True, time_major, True, backward_source, 0, sum(units), units[0])
 
 
 def activation_fields(activation: ActivationFunctionType) -> dict[str, Field]:

@@ -20,6 +20,7 @@ from ..checks import options_of, require_quantized, require_symmetric
 from ..operator import Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..profiles import Profile
 from . import lstm_basic, lstm_litert, lstm_narrow, lstm_tflm
+from .float_lowering import Way
 from .lowering import lower_lstm
 from .lstm_float_lowering import lower_float_lstm
 from .lstm_layers import FloatLSTM, evaluate_float, prepare_float
@@ -169,7 +170,7 @@ def evaluate(prepared: SequenceLSTM | FloatLSTM, x: np.ndarray, *others: np.ndar
 def lower(prepared: SequenceLSTM | FloatLSTM, node: Node) -> Instruction | None:
     """Lower LiteRT's arithmetic to ``lstm8`` or ``lstm_float``; TFLM's stays with ``evaluate``."""
     if isinstance(prepared, FloatLSTM):
-        return lower_float_lstm(prepared.layer, prepared.sequence, prepared.time_major, node)
+        return lower_float_lstm(prepared.layer, Way(prepared.sequence, prepared.time_major), node)
     if not isinstance(prepared.parameters, lstm_litert.Parameters):
         return None
     return lower_lstm(prepared.parameters, prepared.sequence, prepared.time_major, node)

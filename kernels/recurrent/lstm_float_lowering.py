@@ -1,55 +1,49 @@
-"""Lowering of LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM of float32, with constant weights, to ``lstm_float``."""
+"""Lowering of the LSTMs of float32, with constant weights, to ``lstm_float``."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from ...schema import ActivationFunctionType
 from ..convolution.packing import LANES, LARGEST_SCRATCH, round_up
 from ..libm import address
-from ..operator import Field, Input, Instruction, Node, Output, Scratch, State
-from .float_lowering import codes_are_plain, pack_matrices
-from .lstm_float import FULL, GATES, FloatLayer
+from ..operator import Field, Instruction, Node, Scratch, State
+from .float_lowering import Way, codes_are_plain, pack_matrices
+from .lstm_float import GATES, FloatLayer
 
 
-def lower_float_lstm(layer: FloatLayer, sequence: bool, time_major: bool, node: Node) -> Instruction | None:
+def lower_float_lstm(layer: FloatLayer, way: Way, node: Node) -> Instruction | None:
     """Lower to ``lstm_float``.
 
     Layer normalization, diagonals, other activations than TANH, TFLM's functions and hybrid weights that meet a defect
     of the reference's SIMD code stay with ``evaluate``.
     """
-    exponential = address("expf")
+    exponential, layout = address("expf"), layer.layout
     if layer.reference_functions or layer.activation is not ActivationFunctionType.TANH or exponential is None:
         return None
-    source, recurrent = node.input(0), node.input(FULL.recurrent + 3)
-    if math.prod(source.shape) == 0 or any(node.optional_input(index) is not None for index in range(20, 24)):
+    (steps, batches, inputs), recurrent = way.sizes(node), node.input(layout.recurrent + 3)
+    if 0 in (steps, batches, inputs) or _is_normalized(layer, node):
         return None
-    leading = source.shape[:-1] if sequence else (1, source.shape[0])
-    time_major = time_major or not sequence
-    steps, batches = leading if time_major else leading[::-1]
-    inputs, (cells, outputs) = source.shape[-1], (recurrent.shape[0], recurrent.shape[-1])
-    weights = [_matrices(layer, node, first, (cells, depth)) for first, depth in ((1, inputs), (5, outputs))]
+    cells, outputs = recurrent.shape[0], recurrent.shape[-1]
+    firsts = (layout.inputs, inputs), (layout.recurrent, outputs)
+    weights = [_matrices(layer, node, first, (cells, depth)) for first, depth in firsts]
     vectors = _vectors(layer, node, cells)
     projection = _projection(layer, node, cells, outputs)
     if weights[0] is None or weights[1] is None or vectors is None or projection is None:
         return None
-    rows, blocks = batches if time_major else 1, -(-cells // LANES)
+    rows, blocks = batches if way.time_major or not way.sequence else 1, -(-cells // LANES)
     widest, deepest = max(GATES * blocks, -(-outputs // LANES)) * LANES, max(inputs, cells, outputs)
     if 4 * rows * GATES * blocks * LANES + 4 * widest + 4 * rows * cells > LARGEST_SCRATCH:
         return None
     fields: dict[str, Field] = {
-        "input": Input(0, 4 * math.prod(source.shape)),
-        "output": Output(0, 4 * steps * batches * outputs),
-        "hidden": State(FULL.hidden, 4 * batches * outputs),
-        "cell": State(FULL.cell, 4 * batches * cells),
-        "time_major": int(time_major),
-        **{"batches": batches, "steps": steps, "inputs": inputs, "cells": cells, "outputs": outputs},
+        **way.fields(node, outputs),
+        "hidden": State(layer.layout.hidden, 4 * batches * outputs),
+        "cell": State(layer.layout.cell, 4 * batches * cells),
+        **{"cells": cells, "outputs": outputs},
         "cell_blocks": blocks,
-        "coupled": int(node.optional_input(FULL.inputs) is None),
-        **{"input_weights": weights[0], "input_scales": _scales(layer, FULL.inputs)},
-        **{"hidden_weights": weights[1], "hidden_scales": _scales(layer, FULL.recurrent)},
+        "coupled": int(node.optional_input(layer.layout.inputs) is None),
+        **{"input_weights": weights[0], "input_scales": _scales(layer, layer.layout.inputs)},
+        **{"hidden_weights": weights[1], "hidden_scales": _scales(layer, layer.layout.recurrent)},
         "cell_clip": float(layer.cell_clip),
         "projection_clip": float(layer.projection_clip),
         "exponential": exponential,
@@ -66,6 +60,11 @@ def lower_float_lstm(layer: FloatLayer, sequence: bool, time_major: bool, node: 
         "projection_sums": Scratch(4 * widest),
     }
     return Instruction("lstm_float", {**fields, **vectors, **projection})
+
+
+def _is_normalized(layer: FloatLayer, node: Node) -> bool:
+    first = layer.layout.layer_norm
+    return first is not None and any(node.optional_input(first + gate) is not None for gate in range(GATES))
 
 
 def _scales(layer: FloatLayer, first: int) -> np.ndarray:
@@ -93,7 +92,7 @@ def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | No
     """Return biases and peepholes; None where one is not constant."""
     bias = np.zeros((GATES, round_up(cells, LANES)), np.float32)
     for number in range(GATES):
-        spec = node.optional_input(FULL.bias + number)
+        spec = node.optional_input(layer.layout.bias + number)
         if spec is not None:
             if spec.value is None:
                 return None
@@ -101,11 +100,11 @@ def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | No
     peepholes = np.zeros((3, cells), np.float32)
     present = 0
     for number in range(3):
-        spec = node.optional_input(FULL.peephole + number)
+        spec = node.optional_input(layer.layout.peephole + number)
         if spec is not None:
             if spec.value is None:
                 return None
-            scale = layer.scales[FULL.peephole + number]
+            scale = layer.scales[layer.layout.peephole + number]
             floats = spec.value.dtype == np.float32
             peepholes[number] = spec.value if floats else spec.value.view(np.int8).astype(np.float32) * scale
             present = 1
@@ -114,7 +113,7 @@ def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | No
 
 def _projection(layer: FloatLayer, node: Node, cells: int, outputs: int) -> dict[str, Field] | None:
     """Return the fields of the projection; None where it is not constant."""
-    spec, bias = node.optional_input(FULL.projection), node.optional_input(FULL.projection_bias)
+    spec, bias = node.optional_input(layer.layout.projection), node.optional_input(layer.layout.projection_bias)
     width = round_up(outputs, LANES)
     start = np.zeros(width, np.float32)
     matrix = np.zeros((1, cells), np.float32 if layer.hybrid is None else np.int8)
@@ -129,7 +128,7 @@ def _projection(layer: FloatLayer, node: Node, cells: int, outputs: int) -> dict
     return {
         "projected": int(spec is not None),
         "projection_weights": pack_matrices(layer.hybrid, [matrix]),
-        "projection_scale": float(layer.scales[FULL.projection]),
+        "projection_scale": float(layer.scales[layer.layout.projection]),
         "projection_bias": start,
         "output_blocks": width // LANES,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +10,10 @@ from ...schema import ActivationFunctionType, TensorType
 from ...schema.options import RNNOptions, SequenceRNNOptions
 from ..checks import options_of, require_arity
 from ..convolution.packing import LANES, round_up
-from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch, State, TensorSpec
+from ..operator import Field, Instruction, Kernel, Node, Prepared, Scratch, State, TensorSpec
 from ..profiles import Profile
 from ..vector_activation import activate
-from .float_lowering import activation_fields, codes_are_plain, pack_matrices
+from .float_lowering import Way, activation_fields, codes_are_plain, pack_matrices
 from .tensor_utils import Hybrid, Weights, require_float, require_weights
 
 _HIDDEN = 4
@@ -159,33 +158,45 @@ def evaluate(
 
 
 def lower(prepared: RNN, node: Node) -> Instruction | None:
-    """Lower to ``rnn_float``; hybrid weights that meet a defect of the reference's SIMD code stay with ``evaluate``."""
-    source, hybrid = node.input(0), prepared.hybrid
-    weights, recurrent, bias = (node.input(index).value for index in (1, 2, 3))
-    if weights is None or recurrent is None or bias is None or 0 in (*source.shape, len(bias)):
+    """Lower to ``rnn_float``."""
+    scales = prepared.input_scale, prepared.recurrent_scale
+    way = Way(prepared.sequence, prepared.time_major)
+    return lower_cell(node, way, 1, prepared.activation, scales, prepared.hybrid)
+
+
+def lower_cell(
+    node: Node,
+    way: Way,
+    first: int,
+    activation: ActivationFunctionType,
+    scales: tuple[np.float32, np.float32],
+    hybrid: Hybrid | None,
+) -> Instruction | None:
+    """Lower a cell, whose tensors are the inputs from ``first`` on, to ``rnn_float``.
+
+    Hybrid weights that meet a defect of the reference's SIMD code stay with ``evaluate``.
+    """
+    weights, recurrent, bias = (node.input(first + index).value for index in range(3))
+    steps, batches, inputs = way.sizes(node)
+    if weights is None or recurrent is None or bias is None or 0 in (steps, batches, inputs, len(bias)):
         return None
     if hybrid is not None:
         weights, recurrent = weights.view(np.int8), recurrent.view(np.int8)
     if not all(codes_are_plain(hybrid, matrix) for matrix in (weights, recurrent)):
         return None
-    time_major = prepared.time_major or not prepared.sequence
-    leading = source.shape[:-1] if prepared.sequence else (1, source.shape[0])
-    steps, batches = leading if time_major else leading[::-1]
-    units, inputs = weights.shape
+    units = len(bias)
     width, deepest = round_up(units, LANES), max(inputs, units)
     start = np.zeros(width, np.float32)
     start[:units] = bias
     fields: dict[str, Field] = {
-        "input": Input(0, 4 * math.prod(source.shape)),
-        "output": Output(0, 4 * steps * batches * units),
-        "hidden": State(_HIDDEN, 4 * batches * units),
-        "time_major": int(time_major),
-        **{"batches": batches, "steps": steps, "inputs": inputs, "units": units},
+        **way.fields(node, units),
+        "hidden": State(first + 3, 4 * batches * units),
+        "units": units,
         "blocks": width // LANES,
-        **{"weights": pack_matrices(hybrid, [weights]), "weights_scale": float(prepared.input_scale)},
-        **{"recurrent": pack_matrices(hybrid, [recurrent]), "recurrent_scale": float(prepared.recurrent_scale)},
+        **{"weights": pack_matrices(hybrid, [weights]), "weights_scale": float(scales[0])},
+        **{"recurrent": pack_matrices(hybrid, [recurrent]), "recurrent_scale": float(scales[1])},
         "bias": start,
-        **activation_fields(prepared.activation),
+        **activation_fields(activation),
         "hybrid": int(hybrid is not None),
         "asymmetric": int(hybrid is not None and hybrid.asymmetric),
         "quirks": int(hybrid is not None and hybrid.quirks),

@@ -11,7 +11,7 @@ from ..checks import require_arity, require_quantized, require_same_type
 from ..libm import expm1f
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
-from .lookup import Lookup, build_table, lower_table
+from .lookup import Lookup, build_table, lower_function, lower_table
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def evaluate(prepared: FloatElu | Lookup, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: FloatElu | Lookup, node: Node) -> Instruction | None:
-    """Lower codes to a table."""
-    return lower_table(prepared.table, node) if isinstance(prepared, Lookup) else None
+    """Lower codes to a table, float32 to calls of the C library."""
+    if isinstance(prepared, Lookup):
+        return lower_table(prepared.table, node)
+    return lower_function("elu_float32", "function", "expm1f", node)
 
 
 KERNELS = (Kernel("ELU", (1, 1), (TensorType.FLOAT32, TensorType.INT8), prepare, evaluate, lower),)

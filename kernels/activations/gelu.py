@@ -1,13 +1,11 @@
 """GELU: floats by Eigen's own erfc and tanh, int8 and uint8 by a table, int16 by interpolation; both of the C library.
 
-Eigen is the linear algebra library behind the reference's kernel. Its functions are polynomials and quotients of
-polynomials in float32; what follows keeps their coefficients and the order of their operations, without fused
-multiply-add, as the reference's binary has them.
+Eigen is the linear algebra library behind the reference's kernel (module ``kernels/eigen.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +14,12 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import GeluOptions
 from ..checks import options_of, require_arity, require_quantized, require_same_type, require_symmetric
+from ..eigen import eigen_erfc, eigen_tanh
 from ..libm import erfcf, expf, tanhf
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from .interpolation import Interpolated, build_interpolated, evaluate_interpolated
-from .lookup import Lookup, build_table, lower_by_tabulating, lower_table
+from .lookup import Lookup, build_table, lower_by_tabulating, lower_elements, lower_function, lower_table
 
 _INVERSE_SQRT_2 = float(np.sqrt(0.5))
 _SQRT_2_OVER_PI = float(np.sqrt(2 / np.pi))
@@ -80,100 +79,6 @@ def prepare(node: Node, profile: Profile) -> Gelu:
     return Lookup((source.shape,), build_table(function, source, target))
 
 
-def _polynomial(x: np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
-    """Evaluate a polynomial by Horner's rule, the coefficient of the highest power first."""
-    result = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        result = result * x + np.float32(coefficient)
-    return result
-
-
-_TANH_NUMERATOR = (1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1)
-_TANH_DENOMINATOR = (8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1.0)
-_TANH_IS_ONE = np.float32(7.90738964080810547)
-
-
-def eigen_tanh(x: np.ndarray) -> np.ndarray:
-    """Return tanh of float32: an odd polynomial over an even one, on a range at whose ends it is 1.
-
-    Notes
-    -----
-    Source: ``ptanh_float`` in Eigen's ``GenericPacketMathFunctions.h``.
-    """
-    x = np.clip(x, -_TANH_IS_ONE, _TANH_IS_ONE)
-    square = x * x
-    numerator = (square * x) * _polynomial(square, _TANH_NUMERATOR) + x
-    return np.asarray(numerator / _polynomial(square, _TANH_DENOMINATOR))
-
-
-_LOG2_E = np.float32(1.44269504088896341)
-_LN_2_HIGH, _LN_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_EXP_IS_ZERO = np.float32(-104)
-_EXP_EVEN = (1.37449637986719608306884765625e-3, 4.166965186595916748046875e-2, 0.49999988079071044921875)
-_EXP_ODD = (8.36894474923610687255859375e-3, 0.16666518151760101318359375)
-
-
-def eigen_exp(x: np.ndarray) -> np.ndarray:
-    """Return exp of float32 that is not positive: ``2**m * exp(r)``, exp(r) by a polynomial of degree 6.
-
-    Notes
-    -----
-    Source: ``pexp_float`` in Eigen's ``GenericPacketMathFunctions.h``.
-    """
-    exponent = np.floor(np.maximum(x, _EXP_IS_ZERO) * _LOG2_E + np.float32(0.5))
-    rest = -exponent * _LN_2_LOW + (-exponent * _LN_2_HIGH + x)
-    square = rest * rest
-    polynomial = rest * _polynomial(square, _EXP_ODD) + _polynomial(square, _EXP_EVEN)
-    significand = polynomial * square + (rest + np.float32(1))
-    power = np.nan_to_num(exponent).astype(np.int32)
-    return np.where(x < _EXP_IS_ZERO, np.float32(0), np.ldexp(significand, power))
-
-
-def _rounding_error_of_square(x: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """Return ``x * x - square``, which is exact: Dekker's product by Veltkamp's halves of ``x``."""
-    scaled = x * np.float32(4097)
-    high = scaled + (x - scaled)
-    low = x - high
-    return np.asarray(low * low + (low * high + (high * low + (high * high - square))))
-
-
-_ERFC_SMALL = (
-    *(5.61802298761904239654541015625e-04, -4.91381669417023658752441406250e-03, 2.67075151205062866210937500000e-02),
-    *(-1.12800106406211853027343750000e-01, 3.76122951507568359375000000000e-01, -1.12837910652160644531250000000),
-)
-_ERFC_NUMERATOR = (0.10208116471767425537109375, 0.42920666933059692382812500, 0.32379078865051269531250000,
-                   0.053971976041793823242187500)  # fmt: skip
-_ERFC_DENOMINATOR = (0.017251677811145782470703125, 0.39137163758277893066406250, 1.0, 0.62173241376876831054687500,
-                     0.095662862062454223632812500)  # fmt: skip
-_ERFC_IS_CONSTANT = np.float32(11)
-
-
-def eigen_erfc(x: np.ndarray, exp: Callable[[np.ndarray], np.ndarray] = eigen_exp) -> np.ndarray:
-    """Return ``1 - erf(x)`` of float32.
-
-    Up to 1 it is a polynomial; beyond, ``exp(-x**2)`` times a quotient of polynomials in ``1 / x**2``.
-
-    Parameters
-    ----------
-    x : float32.
-    exp : the exponential function, :func:`eigen_exp` or the C library's.
-
-    Notes
-    -----
-    Source: ``generic_fast_erfc`` in Eigen's ``SpecialFunctionsImpl.h`` and ``twoprod_low`` in
-    ``GenericPacketMathDoubleWord.h``.
-    """
-    x = np.clip(x, -_ERFC_IS_CONSTANT, _ERFC_IS_CONSTANT)
-    square, one = x * x, np.float32(1)
-    small = x * _polynomial(square, _ERFC_SMALL) + one
-    power = exp(-square)
-    power = power - power * _rounding_error_of_square(x, square)
-    inverse = one / square
-    quotient = _polynomial(inverse, _ERFC_NUMERATOR) / (x * _polynomial(inverse, _ERFC_DENOMINATOR))
-    large = power * quotient + np.where(x < 0, np.float32(2), np.float32(0))
-    return np.where(square > one, large, small)
-
-
 def _float_gelu(x: np.ndarray, erfc: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Compute the exact form in the type of ``x``, each operation rounded to it."""
     real: Any = x.dtype.type
@@ -223,9 +128,13 @@ def evaluate(prepared: Gelu, x: np.ndarray) -> np.ndarray:
 
 
 def lower(prepared: Gelu, node: Node) -> Instruction | None:
-    """Lower codes to a table; floats stay with ``evaluate``."""
+    """Lower codes to a table, float32 to its formula; float16 stays with ``evaluate``."""
     if isinstance(prepared, Lookup):
         return lower_table(prepared.table, node)
+    if isinstance(prepared, FloatGelu):
+        if prepared.approximate:
+            return lower_elements("gelu_approximate_float32", node)
+        return lower_function("gelu_float32", "exponential", "expf", node)
     return lower_by_tabulating(evaluate, prepared, node)
 
 

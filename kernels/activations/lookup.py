@@ -156,13 +156,18 @@ def lower_table(table: np.ndarray, node: Node) -> Instruction:
     return Instruction("lookup8" if width == 1 else "lookup16", {**fields, "table": table, "size": size})
 
 
+def lower_elements(kernel: str, node: Node, **own: Field) -> Instruction | None:
+    """Lower a function of one float32 to a kernel with fields of its ``own``; other types stay with ``evaluate``."""
+    size = int(np.prod(node.input(0).shape, dtype=np.int64))
+    if node.input(0).type is not TensorType.FLOAT32:
+        return None
+    return Instruction(kernel, {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size, **own})
+
+
 def lower_function(kernel: str, field: str, function: str, node: Node) -> Instruction | None:
     """Lower a function of one float32 to a kernel that calls ``function`` of the C library, where there is one."""
-    size = int(np.prod(node.input(0).shape, dtype=np.int64))
     found = address(function)
-    if found is None or node.input(0).type is not TensorType.FLOAT32:
-        return None
-    return Instruction(kernel, {"input": Input(0, 4 * size), "output": Output(0, 4 * size), "size": size, field: found})
+    return None if found is None else lower_elements(kernel, node, **{field: found})
 
 
 def lower_by_tabulating(evaluate: Callable[[Any, np.ndarray], Any], prepared: Any, node: Node) -> Instruction | None:

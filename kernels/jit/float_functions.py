@@ -13,6 +13,7 @@ from .addressing import call_float, float32_view, float_field, read_block
 from .layouts import fields
 
 APPLY_FLOAT32 = fields("apply_float32")
+ELU_FLOAT32 = fields("elu_float32")
 LOGISTIC_FLOAT32 = fields("logistic_float32")
 SOFTMAX_FLOAT32 = fields("softmax_float32")
 
@@ -28,6 +29,14 @@ def apply_float32(block: Any) -> None:
     source, target = float32_view(p.input, p.size), float32_view(p.output, p.size)
     for i in range(p.size):
         target[i] = call_float(p.function, source[i])
+
+
+def elu_float32(block: Any) -> None:
+    """ELU: a function of what is negative."""
+    p = read_block(block, ELU_FLOAT32)
+    source, target = float32_view(p.input, p.size), float32_view(p.output, p.size)
+    for i in range(p.size):
+        target[i] = call_float(p.function, source[i]) if source[i] < 0 else source[i]
 
 
 def logistic_float32(block: Any) -> None:

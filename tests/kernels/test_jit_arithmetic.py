@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiled_nodes import ACTIVATIONS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process
-from q31.kernels.activations import prelu, softmax
+from q31.kernels.activations import elu, gelu, prelu, softmax
 from q31.kernels.convolution import batch_matmul, fully_connected
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT
 from q31.schema import Quantization, TensorType
-from q31.schema.options import BatchMatMulOptions, FullyConnectedOptions, SoftmaxOptions
+from q31.schema.options import BatchMatMulOptions, FullyConnectedOptions, GeluOptions, SoftmaxOptions
 from q31.schema.types import FullyConnectedOptionsWeightsFormat
 
 SEEDS = st.integers(0, 2**32).map(np.random.default_rng)
 INT8, UINT8, INT16, INT32 = TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT32
+FLOAT32 = TensorType.FLOAT32
 
 
 def codes(random: Any, kind: TensorType, shape: tuple[int, ...]) -> np.ndarray:
@@ -170,7 +171,26 @@ def test_dense_of_shuffled_weights(random, profile, sizes, activation, multiplie
     check(fully_connected.KERNELS[0], node, x, profile)
 
 
+def any_float32(random: Any, size: int) -> np.ndarray:
+    """Draw float32 of any bits, NaN and infinities among them, and as many of common size."""
+    bits = random.integers(0, 2**32, size, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    x = np.where(random.random(size) < 0.5, bits, random.standard_normal(size) * 4).astype(np.float32)
+    x[:1] = random.choice(np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-40], np.float32))
+    return np.asarray(x)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(SEEDS, PROFILE, st.one_of(st.integers(1, 70), st.just(1000)), st.sampled_from(["ELU", "GELU", "GELU tanh"]))
+def test_float_activations(random, profile, size, name):
+    specs = (TensorSpec("x", FLOAT32, (size,)),), (TensorSpec("y", FLOAT32, ()),)
+    operator = elu if name == "ELU" else gelu
+    options = None if name == "ELU" else GeluOptions(approximate=name == "GELU tanh")
+    node = Node(name.split()[0], 1, options, *specs)
+    with np.errstate(all="ignore"):
+        check(operator.KERNELS[0], node, any_float32(random, size), profile)
+
+
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
 @pytest.mark.parametrize("environment", [{"Q31_JIT": "0"}, {"Q31_ISA": "generic"}], ids=str)
 def test_other_forms_compute_the_same_bits(environment):
-    run_cases_in_a_process(__file__, "prelu or softmax or batch_matmul or dense", **environment)
+    run_cases_in_a_process(__file__, "prelu or softmax or batch_matmul or dense or float", **environment)

@@ -28,6 +28,7 @@ BLOCK = 8
 """Elements that are rounded together when activations are quantized."""
 
 ONE = np.float32(1)
+NORMALIZATION_GUARD = np.float32(1e-8)
 LOGISTIC_IS_ONE = np.float32(16.6355324)
 
 
@@ -148,6 +149,9 @@ def update_cells(p: Any, first: Any, rows: Any) -> None:
         if p.coupled == 0:
             add_peephole(p, INPUT, 0, first, rows)
         add_peephole(p, FORGET, 1, first, rows)
+    if p.normalized:
+        for gate in range(p.coupled, OUTPUT):
+            normalize(p, gate, rows)
     if p.coupled == 0:
         apply_logistic(p, INPUT, 0, first, rows)
     apply_logistic(p, FORGET, 2 - p.coupled, first, rows)
@@ -161,6 +165,8 @@ def update_cells(p: Any, first: Any, rows: Any) -> None:
             cell[state] = clip(np.float32(kept + added), np.float32(float_field(p.cell_clip)))
     if p.peepholes:
         add_peephole(p, OUTPUT, 2, first, rows)
+    if p.normalized:
+        normalize(p, OUTPUT, rows)
     apply_logistic(p, OUTPUT, 3 - p.coupled, first, rows)
     for row in range(rows):
         for i in range(p.cells):
@@ -188,6 +194,27 @@ def add_peephole(p: Any, gate: Any, number: Any, first: Any, rows: Any) -> None:
         for i in range(p.cells):
             product = np.float32(weights[number * p.cells + i] * cell[(first + row) * p.cells + i])
             gates[at + i] = gates[at + i] + product
+
+
+@helper
+def normalize(p: Any, gate: Any, rows: Any) -> None:
+    """Bring a gate's sums to mean 0 and variance 1, then to its factors and bias; totals run from left to right."""
+    factors, bias = float32_view(p.norm_factors, GATES * p.cells), float32_view(p.norm_bias, GATES * p.cells)
+    gates = float32_view(p.sums, rows * GATES * p.cell_blocks * LANES)
+    count = np.float32(p.cells)
+    for row in range(rows):
+        at = gate_at(p, row, gate)
+        total = squares = np.float32(0)
+        for i in range(p.cells):
+            total = np.float32(total + gates[at + i])
+        mean = np.float32(total / count)
+        for i in range(p.cells):
+            apart = np.float32(gates[at + i] - mean)
+            squares = np.float32(squares + np.float32(apart * apart))
+        inverse = ONE / np.float32(np.sqrt(np.float32(np.float32(squares / count) + NORMALIZATION_GUARD)))
+        for i in range(p.cells):
+            scaled = np.float32(np.float32(gates[at + i] - mean) * inverse)
+            gates[at + i] = np.float32(scaled * factors[gate * p.cells + i]) + bias[gate * p.cells + i]
 
 
 @helper

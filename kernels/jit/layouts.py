@@ -146,10 +146,10 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "lstm_float": _layout(
         "float_lstm",
-        f"""{WAY} hidden cell cells outputs cell_blocks coupled input_weights
-        input_scales hidden_weights hidden_scales bias peepholes peephole_weights cell_clip projection_clip exponential
-        hybrid asymmetric quirks ends vector vector_size products zeros sums cells_out projected projection_weights
-        projection_scale projection_bias projection_sums output_blocks""",
+        f"""{WAY} hidden cell cells outputs cell_blocks coupled input_weights input_scales hidden_weights
+        hidden_scales bias peepholes peephole_weights normalized norm_factors norm_bias cell_clip projection_clip
+        exponential hybrid asymmetric quirks ends vector vector_size products zeros sums cells_out projected
+        projection_weights projection_scale projection_bias projection_sums output_blocks""",
     ),
     "rnn_float": _layout(
         "float_rnn",

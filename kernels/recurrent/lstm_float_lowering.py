@@ -15,14 +15,14 @@ from .lstm_float import GATES, FloatLayer
 def lower_float_lstm(layer: FloatLayer, way: Way, node: Node) -> Instruction | None:
     """Lower to ``lstm_float``.
 
-    Layer normalization, diagonals, other activations than TANH, TFLM's functions and hybrid weights that meet a defect
+    Diagonals, other activations than TANH, TFLM's functions and hybrid weights that meet a defect
     of the reference's SIMD code stay with ``evaluate``.
     """
     exponential, layout = address("expf"), layer.layout
     if layer.reference_functions or layer.activation is not ActivationFunctionType.TANH or exponential is None:
         return None
     (steps, batches, inputs), recurrent = way.sizes(node), node.input(layout.recurrent + 3)
-    if 0 in (steps, batches, inputs) or _is_normalized(layer, node):
+    if 0 in (steps, batches, inputs):
         return None
     cells, outputs = recurrent.shape[0], recurrent.shape[-1]
     firsts = (layout.inputs, inputs), (layout.recurrent, outputs)
@@ -62,11 +62,6 @@ def lower_float_lstm(layer: FloatLayer, way: Way, node: Node) -> Instruction | N
     return Instruction("lstm_float", {**fields, **vectors, **projection})
 
 
-def _is_normalized(layer: FloatLayer, node: Node) -> bool:
-    first = layer.layout.layer_norm
-    return first is not None and any(node.optional_input(first + gate) is not None for gate in range(GATES))
-
-
 def _scales(layer: FloatLayer, first: int) -> np.ndarray:
     return np.array(layer.scales[first : first + GATES], np.float32)
 
@@ -88,15 +83,31 @@ def _matrices(layer: FloatLayer, node: Node, first: int, shape: tuple[int, int])
     return pack_matrices(layer.hybrid, matrices)
 
 
-def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | None:
-    """Return biases and peepholes; None where one is not constant."""
-    bias = np.zeros((GATES, round_up(cells, LANES)), np.float32)
+def _of_gates(node: Node, first: int, cells: int) -> np.ndarray | None:
+    """Return a vector of each gate, zeros for one that is left out; None where one is not constant."""
+    vectors = np.zeros((GATES, cells), np.float32)
     for number in range(GATES):
-        spec = node.optional_input(layer.layout.bias + number)
+        spec = node.optional_input(first + number)
         if spec is not None:
             if spec.value is None:
                 return None
-            bias[number, :cells] = spec.value.reshape(-1)
+            vectors[number] = spec.value.reshape(-1)
+    return vectors
+
+
+def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | None:
+    """Return biases, factors of layer normalization and peepholes; None where one is not constant."""
+    factors: np.ndarray | None = np.zeros((GATES, cells), np.float32)
+    normalized = False
+    bias = _of_gates(node, layer.layout.bias, cells)
+    if layer.layout.layer_norm is not None:
+        normalized = any(node.optional_input(layer.layout.layer_norm + number) is not None for number in range(GATES))
+        factors = _of_gates(node, layer.layout.layer_norm, cells)
+    if bias is None or factors is None:
+        return None
+    start = np.zeros((GATES, round_up(cells, LANES)), np.float32)
+    if not normalized:  # otherwise the bias is added afterwards
+        start[:, :cells] = bias
     peepholes = np.zeros((3, cells), np.float32)
     present = 0
     for number in range(3):
@@ -108,7 +119,14 @@ def _vectors(layer: FloatLayer, node: Node, cells: int) -> dict[str, Field] | No
             floats = spec.value.dtype == np.float32
             peepholes[number] = spec.value if floats else spec.value.view(np.int8).astype(np.float32) * scale
             present = 1
-    return {"bias": bias.reshape(-1), "peepholes": present, "peephole_weights": peepholes.reshape(-1)}
+    return {
+        "bias": start.reshape(-1),
+        "peepholes": present,
+        "peephole_weights": peepholes.reshape(-1),
+        "normalized": int(normalized),
+        "norm_factors": factors.reshape(-1),
+        "norm_bias": bias.reshape(-1),
+    }
 
 
 def _projection(layer: FloatLayer, node: Node, cells: int, outputs: int) -> dict[str, Field] | None:

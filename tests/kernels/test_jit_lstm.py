@@ -25,7 +25,7 @@ SIZES = st.sampled_from([1, 2, 3, 7, 8, 16, 17, 33, 64])
 
 @st.composite
 def layers(draw: Any, hybrid: bool) -> Case:
-    """A layer that is lowered: activation TANH, no layer normalization, no weights of -128."""
+    """A layer that is lowered: activation TANH, no weights of -128."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     batch, steps, depth, cells = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(SIZES), draw(SIZES)
     outputs, sequence, time_major = draw(st.sampled_from([cells, 5, 20])), draw(st.booleans()), draw(st.booleans())
@@ -40,10 +40,11 @@ def layers(draw: Any, hybrid: bool) -> Case:
         return constant(random.integers(-127, 128, shape).astype(np.int8), scale)
 
     given_inputs: list[Operand | None] = [None] * 24
-    gates, peepholes = range(draw(st.integers(0, 1)), 4), draw(st.booleans())
+    gates, peepholes, normalized = range(draw(st.integers(0, 1)), 4), draw(st.booleans()), draw(st.booleans())
     for gate in gates:
         given_inputs[1 + gate], given_inputs[5 + gate] = matrix(cells, depth), matrix(cells, outputs)
         given_inputs[12 + gate] = constant(floats(cells))
+        given_inputs[20 + gate] = constant(floats(cells)) if normalized else None
         if peepholes and gate != 2:
             given_inputs[9 + min(gate, 2)] = matrix(cells)
     if outputs != cells:

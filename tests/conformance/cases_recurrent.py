@@ -154,16 +154,22 @@ def narrow_lstm(draw: DrawFn) -> Case:
 
 @st.composite
 def basic_lstm(draw: DrawFn, kind: TensorType) -> Case:
-    """A cell of the kernel type BASIC, whose products are outputs too."""
+    """A cell of the kernel type BASIC, whose products are outputs too.
+
+    Numbers of float32 are around 1: a bound on sums in another order is one on how large their terms are.
+    """
     batch, depth, units = draw(st.integers(1, 4)), draw(st.integers(1, 24)), draw(st.integers(1, 20))
     options = LSTMOptions(ActivationFunctionType.TANH, kernel_type=LSTMKernelType.BASIC)
     shapes = (batch, units), (batch, units), (batch, depth + units), (batch, 4 * units)
     if kind is TensorType.FLOAT32:
-        matrix, bias = constant(draw(float_arrays((4 * units, depth + units), 0.5))), draw(float_arrays((4 * units,)))
+        matrix, bias = (
+            constant(draw(float_arrays((4 * units, depth + units), 0.5))),
+            draw(float_arrays((4 * units,), 1.0)),
+        )
         given = [tensor(kind, (batch, depth)), tensor(kind, shapes[0], is_variable=True), matrix, constant(bias)]
         given.append(tensor(kind, shapes[0], is_variable=True))
         ys = [result(kind, shape=shape) for shape in shapes]
-        runs = [[draw(float_arrays((batch, depth)))] for _ in range(draw(st.integers(1, 3)))]
+        runs = [[draw(float_arrays((batch, depth), 1.0))] for _ in range(draw(st.integers(1, 3)))]
         case = network([("LSTM", 2, options, given, ys)], [given[0]], ys, runs)
         return replace(case, within=1e-5)
     codes = Quantization((2.0**-7,), (128,))

@@ -120,8 +120,10 @@ def dense(
         del specs[2]
     node = Node("FULLY_CONNECTED", 1, options, tuple(specs), tuple(targets))
     x = codes(random, kind, (batch, depth))
-    if random.random() < 0.2:
-        x[...] = random.choice([x.min(), x.max()])
+    if random.random() < 0.3:  # sums as large as they can be
+        limits = np.iinfo(x.dtype), np.iinfo(matrix.dtype)
+        x[...] = random.choice([limits[0].min, limits[0].max])
+        matrix[...] = random.choice([limits[1].min, limits[1].max])
     return node, x
 
 

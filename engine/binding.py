@@ -56,13 +56,20 @@ class Binder:
         self._blocks: list[np.ndarray] = []
         self._faults: list[tuple[np.ndarray, str]] = []
 
-    def bind(self, instruction: Instruction, inputs: Sequence[int], outputs: Sequence[int]) -> int:
+    def bind(
+        self,
+        instruction: Instruction,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        scratch: np.ndarray | None = None,
+    ) -> int:
         """Return the address of the parameter block of an instruction.
 
         Parameters
         ----------
         instruction : from a kernel's ``lower``.
         inputs, outputs : tensor indices of the operator.
+        scratch : memory for its own use, in place of what all share.
 
         Raises
         ------
@@ -75,15 +82,16 @@ class Binder:
             wrong = sorted(set(instruction.fields) ^ set(layout.fields))
             raise Error(f"kernel {instruction.kernel}: fields {wrong} do not fit its layout")
         block = aligned_empty(8 * len(layout.fields)).view(np.int64)
+        scratch = self._scratch if scratch is None else scratch
         scratch_offset = 0
         for position, name in enumerate(layout.fields):
             value = instruction.fields[name]
             if isinstance(value, Scratch):
-                block[position] = self._scratch.ctypes.data + scratch_offset
+                block[position] = scratch.ctypes.data + scratch_offset
                 scratch_offset += aligned(value.size)
             else:
                 block[position] = self._resolve(f"kernel {instruction.kernel}: {name}", value, inputs, outputs)
-        if scratch_offset > self._scratch.nbytes:
+        if scratch_offset > scratch.nbytes:
             raise Error(f"kernel {instruction.kernel}: needs {scratch_offset} bytes of scratch, not planned for")
         self._blocks.append(block)
         return block.ctypes.data

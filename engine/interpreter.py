@@ -33,7 +33,7 @@ class Interpreter:
     ----------
     model_path : path of a .tflite file.
     model_content : the bytes of a model, in place of a path.
-    num_threads : a positive integer or None; accepted for LiteRT's sake, one thread is used.
+    num_threads : how many threads work on an ``invoke``, at most as there are processors; None is one.
     experimental_preserve_all_tensors : keep each intermediate tensor readable after ``invoke``.
     profile : whose bits to give: ``"litert"``, ``"tflm"`` or ``"single"``.
     backend : ``"numba"`` (compiled, the default) or ``"numpy"`` (readable, slow, the same bits).
@@ -59,8 +59,6 @@ class Interpreter:
         profile: str | Profile = "litert",
         backend: str | None = None,
     ) -> None:
-        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
-            raise InputError(f"num_threads: expected a positive integer, got {num_threads!r}")
         if bool(model_path) == bool(model_content):
             raise InputError("give either model_path or model_content" + (", not both" if model_path else ""))
         if isinstance(model_content, str):
@@ -68,7 +66,7 @@ class Interpreter:
         graph, self._content = open_model(model_content or os.fsdecode(model_path or ""))
         if not graph.subgraphs:
             raise ModelError("the model has no subgraph")
-        self._session = Session(graph, profile, backend, experimental_preserve_all_tensors)
+        self._session = Session(graph, profile, backend, experimental_preserve_all_tensors, num_threads)
         self._runtime = Runtime(self._session)
         self._views: list[weakref.ref[np.ndarray]] = []
 

@@ -76,7 +76,7 @@ def load(
     model : path or bytes.
     profile : whose bits to give: ``"litert"``, ``"tflm"`` or ``"single"``.
     backend : ``"numba"`` (compiled, the default) or ``"numpy"`` (readable, slow, the same bits).
-    num_threads : accepted for LiteRT's sake; one thread is used.
+    num_threads : how many threads work on a call, at most as there are processors; None is one.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class Model:
         num_threads: int | None = None,
     ) -> None:
         graph, self._content = open_model(model)
-        self._session = Session(graph, profile, backend)
+        self._session = Session(graph, profile, backend, num_threads=num_threads)
         self._program = self._session.program()
         self._batched: dict[int, Program | None] = {}
         self._lock = threading.Lock()

@@ -40,6 +40,7 @@ class Program:
     preserve_all : give each tensor memory of its own, so that intermediates can be read afterwards.
     environment : runs other subgraphs and holds resource variables; needed where the graph has such operators.
     separate : let each operator be a step of its own, so that it can be timed.
+    threads : how many threads work on a run.
 
     Raises
     ------
@@ -58,8 +59,10 @@ class Program:
         preserve_all: bool = False,
         environment: Environment | None = None,
         separate: bool = False,
+        threads: int = 1,
     ) -> None:
         self.profile = profile
+        self._threads = threads
         self._separate = separate
         self._subgraph_index = subgraph_index
         self._environment = environment
@@ -76,7 +79,8 @@ class Program:
             self._arrays[index] = value
         self.arena_size = self._allocate(preserve_all)
         self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
-        self._binder = Binder(partial(_compiled_memory, self._arrays), self._allocate_scratch())
+        self._scratches = [self._allocate_scratch() for _ in range(self._threads)]
+        self._binder = Binder(partial(_compiled_memory, self._arrays), self._scratches[0])
         self._reset_with_variables: list[Kept] = []
         self._kept: list[Kept] = []
         self._steps: list[Step] = []
@@ -194,23 +198,23 @@ class Program:
         return all(array is not None and array.dtype != object for array in arrays)
 
     def _build_steps(self) -> None:
-        rows: list[tuple[int, int]] = []
-
         def add(operator: int, step: Step) -> None:
             self._steps.append(step)
             self._operators_of_steps.append(operator)
 
         def close_stretch(operator: int) -> None:
-            if rows:
-                add(operator, Stretch(rows))
+            if tables is not None and (stretch := tables.close()) is not None:
+                add(operator, stretch)
                 if faults := self._binder.take_faults():
                     add(operator, partial(raise_faults, faults))
-                rows.clear()
 
+        tables = None
         if self.instructions:
-            from .machine import Stretch, kernel_address, load_kernels  # imports the compiled back end
+            from .machine import load_kernels  # imports the compiled back end
+            from .tables import Tables
 
             load_kernels(sorted({instruction.kernel for instruction in chain(*self.instructions.values())}))
+            tables = Tables(self._binder, self._scratches)
         resized: list[int] = []
         for operator in self.preparation.operators:
             if operator.folded or self._is_alias(operator):
@@ -222,8 +226,8 @@ class Program:
             elif self._binder.may_fault and self._leaves_traces(operator):
                 close_stretch(operator.index - 1)  # what outlives the run must not follow from senseless values
             for instruction in self.instructions.get(operator.index, ()):
-                block = self._binder.bind(instruction, operator.operator.inputs, operator.operator.outputs)
-                rows.append((kernel_address(instruction.kernel), block))
+                assert tables is not None
+                tables.add(instruction, operator.operator.inputs, operator.operator.outputs)
             if self._separate:
                 close_stretch(operator.index)
             resized += [index for index in operator.operator.outputs if self.preparation.shapes[index] is None]

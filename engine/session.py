@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Mapping
 
+from ..kernels.jit import INTERPRETED
 from ..kernels.operator import Shape
 from ..kernels.profiles import PROFILES, Profile
 from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
@@ -75,14 +76,38 @@ def choose_backend(backend: str | None) -> str:
     return backend
 
 
+def choose_threads(num_threads: int | None, backend: str) -> int:
+    """Return how many threads work on a run: those asked for, but no more than there are processors.
+
+    Raises
+    ------
+    InputError
+        Where the number is no positive integer.
+    """
+    if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
+        raise InputError(f"num_threads: expected a positive integer, got {num_threads!r}")
+    if num_threads is None or num_threads == 1 or backend != "numba" or INTERPRETED:
+        return 1
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(num_threads, available)
+
+
 class Session:
     """A graph with everything that was chosen for running it."""
 
-    def __init__(self, graph: Graph, profile: str | Profile, backend: str | None, preserve_all: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        profile: str | Profile,
+        backend: str | None,
+        preserve_all: bool = False,
+        num_threads: int | None = None,
+    ) -> None:
         self.graph = graph
         self.profile = find_profile(profile)
         self.backend = choose_backend(backend)
         self.preserve_all = preserve_all
+        self._threads = choose_threads(num_threads, self.backend)
         self._environment = Environment(graph, self.program)
 
     def program(self, subgraph_index: int = 0, input_shapes: Mapping[int, Shape] | None = None) -> Program:
@@ -95,4 +120,5 @@ class Session:
             input_shapes=input_shapes,
             preserve_all=self.preserve_all,
             environment=self._environment,
+            threads=self._threads,
         )

@@ -11,6 +11,7 @@ from ..padding import Window
 from .packing import (
     LANES,
     PIXEL,
+    WHOLE,
     as_grouped_filter,
     bias_or_zeros,
     has_constants,
@@ -53,6 +54,7 @@ def lower_float_depthwise_conv_2d(prepared: FloatDepthwiseConv2D, node: Node) ->
     fields: dict[str, Field] = {
         "filter": pad_channels(weights),
         "filter_step": round_up(channels, LANES),
+        **WHOLE,
         **_shared_fields(prepared, node, channels, groups=1),
         **window_fields(prepared.window, image[0]),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 
@@ -22,6 +23,9 @@ LARGEST_SCRATCH = 1 << 26
 
 PIXEL = Window(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1)
 """The window of a fully-connected layer, seen as a convolution of images of one pixel."""
+
+WHOLE: Mapping[str, Field] = {"part": 0, "parts": 1}
+"""Fields of a kernel whose work can be divided; the engine gives each thread a part."""
 
 _PANEL_BYTES = 1 << 17  # stays in the L2 cache beside a block of the filter
 _LARGEST_PANEL = 96  # rows
@@ -81,6 +85,7 @@ def panel_fields(
         "panel_rows": rows,
         "contiguous": int(one_tap and groups == 1 and depth == image[3]),
         "transposed": 0,
+        **WHOLE,
     }
 
 
@@ -100,6 +105,7 @@ def line_fields(window: Window, channels: int) -> dict[str, Field] | None:
         "lines": Scratch(2 * ring * line_size),
         "line_width": line_width,
         "line_size": line_size,
+        **WHOLE,
     }
 
 

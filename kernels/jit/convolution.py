@@ -13,7 +13,7 @@ from typing import Any
 from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .codes import center_run, zero_run
 from .layouts import fields
-from .panels import fill_panel
+from .panels import blocks_of_part, fill_panel, panels_of_part
 from .requantize import load_requantization, requantize, store_codes
 from .vectors import LANES, PAIRED, constant_int32, dot_pairs, load_pairs, splat_int32, splat_pair
 
@@ -31,12 +31,15 @@ def conv_2d(block: Any) -> None:
     rows = p.batches * p.output_height * p.output_width
     source = uint8_view(p.input, p.input_size)
     matrix = int16_view(p.panel, p.panel_rows * p.depth + LANES)
+    panels = (rows + p.panel_rows - 1) // p.panel_rows
+    first_panel, last_panel = panels_of_part(p, panels)
+    first_block, last_block = blocks_of_part(p, panels, blocks)
     for group in range(p.groups):
-        for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+        for panel in range(first_panel, last_panel):
             first = panel * p.panel_rows
             count = min(p.panel_rows, rows - first)
             fill_panel(p, group, first, count, source, matrix, center_run, zero_run)
-            for index in range(blocks):
+            for index in range(first_block, last_block):
                 channels = min(LANES, group_channels - index * LANES)
                 output = first * p.output_channels + group * group_channels + index * LANES
                 multiply_panel(p, group * blocks + index, count, output, channels)

@@ -91,7 +91,7 @@ def convolve_images(p: Any, source: Any, load: Any, begin: Any, keep: Any, finis
     for batch in range(p.batches):
         for slot in range(p.ring):
             kept[slot] = -1
-        for y in range(p.output_height):
+        for y in range(p.output_height * p.part // p.parts, p.output_height * (p.part + 1) // p.parts):
             for pair in range(p.pairs):
                 row = y * p.stride_height + 2 * pair * p.dilation_height
                 slot = row % p.ring

@@ -13,7 +13,7 @@ import numpy as np
 
 from .addressing import float32_view, float_field, fragment, helper, read_block
 from .layouts import fields
-from .panels import fill_panel
+from .panels import blocks_of_part, fill_panel, panels_of_part
 from .vectors import (
     LANES,
     at_least_float32,
@@ -41,12 +41,15 @@ def float_conv_2d(block: Any) -> None:
     rows = p.batches * p.output_height * p.output_width
     source = float32_view(p.input, p.input_size)
     matrix = float32_view(p.panel, p.panel_rows * p.depth + LANES)
+    panels = (rows + p.panel_rows - 1) // p.panel_rows
+    first_panel, last_panel = panels_of_part(p, panels)
+    first_block, last_block = blocks_of_part(p, panels, blocks)
     for group in range(p.groups):
-        for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+        for panel in range(first_panel, last_panel):
             first = panel * p.panel_rows
             count = min(p.panel_rows, rows - first)
             fill_panel(p, group, first, count, source, matrix, copy_floats, clear_floats)
-            for index in range(blocks):
+            for index in range(first_block, last_block):
                 channels = min(LANES, group_channels - index * LANES)
                 output = first * p.output_channels + group * group_channels + index * LANES
                 multiply_float_panel(p, matrix, group * blocks + index, count, output, channels)
@@ -138,7 +141,7 @@ def float_depthwise_conv_2d(block: Any) -> None:
     """Convolve each channel: input (N, H, W, C), filter (FH, FW, whole vectors), output (N, OH, OW, C)."""
     p = read_block(block, FLOAT_DEPTHWISE_CONV_2D)
     for batch in range(p.batches):
-        for y in range(p.output_height):
+        for y in range(p.output_height * p.part // p.parts, p.output_height * (p.part + 1) // p.parts):
             for x in range(p.output_width):
                 output = ((batch * p.output_height + y) * p.output_width + x) * p.output_channels
                 for channel in range(0, p.output_channels, LANES):

@@ -29,7 +29,8 @@ def hybrid_transpose_conv(block: Any) -> None:
     quantize_images(p, codes)
     rows = p.batches * p.output_height * p.output_width
     matrix = int16_view(p.panel, p.panel_rows * p.depth + LANES)
-    for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+    panels = (rows + p.panel_rows - 1) // p.panel_rows
+    for panel in range(panels * p.part // p.parts, panels * (p.part + 1) // p.parts):
         first = panel * p.panel_rows
         count = min(p.panel_rows, rows - first)
         fill_panel(p, 0, first, count, codes, matrix, copy_run, mark_run)

@@ -11,7 +11,7 @@ from typing import Any
 from .addressing import float64_view, fragment, helper, int16_view, int32_view, int64_view, read_block
 from .codes import zero_run
 from .layouts import fields
-from .panels import fill_panel
+from .panels import blocks_of_part, fill_panel, panels_of_part
 from .vectors import (
     LANES,
     PAIRED,
@@ -59,12 +59,15 @@ def multiply_image(p: Any, source: Any, finish: Any) -> None:
     blocks = -(-group_channels // LANES)
     rows = p.batches * p.output_height * p.output_width
     matrix = int16_view(p.panel, p.panel_rows * p.depth + LANES)
+    panels = (rows + p.panel_rows - 1) // p.panel_rows
+    first_panel, last_panel = panels_of_part(p, panels)
+    first_block, last_block = blocks_of_part(p, panels, blocks)
     for group in range(p.groups):
-        for panel in range((rows + p.panel_rows - 1) // p.panel_rows):
+        for panel in range(first_panel, last_panel):
             first = panel * p.panel_rows
             count = min(p.panel_rows, rows - first)
             fill_panel(p, group, first, count, source, matrix, copy_run, zero_run)
-            for index in range(blocks):
+            for index in range(first_block, last_block):
                 channels = min(LANES, group_channels - index * LANES)
                 output = group * group_channels + index * LANES
                 multiply_int16_panel(p, matrix, group * blocks + index, first, count, output, channels, finish)

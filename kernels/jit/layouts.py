@@ -51,7 +51,7 @@ PLACES = "positions indices index_size index_count fault count slices depth size
 WAY = "input output time_major backward output_width output_start batches steps inputs"
 """Fields of layers that go through a sequence (:mod:`q31.kernels.recurrent.float_lowering`)."""
 
-LINES = "channels pairs ring kept lines line_width line_size"
+LINES = "channels pairs ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
 POOL = """input output batches channels activation_min activation_max input_height input_width
@@ -84,11 +84,14 @@ SUM_OF_CODES = f"""sums zero_points output_left_shift {_rescaling("output")} out
 
 LAYOUTS: dict[str, Layout] = {
     "walk": _layout("walk", "table rows"),
+    "share": _layout("threads", "next_part done parts run tables pause"),
+    "announce": _layout("threads", "generation"),
+    "await_work": _layout("threads", "generation seen spins"),
     "integer_peak": _layout("peak", "rounds numbers result"),
     "conv_2d": _layout(
         "convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed""",
+        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
     "depthwise_conv_2d": _layout(
         "depthwise",
@@ -98,17 +101,17 @@ LAYOUTS: dict[str, Layout] = {
     "float_conv_2d": _layout(
         "float_convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
-        activation_min activation_max depth panel panel_rows contiguous transposed""",
+        activation_min activation_max depth panel panel_rows contiguous transposed part parts""",
     ),
     "float_depthwise_conv_2d": _layout(
         "float_convolution",
         f"""input input_size output filter filter_step bias batches output_channels {WINDOW}
-        activation_min activation_max""",
+        activation_min activation_max part parts""",
     ),
     "conv_2d_int16": _layout(
         "int16_convolution",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW}
-        {WIDE_REQUANTIZATION} depth panel panel_rows contiguous transposed chunk sums""",
+        {WIDE_REQUANTIZATION} depth panel panel_rows contiguous transposed part parts chunk sums""",
     ),
     "depthwise_conv_2d_int16": _layout(
         "depthwise",
@@ -117,7 +120,7 @@ LAYOUTS: dict[str, Layout] = {
     "hybrid_conv_2d": _layout(
         "hybrid",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
-        depth panel panel_rows contiguous transposed chunk sums""",
+        depth panel panel_rows contiguous transposed part parts chunk sums""",
     ),
     "hybrid_depthwise_conv_2d": _layout(
         "hybrid",
@@ -126,7 +129,7 @@ LAYOUTS: dict[str, Layout] = {
     "hybrid_transpose_conv": _layout(
         "hybrid_transpose",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
-        depth panel panel_rows contiguous transposed""",
+        depth panel panel_rows contiguous transposed part parts""",
     ),
     "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
     "batch_matmul8_to_32": _layout("batch_matmul", f"{MATRICES} chunk sums"),

@@ -14,7 +14,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import fragment
+from .addressing import fragment, helper
+
+
+@helper
+def panels_of_part(p: Any, panels: Any) -> Any:
+    """Return the first panel and the end of those that this part of the work has: all, where they are too few."""
+    if panels < 2 * p.parts:
+        return 0, panels
+    return panels * p.part // p.parts, panels * (p.part + 1) // p.parts
+
+
+@helper
+def blocks_of_part(p: Any, panels: Any, blocks: Any) -> Any:
+    """Return the first block of channels and the end of those that this part has, where panels are too few."""
+    if panels < 2 * p.parts:
+        return blocks * p.part // p.parts, blocks * (p.part + 1) // p.parts
+    return 0, blocks
 
 
 @fragment

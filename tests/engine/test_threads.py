@@ -1,0 +1,136 @@
+"""Several threads give the bits of one, whoever comes late; several programs at once share the workers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import q31
+from q31.engine import tables
+from q31.engine.program import Program
+from q31.engine.structure import Environment
+from q31.engine.workers import workers
+from q31.kernels.jit import INTERPRETED
+from q31.kernels.profiles import LITERT
+from q31.schema import Graph, read, write
+from q31.tools import mobilenet
+
+MODELS = sorted((Path(q31.__file__).parent / "tools" / "digits" / "models").glob("*.tflite"))
+
+pytestmark = pytest.mark.skipif(INTERPRETED, reason="interpreted kernels run in one thread")
+
+
+@pytest.fixture(autouse=True)
+def divide_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Divide operators of any size: the models here are small."""
+    monkeypatch.setattr(tables, "_LEAST_WORK", 0)
+
+
+def program_of(graph: Graph, threads: int) -> Program:
+    def program(subgraph: int = 0, shapes: object = None) -> Program:
+        return Program(graph, subgraph, profile=LITERT, compiled=True, environment=environment, threads=threads)
+
+    environment = Environment(graph, program)
+    return program()
+
+
+def inputs_of(program: Program, seed: int) -> list[np.ndarray]:
+    random = np.random.default_rng(seed)
+    arrays = [program.array(index) for index in program.preparation.inputs]
+    return [
+        random.standard_normal(one.shape).astype(one.dtype)
+        if one.dtype.kind == "f"
+        else random.integers(np.iinfo(one.dtype).min, np.iinfo(one.dtype).max, one.shape, one.dtype)
+        for one in arrays
+        if one is not None
+    ]
+
+
+def graphs() -> Iterator[tuple[str, Graph]]:
+    for path in MODELS:
+        yield path.stem, read(path.read_bytes())
+    yield "mobilenet int16x8", read(write(mobilenet.build(size=32, width=0.25)))
+
+
+@pytest.mark.parametrize(("name", "graph"), [pytest.param(*pair, id=pair[0]) for pair in graphs()])
+@pytest.mark.parametrize("threads", [2, 3])
+def test_any_number_of_threads_gives_the_same_bits(name: str, graph: Graph, threads: int) -> None:
+    alone, together = program_of(graph, 1), program_of(graph, threads)
+    for seed in range(20):
+        given = inputs_of(alone, seed)
+        for expected, got in zip(alone.call(given), together.call(given), strict=True):
+            assert np.array_equal(expected, got, equal_nan=expected.dtype.kind == "f")
+
+
+def test_nobody_waits_for_workers_that_do_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = read(MODELS[-1].read_bytes())
+    alone, together = program_of(graph, 1), program_of(graph, 4)
+    monkeypatch.setattr(workers(3), "offer", lambda job: None)
+    given = inputs_of(alone, 0)
+    assert np.array_equal(alone.call(given)[0], together.call(given)[0])
+
+
+def test_a_worker_that_is_late_takes_nothing() -> None:
+    graph = read(MODELS[-1].read_bytes())
+    program = program_of(graph, 2)
+    given = inputs_of(program, 0)
+    expected = program.call(given)[0]
+    shared = [step for step in program._steps if isinstance(step, tables.SharedStretch)]
+    assert shared
+    for array in (program.array(index) for index in program.preparation.outputs):
+        assert array is not None
+        array[...] = 77
+    for step in shared:
+        step.help(0)  # the run is over: every part was taken
+    assert all((program.array(index) == 77).all() for index in program.preparation.outputs)
+    assert np.array_equal(program.call(given)[0], expected)
+
+
+def test_programs_in_several_threads_at_once() -> None:
+    graph = read(MODELS[-1].read_bytes())
+    alone = program_of(graph, 1)
+    given = [inputs_of(alone, seed) for seed in range(8)]
+    expected = [alone.call(one)[0] for one in given]
+    wrong: list[int] = []
+
+    def work(number: int) -> None:
+        program = program_of(graph, 3)
+        for turn in range(200):
+            which = (turn + number) % len(given)
+            if not np.array_equal(program.call(given[which])[0], expected[which]):
+                wrong.append(which)
+
+    running = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_child_process_has_workers_of_its_own() -> None:
+    graph = read(MODELS[-1].read_bytes())
+    program = program_of(graph, 2)
+    given = inputs_of(program, 0)
+    expected = program.call(given)[0]
+    child = os.fork()
+    if child == 0:
+        fresh = program_of(graph, 2)
+        equal = np.array_equal(fresh.call(given)[0], expected) and np.array_equal(program.call(given)[0], expected)
+        os._exit(0 if equal else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_num_threads_is_limited_to_the_processors() -> None:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    model = q31.load(MODELS[-1], num_threads=10_000)
+    assert model._session._threads == min(available, 10_000)
+    with pytest.raises(q31.InputError, match="num_threads: expected a positive integer"):
+        q31.load(MODELS[-1], num_threads=0)

@@ -53,21 +53,29 @@ def lower_hybrid_conv_2d(prepared: HybridConv2D, node: Node) -> Instruction | No
 
 
 def lower_hybrid_fully_connected(prepared: HybridFullyConnected, node: Node) -> Instruction | None:
-    """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
-    if not has_constants(node):
-        return None
-    if prepared.activation is not ActivationFunctionType.NONE or (prepared.sparse and prepared.asymmetric):
+    """Lower FULLY_CONNECTED to the same, a 1x1 convolution of images of one pixel, or to ``hybrid_sparse``."""
+    if not has_constants(node) or prepared.activation is not ActivationFunctionType.NONE:
         return None
     weights, bias = weights_as_read(prepared, node.value(1)), bias_or_zeros(node, np.dtype(np.float32))
     if prepared.quirks and has_mistaken_weights(weights):
         return None
-    if prepared.quirks and prepared.asymmetric and row_sums_wrap(weights):
+    apart = prepared.sparse and prepared.asymmetric  # the part of the zero points
+    if prepared.quirks and prepared.asymmetric and not apart and row_sums_wrap(weights):
         return None
     if np.any((bias == 0) & np.signbit(bias)):  # an input of zeros would leave a -0, the kernel adds a 0
         return None
     image = (prepared.batch, 1, 1, prepared.depth)
     filters = weights.reshape(prepared.units, 1, 1, prepared.depth)
-    return _lower_product(prepared, node, image, PIXEL, 1, filters, prepared.filter_scale, prepared.asymmetric)
+    scales = prepared.filter_scale
+    product = _lower_product(prepared, node, image, PIXEL, 1, filters, scales, prepared.asymmetric)
+    if product is None or not apart:
+        return product
+    own: dict[str, Field] = {
+        "zero_points": Scratch(4 * prepared.batch),
+        "row_sums": pad_channels(weights.sum(axis=1, dtype=np.int32)),
+        "one_scale": int(len(scales) == 1),
+    }
+    return Instruction("hybrid_sparse", {**product.fields, **own})
 
 
 def lower_hybrid_batch_matmul(prepared: HybridBatchMatMul, node: Node) -> Instruction | None:

@@ -186,8 +186,14 @@ def finish_sums(p: Any, sums: Any, row: Any, channel: Any, position: Any, channe
 @helper
 def store_real(p: Any, real: Any, channel: Any, position: Any, channels: Any) -> None:
     """Add the bias, clamp, and store the first ``channels`` of 16 numbers."""
-    output = float32_view(p.output, position + channels)
     real = real + constant_float32(float32_view(p.bias, channel + LANES), channel)
+    store_clamped(p, real, position, channels)
+
+
+@helper
+def store_clamped(p: Any, real: Any, position: Any, channels: Any) -> None:
+    """Clamp, and store the first ``channels`` of 16 numbers."""
+    output = float32_view(p.output, position + channels)
     low = splat_float32(np.float32(float_field(p.activation_min)))
     # FULLY_CONNECTED takes the bound unless the number is above it: also for a NaN and for -0.
     real = at_least_float32(low, real) if p.bound_first else at_least_float32(real, low)

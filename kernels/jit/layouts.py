@@ -122,6 +122,11 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
         depth panel panel_rows contiguous transposed part parts chunk sums""",
     ),
+    "hybrid_sparse": _layout(
+        "hybrid_sparse",
+        f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
+        depth panel panel_rows contiguous transposed chunk sums zero_points row_sums one_scale""",
+    ),
     "hybrid_depthwise_conv_2d": _layout(
         "hybrid",
         f"input input_size output filter filter_step bias batches output_channels pairs {WINDOW} {HYBRID}",

@@ -13,8 +13,10 @@ from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, chec
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT
-from q31.schema import Padding, Quantization, TensorType
+from q31.schema import Padding, Quantization, Sparsity, TensorType
+from q31.schema.graph import DimensionMetadata
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
+from q31.schema.types import DimensionType
 
 JUST_BELOW_A_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
@@ -133,6 +135,38 @@ def test_transpose_conv(data, profile, window, batches, depth, filters, per_chan
     source, weights, *bias = node.inputs
     size = TensorSpec("s", TensorType.INT32, (4,), value=np.array([batches, *image, filters], np.int32))
     check(transpose_conv.KERNELS[0], replace(node, inputs=(size, weights, source, *bias)), x, profile, index=2)
+
+
+def in_blocks(units: int, depth: int) -> Sparsity:
+    """Weights in blocks of 1x16, all of them stored."""
+    count = depth // 16
+    segments, indices = tuple(count * row for row in range(units + 1)), tuple(range(count)) * units
+    rows = DimensionMetadata(DimensionType.DENSE, units)
+    columns = DimensionMetadata(DimensionType.SPARSE_CSR, 0, segments, indices)
+    return Sparsity((0, 1, 2), (1,), (rows, columns, DimensionMetadata(DimensionType.DENSE, 16)))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    st.data(),
+    PROFILE,
+    st.integers(1, 8),
+    st.sampled_from([16, 48, 1104]),
+    CHANNELS,
+    ACTIVATIONS,
+    *[st.booleans()] * 3,
+)
+def test_fully_connected_by_sparse_weights(
+    data, profile, batch, depth, units, activation, asymmetric, per_channel, unsigned
+):
+    options = FullyConnectedOptions(fused_activation_function=activation, asymmetric_quantize_inputs=asymmetric)
+    node, x = data.draw(
+        hybrid_nodes("FULLY_CONNECTED", options, (batch, depth), (units, depth), 0, per_channel, unsigned)
+    )
+    source, weights, *bias = node.inputs
+    assert weights is not None
+    node = replace(node, inputs=(source, replace(weights, sparsity=in_blocks(units, depth)), *bias))
+    check(fully_connected.KERNELS[0], node, x, profile)
 
 
 def dense(weights: np.ndarray, bias: np.ndarray, asymmetric: bool) -> Node:

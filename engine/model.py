@@ -16,7 +16,7 @@ from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
 from .program import Program
 from .runtime import as_array, as_strings, require_range
 from .session import Session, open_model, sha256
-from .structure import STATEFUL
+from .structure import is_stateful
 
 # Batches run in chunks of about this much memory, so that a data set does not need memory for all of it at once.
 _BATCH_MEMORY = 32 << 20
@@ -316,7 +316,7 @@ class Model:
         subgraph = self.graph.subgraphs[0]
         return (
             any(tensor.is_variable for tensor in subgraph.tensors)
-            or any((operator.custom_code or operator.name) in STATEFUL for operator in subgraph.operators)
+            or any(is_stateful(operator) for operator in subgraph.operators)
             or any(operator.kernel.initial is not None for operator in self._program.preparation.operators)
         )
 

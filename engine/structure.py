@@ -183,13 +183,13 @@ _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment],
     "WHILE": ((1, 1), _while),
 }
 
-STATEFUL = frozenset(
-    {
-        *("ASSIGN_VARIABLE", "CALL_ONCE", "HASHTABLE_IMPORT"),
-        *(name for name, one in (*REGISTRY.items(), *CUSTOM.items()) if one.initial),
-    }
-)
-"""Operators, custom ones by their code, after which the next run may give something else."""
+_CHANGES = ("ASSIGN_VARIABLE", "CALL_ONCE", "HASHTABLE_IMPORT")
+
+
+def is_stateful(operator: Operator) -> bool:
+    """Whether the next run may give something else after this operator."""
+    kernel = REGISTRY.get(operator.name) or CUSTOM.get(operator.custom_code or "")
+    return operator.name in _CHANGES or (kernel is not None and kernel.initial is not None)
 
 
 def _not_a_kernel(*arguments: Any) -> Any:

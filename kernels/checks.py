@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from typing import Any, TypeVar
 
+import numpy as np
+
 from .activation_range import type_range
-from .fixed_point import INT32_MAX, quantize_multiplier
+from .fixed_point import INT32_MAX, quantize_multipliers
 from .operator import Node, TensorSpec
 from .profiles import Rounding
 
 Options = TypeVar("Options")
 
-_LARGEST_SHIFT = {Rounding.DOUBLE: 31, Rounding.SINGLE: 30}
+_LARGEST_SINGLE = 30
 
 
 def options_of(node: Node, options_type: type[Options]) -> Options:
@@ -71,9 +73,17 @@ def checked_multiplier(node: Node, real_multiplier: Any, rounding: Rounding = Ro
     Source: ``QuantizeMultiplier`` in ``kernels/internal/quantization_util.cc``; built for single rounding it
     saturates multipliers from 2**30 on.
     """
-    node.require(math.isfinite(real_multiplier), "scales whose ratio is a float32 number")
-    multiplier, shift = quantize_multiplier(real_multiplier)
-    if rounding is Rounding.SINGLE and shift > _LARGEST_SHIFT[rounding]:
-        return INT32_MAX, _LARGEST_SHIFT[rounding]
-    node.require(shift <= 31, f"scales whose ratio is below 2**31, not {real_multiplier:g}")
-    return multiplier, shift
+    multipliers, shifts = checked_multipliers(node, np.array([real_multiplier], np.float64), rounding)
+    return int(multipliers[0]), int(shifts[0])
+
+
+def checked_multipliers(node: Node, real_multipliers: np.ndarray, rounding: Rounding) -> tuple[np.ndarray, np.ndarray]:
+    """Do the same for several; returns two int32 arrays."""
+    node.require(bool(np.all(np.isfinite(real_multipliers))), "scales whose ratio is a float32 number")
+    multipliers, shifts = quantize_multipliers(real_multipliers)
+    if rounding is Rounding.SINGLE:
+        beyond = shifts > _LARGEST_SINGLE
+        return np.where(beyond, np.int32(INT32_MAX), multipliers), np.minimum(shifts, np.int32(_LARGEST_SINGLE))
+    greatest = np.max(real_multipliers, initial=0.0)
+    node.require(bool(np.all(shifts <= 31)), f"scales whose ratio is below 2**31, not {greatest:g}")
+    return multipliers, shifts

@@ -7,7 +7,6 @@ gemmlowp's ``fixedpoint.h``.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -61,22 +60,18 @@ def quantize_multiplier(real_multiplier: float) -> tuple[int, int]:
     -----
     Source: ``QuantizeMultiplier`` in ``kernels/internal/quantization_util.cc``.
     """
-    if real_multiplier == 0:
-        return 0, 0
-    fraction, shift = math.frexp(float(real_multiplier))
-    multiplier = int(round_half_away(np.float64(fraction * 2.0**31)))
-    if multiplier == 2**31:  # the fraction rounded up to 1
-        multiplier, shift = 2**30, shift + 1
-    if shift < -31:
-        return 0, 0
-    return multiplier, shift
+    multipliers, shifts = quantize_multipliers([real_multiplier])
+    return int(multipliers[0]), int(shifts[0])
 
 
 def quantize_multipliers(real_multipliers: Any) -> tuple[np.ndarray, np.ndarray]:
     """Apply :func:`quantize_multiplier` to each of several (per-channel) multipliers; returns two int32 arrays."""
-    pairs = [quantize_multiplier(float(real)) for real in np.asarray(real_multipliers, np.float64).ravel()]
-    table = np.array(pairs, np.int64).reshape(-1, 2)
-    return table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)
+    fractions, shifts = np.frexp(np.asarray(real_multipliers, np.float64).ravel())
+    multipliers = round_half_away(fractions * 2.0**31).astype(np.int64)
+    rounded_up = multipliers == 2**31  # the fraction became 1
+    multipliers, shifts = np.where(rounded_up, 2**30, multipliers), shifts + rounded_up
+    vanishes = (multipliers == 0) | (shifts < -31)
+    return np.where(vanishes, 0, multipliers).astype(np.int32), np.where(vanishes, 0, shifts).astype(np.int32)
 
 
 def saturating_rounding_doubling_high_multiply(a: Any, b: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...schema import ActivationFunctionType, TensorType
 from ..activation_range import quantized_activation_range, type_range
-from ..checks import checked_multiplier, require_quantized, require_symmetric
+from ..checks import checked_multipliers, require_quantized, require_symmetric
 from ..fixed_point import (
     multiply_by_quantized_multiplier,
     multiply_in_float64,
@@ -192,8 +192,7 @@ def prepare_requantization(
     else:
         product = np.float64(source.scale) * scales.astype(np.float64)
     real_multiplier = product / np.float64(output.scale)
-    pairs = [checked_multiplier(node, float(real), rounding) for real in real_multiplier]
-    multiplier, shift = (np.array(column, np.int32) for column in zip(*pairs, strict=True))
+    multiplier, shift = checked_multipliers(node, real_multiplier, rounding)
     if accumulator == np.int64 and rounding is not Rounding.FLOAT64:
         within = bool(np.all(shift <= _LARGEST_SHIFT_INT64))
         node.require(within, f"input scale times filter scale under 2**{_LARGEST_SHIFT_INT64} output scales")

@@ -26,7 +26,7 @@ import numpy as np
 
 import q31
 from conformance.judge import BACKENDS, compare
-from q31.engine.structure import STATEFUL, Environment
+from q31.engine.structure import Environment, is_stateful
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import PROFILES
 from q31.kernels.random import distributions
@@ -103,7 +103,7 @@ def run(job: Job, backend: str) -> Outcome:
 def keeps_state(graph: Graph) -> bool:
     return any(
         any(tensor.is_variable for tensor in subgraph.tensors)
-        or any(operator.name in STATEFUL for operator in subgraph.operators)
+        or any(is_stateful(operator) for operator in subgraph.operators)
         for subgraph in graph.subgraphs
     )
 

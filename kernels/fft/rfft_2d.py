@@ -29,28 +29,30 @@ def prepare(node: Node, profile: Profile) -> Prepared:
     for length in (height, width):
         power_of_two = 0 < length <= _LARGEST_LENGTH and length & (length - 1) == 0
         node.require(power_of_two, f"lengths that are powers of two, not {length}")
-    # For a single column the reference reads and writes beyond what its package defines.
-    node.require(width >= 2, "a width of 2 or more")
     return Prepared(((*x.shape[:-2], height, width // 2 + 1),))
 
 
 def _packed(x: np.ndarray) -> np.ndarray:
-    """Return the transform of rows and then of columns, in the package's layout: (..., H, W) float64.
+    """Return the transform of rows and then of columns, in the package's layout: (..., H, W) float64, W at least 2.
 
     The first column of pairs holds the frequencies 0 and W / 2 of the rows, as real and imaginary part; its halves
     are told apart afterwards, up to factors that the caller knows.
 
     Notes
     -----
-    Source: ``rdft2d``, ``cdft2d_sub`` and ``rdft2d_sub`` in fft2d's ``fftsg2d.c``.
+    Source: ``rdft2d``, ``cdft2d_sub`` and ``rdft2d_sub`` in fft2d's ``fftsg2d.c``. A single column, which the package
+    does not define, becomes a pair with the zero beside it, and no transform of columns follows.
     """
     height, width = x.shape[-2:]
-    real, imaginary = rdft(x)
-    imaginary[..., 0] = real[..., width // 2]
-    real, imaginary = real[..., : width // 2], imaginary[..., : width // 2]
-    columns = cdft((np.swapaxes(real, -1, -2), np.swapaxes(imaginary, -1, -2)))
-    packed = np.empty(x.shape)
-    packed[..., 0::2], packed[..., 1::2] = (np.swapaxes(part, -1, -2) for part in columns)
+    if width == 1:
+        packed = np.concatenate([x + 0.0, x - 0.0], axis=-1)
+    else:
+        real, imaginary = rdft(x)
+        imaginary[..., 0] = real[..., width // 2]
+        real, imaginary = real[..., : width // 2], imaginary[..., : width // 2]
+        columns = cdft((np.swapaxes(real, -1, -2), np.swapaxes(imaginary, -1, -2)))
+        packed = np.empty(x.shape)
+        packed[..., 0::2], packed[..., 1::2] = (np.swapaxes(part, -1, -2) for part in columns)
     near = np.arange(1, height // 2)
     far = height - near
     packed[..., far, 0] = 0.5 * (packed[..., near, 0] - packed[..., far, 0])
@@ -72,7 +74,8 @@ def evaluate(prepared: Prepared, x: np.ndarray, lengths: np.ndarray) -> np.ndarr
     part = x[..., :height, :width]
     image[..., : part.shape[-2], : part.shape[-1]] = part
     pairs = np.zeros((*image.shape[:-1], width + 2))
-    pairs[..., :width] = _packed(image)
+    packed = _packed(image)
+    pairs[..., : packed.shape[-1]] = packed
     half = height // 2
     far = np.arange(half + 1, height)
     near = height - far
@@ -81,11 +84,14 @@ def evaluate(prepared: Prepared, x: np.ndarray, lengths: np.ndarray) -> np.ndarr
     pairs[..., far, last] = np.stack([imaginary, real], axis=-1)
     pairs[..., near, last] = np.stack([imaginary, -real], axis=-1)
     pairs[..., far, first] = pairs[..., near, first] * (1, -1)
+    highest = pairs[..., 0, 1].copy()
     for row in {0, half}:
         pairs[..., row, width] = pairs[..., row, 1]
         pairs[..., row, width + 1] = pairs[..., row, 1] = 0
-    result = np.empty((*pairs.shape[:-1], pairs.shape[-1] // 2), np.complex64)
-    result.real, result.imag = pairs[..., 0::2], -pairs[..., 1::2]
+    pairs[..., 0, width] = highest  # written last: of a single column it is the imaginary part
+    result = np.empty(prepared.output_shape, np.complex64)
+    size = 2 * result.shape[-1]
+    result.real, result.imag = pairs[..., 0:size:2], -pairs[..., 1:size:2]
     return result
 
 

@@ -52,7 +52,10 @@ def conv_3d(draw: Any, transpose: bool = False) -> Case:
 def rfft_2d(draw: Any) -> Case:
     """Images smaller and larger than the lengths, which are powers of two; the lengths constant or not."""
     shape = draw(shapes(2, 4, high=6))
-    height, width = draw(st.sampled_from([1, 2, 4, 8, 16, 32, 64])), draw(st.sampled_from([2, 4, 8, 16, 32, 64, 128]))
+    height, width = (
+        draw(st.sampled_from([1, 2, 4, 8, 16, 32, 64])),
+        draw(st.sampled_from([1, 2, 4, 8, 16, 32, 64, 128])),
+    )
     lengths = np.array([height, width], np.int32)
     if draw(st.booleans()):
         shape = (height, width)

@@ -27,7 +27,8 @@ from .partial_sort import best
 
 NAME = "TFLite_Detection_PostProcess"
 
-_TYPES = (TensorType.FLOAT32, TensorType.UINT8)
+UINT8 = TensorType.UINT8
+_TYPES = (TensorType.FLOAT32, UINT8)
 _COORDINATES = 4
 _BLOCK = 64
 _GREATEST_LOG = 709.782712893384
@@ -78,7 +79,9 @@ def prepare(node: Node, profile: Profile) -> DetectionPostprocess:
     if scores.type not in _TYPES:
         raise node.unsupported("boxes and scores of float32 or uint8")
     node.require(all(one.type is TensorType.FLOAT32 for one in node.outputs), "four float32 outputs")
-    node.require(anchors.type is boxes.type, "anchors of the boxes' data type")
+    if boxes.type is UINT8 and anchors.type not in _TYPES:
+        raise node.unsupported("anchors of float32 or uint8")
+    node.require(anchors.type is boxes.type or boxes.type is UINT8, "anchors of the boxes' data type")
     node.require((len(boxes.shape), len(scores.shape), len(anchors.shape)) == (3, 3, 2), "inputs of rank 3, 3 and 2")
     node.require(boxes.shape[0] == scores.shape[0] == 1, "a batch of 1")
     count = boxes.shape[1]
@@ -116,16 +119,14 @@ def prepare(node: Node, profile: Profile) -> DetectionPostprocess:
             real(node, options, "h_scale"),
             real(node, options, "w_scale"),
         ),
-        box_codes=_codes(node, boxes),
-        anchor_codes=_codes(node, anchors),
-        score_codes=_codes(node, scores),
+        box_codes=None if boxes.type is not UINT8 else _codes(node, boxes),
+        anchor_codes=None if boxes.type is not UINT8 else _codes(node, anchors),
+        score_codes=None if scores.type is not UINT8 else _codes(node, scores),
         whole_lanes_in_float32=profile.reproduces_quirks,
     )
 
 
-def _codes(node: Node, spec: TensorSpec) -> Codes | None:
-    if spec.type is TensorType.FLOAT32:
-        return None
+def _codes(node: Node, spec: TensorSpec) -> Codes:
     node.require(0 <= spec.zero_point <= 255, f"a zero point of {spec.name!r} in [0, 255], not {spec.zero_point}")
     return Codes(spec.scale, spec.zero_point)
 
@@ -167,6 +168,8 @@ def evaluate(
 def _decode(prepared: DetectionPostprocess, boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Return the corners (ymin, xmin, ymax, xmax) of the boxes; centers and sizes are float64, rounded to float32."""
     near = _dequantize(boxes, prepared.box_codes).astype(np.float64)
+    if prepared.anchor_codes is not None:
+        anchors = np.ascontiguousarray(anchors).view(np.uint8)  # the reference does not look at the anchors' type
     anchors = anchors.reshape(-1)[: boxes.shape[0] * _COORDINATES].reshape(-1, _COORDINATES)
     anchor = _dequantize(anchors, prepared.anchor_codes).astype(np.float64)
     scales = np.array(prepared.scales, np.float64)

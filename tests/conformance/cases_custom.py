@@ -56,6 +56,7 @@ def detection(draw: DrawFn, box_type: TensorType, score_type: TensorType, regula
     classes = draw(st.integers(1, 20))
     background = draw(st.integers(0, 1))
     width = draw(st.sampled_from([4, 4, 4, 6]))
+    anchor_type = box_type
     scores, score_codes = draw(scores_of(score_type, (1, count, classes + background)))
     if box_type is UINT8:
         box_codes = draw(per_tensor(UINT8, log_uniform(2.0**-8, 2.0**-3)))
@@ -63,6 +64,8 @@ def detection(draw: DrawFn, box_type: TensorType, score_type: TensorType, regula
         # Anchors of negative size are refused, so their zero point is mostly 0.
         anchor_codes = draw(per_tensor(UINT8, scales(2.0**-10, 2.0**-4), st.sampled_from([0, 0, 0, 1, 10])))
         anchors = draw(arrays(UINT8, (count, 4), anchor_codes.zero_point[0], low=anchor_codes.zero_point[0]))
+        if draw(st.integers(0, 3)) == 0:  # the reference takes the bytes of float32 anchors for codes
+            anchor_type, anchors = FLOAT32, np.abs(draw(float_arrays((count, 4))))
     else:
         box_codes = anchor_codes = Quantization()
         random = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -91,7 +94,7 @@ def detection(draw: DrawFn, box_type: TensorType, score_type: TensorType, regula
         [
             tensor(box_type, (1, count, width), box_codes),
             tensor(score_type, scores.shape, score_codes),
-            tensor(box_type, (count, 4), anchor_codes),
+            tensor(anchor_type, (count, 4), anchor_codes),
         ],
         [result(FLOAT32) for _ in range(4)],
         [boxes, scores, anchors],

@@ -202,3 +202,19 @@ def test_a_partial_sort_finds_the_greatest(values: list[int], data: st.DataObjec
     found = best(values, count)
     assert len(set(found)) == count
     assert [values[index] for index in found] == sorted(values, reverse=True)[:count]
+
+
+def test_the_bytes_of_float_anchors_are_codes_where_the_boxes_are_codes() -> None:
+    one = node(types=(UINT8, FLOAT32, FLOAT32), quantization=Quantization((0.5,), (0,)))
+    prepared = find(one).prepare(one, LITERT)
+    anchors = np.zeros((3, 4), np.float32)
+    # The bytes 4, 6, 2 and 8 of the first number are y, x, h and w of the first anchor: 2, 3, 1 and 4.
+    anchors.view(np.uint8)[0, :4] = 4, 6, 2, 8
+    boxes, *_ = evaluate(prepared, BOXES.astype(np.uint8), SCORES, anchors)
+    assert boxes[0, 0].tolist() == [1.5, 1, 2.5, 5]
+
+
+def test_anchors_of_codes_are_refused_where_the_boxes_are_numbers() -> None:
+    one = node(types=(FLOAT32, FLOAT32, UINT8))
+    with pytest.raises(ModelError, match="boxes' data type"):
+        find(one).prepare(one, LITERT)

@@ -20,7 +20,7 @@ from ..kernels.registry import find, require_version
 from ..schema import Error, Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
 from ..schema.verify import MAXIMUM_RANK
-from .structure import DEEPEST, STRUCTURAL, Inferred
+from .structure import DEEPEST, STRUCTURAL, Inferred, require_attributes
 from .structure import output_shapes as structural_shapes
 
 Bodies: TypeAlias = tuple[tuple[str, ...], ...]
@@ -275,6 +275,7 @@ def _prepare_operator(
     try:
         if structural is not None:
             require_version(structural, node)
+            require_attributes(operator)
             return PreparedOperator(index, operator, structural, None, None)
         kernel = find(node)
     except (ModelError, UnsupportedOperatorError) as error:

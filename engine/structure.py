@@ -140,6 +140,17 @@ def _call_once(operator: Operator, arrays: Arrays, environment: Environment) -> 
     return ()
 
 
+def require_attributes(operator: Operator) -> None:
+    """Raise ModelError for a composite without even an empty map of attributes.
+
+    Notes
+    -----
+    Source: ``ParseStablehloComposite`` in ``core/api/flatbuffer_conversions.cc``.
+    """
+    if isinstance(operator.options, StableHLOCompositeOptions) and not operator.options.composite_attributes:
+        raise ModelError(f"{operator.name}: expected composite_attributes")
+
+
 def _composite(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
     options = _options(operator, StableHLOCompositeOptions)
     return environment.call(options.decomposition_subgraph_index, arrays, anew=True)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from flatbuffers import flexbuffers
 
 import q31
 from conformance.oracle import Answer
@@ -20,6 +21,7 @@ from q31.schema.options import (
 )
 
 BACKENDS = ["numba", "numpy"]
+NO_ATTRIBUTES = bytes(flexbuffers.Dumps({}))
 
 
 def hold(graph, runs, backend, oracle):
@@ -147,12 +149,21 @@ def test_a_loop_that_never_runs_gives_its_inputs_memory_of_their_own(backend):
     np.testing.assert_array_equal(model(x)["y"], x + np.float32(1))
 
 
+def test_a_composite_without_attributes_is_refused_as_the_reference_does():
+    builder = GraphBuilder()
+    x, y = builder.tensor("x", FLOAT32, (1, 3)), builder.tensor("y", FLOAT32, (1, 3))
+    builder.operator("STABLEHLO_COMPOSITE", [x], [y], StableHLOCompositeOptions("some.op", 1))
+    content = write(joined(builder.build([x], [y]), arithmetic("inner", MulOptions(), 2.0, "MUL")))
+    with pytest.raises(q31.ModelError, match="composite_attributes"):
+        q31.load(content)
+
+
 def test_subgraphs_that_call_each_other_too_deeply_are_refused():
     links = []
     for number in range(1, 300):
         builder = GraphBuilder()
         x, y = builder.tensor("x", FLOAT32, (1, 3)), builder.tensor("y", FLOAT32, (1, 3))
-        builder.operator("STABLEHLO_COMPOSITE", [x], [y], StableHLOCompositeOptions("link", number))
+        builder.operator("STABLEHLO_COMPOSITE", [x], [y], StableHLOCompositeOptions("link", number, NO_ATTRIBUTES))
         links.append(builder.build([x], [y]))
     content = write(joined(*links, arithmetic("last", MulOptions(), 2.0, "MUL")))
     with pytest.raises(q31.ModelError, match="call each other"):

@@ -33,6 +33,29 @@ def require_axes(node: Node, name: str, axes: Sequence[int], rank: int) -> Shape
     return tuple(axes)
 
 
+def require_vector(node: Node, axis: int, indices: Shape) -> None:
+    """Raise an error unless ``axis`` is an axis of the indices.
+
+    An axis one beyond the last says that each index is a vector of its own. The reference lets it pass, and takes the
+    vector's length from memory that nothing has written: it mostly crashes.
+
+    Raises
+    ------
+    ModelError
+        Where the axis is negative, or further beyond.
+    UnsupportedOperatorError
+        Where it is one beyond the last.
+
+    Notes
+    -----
+    Source: ``ReadIndexVector`` in ``kernels/tensor_slice_util.cc``.
+    """
+    rank = len(indices)
+    node.require(0 <= axis <= rank, f"index_vector_dim up to {rank}, not {axis}")
+    if axis == rank:
+        raise node.unsupported(f"index_vector_dim below {rank}")
+
+
 def prepare(node: Node, profile: Profile) -> Gather:
     """Prepare STABLEHLO_GATHER. The output's rank is that of the indices without their vector, and of the windows.
 
@@ -46,7 +69,7 @@ def prepare(node: Node, profile: Profile) -> Gather:
     node.require(indices.type in (TensorType.INT32, TensorType.INT64), "indices of type int32 or int64")
     options = options_of(node, StablehloGatherOptions)
     rank, vector = len(x.shape), options.index_vector_dim
-    node.require(0 <= vector < len(indices.shape), f"index_vector_dim below {len(indices.shape)}, not {vector}")
+    require_vector(node, vector, indices.shape)
     mapped = tuple(options.start_index_map)
     node.require(len(mapped) == indices.shape[vector], f"a start_index_map of {indices.shape[vector]} axes")
     node.require(len(set(mapped)) == len(mapped) and all(0 <= axis < rank for axis in mapped), "axes of input 0")

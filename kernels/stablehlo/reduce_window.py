@@ -18,6 +18,9 @@ from ..profiles import Profile
 from .pad import Pad, evaluate_pad
 
 _LARGEST_RANK = 6
+_LARGEST_WINDOW = 2**20
+_MOST_STEPS = 2**32
+_LARGEST_PADDED = 2**28
 _FUNCTIONS: dict[ReduceWindowFunction, Callable[[Any, Any], np.ndarray]] = {
     ReduceWindowFunction.ADD: np.add,
     ReduceWindowFunction.MUL: np.multiply,
@@ -51,6 +54,16 @@ def _positions(sizes: Shape, window: Shape, strides: Shape, dilations: Shape) ->
     return tuple(0 if side < one else (side - one) // stride + 1 for side, one, stride in axes)
 
 
+def _require_feasible(node: Node, function: ReduceWindowFunction, window: Shape, shape: Shape) -> None:
+    """Raise an error for what takes minutes, and for sums of bool, of which the reference stores bytes above 1."""
+    if function is ReduceWindowFunction.ADD and node.input(0).type is TensorType.BOOL:
+        raise node.unsupported("ADD of numbers")
+    if 0 in shape:
+        return  # whatever the window is, it is nowhere
+    node.require(math.prod(window) <= _LARGEST_WINDOW, f"a window of at most {_LARGEST_WINDOW} elements")
+    node.require(math.prod(window) * math.prod(shape) <= _MOST_STEPS, f"at most {_MOST_STEPS} elements seen")
+
+
 def prepare(node: Node, profile: Profile) -> ReduceWindow:
     """Prepare REDUCE_WINDOW: input, initial value, then window, strides and dilations, an int64 per axis.
 
@@ -73,6 +86,7 @@ def prepare(node: Node, profile: Profile) -> ReduceWindow:
         node.require(bool(np.all((node.value(index) >= 1) & (node.value(index) < 2**31))), "positive int32 numbers")
     window, strides, dilations = (tuple(map(int, node.value(index))) for index in (2, 3, 4))
     shape = _positions(x.shape, window, strides, dilations)
+    _require_feasible(node, function, window, shape)
     return ReduceWindow((shape,), function, window, strides, dilations)
 
 
@@ -112,6 +126,7 @@ _BODIES = {
     "LOGICAL_AND": ReduceWindowFunction.ALL,
     "LOGICAL_OR": ReduceWindowFunction.ANY,
     "STABLEHLO_ADD": ReduceWindowFunction.ADD,
+    "STABLEHLO_AND": ReduceWindowFunction.ALL,
     "STABLEHLO_MULTIPLY": ReduceWindowFunction.MUL,
     "STABLEHLO_MINIMUM": ReduceWindowFunction.MINIMUM,
     "STABLEHLO_MAXIMUM": ReduceWindowFunction.MAXIMUM,
@@ -143,7 +158,7 @@ def prepare_padded(node: Node, profile: Profile) -> PaddedReduceWindow:
         for size, step, before, after in zip(x.shape, options.base_dilations, low, high, strict=True)
     )
     node.require(min(padded) > 0 and max(padded) < 2**31, f"a padded input with elements, not of shape {padded}")
-    node.require(math.prod(padded) < 2**31, "a padded input within 32 bits")
+    node.require(math.prod(padded) <= _LARGEST_PADDED, f"a padded input of at most {_LARGEST_PADDED} elements")
     index = options.body_subgraph_index
     node.require(0 <= index < len(node.bodies), f"a subgraph {index} for the body")
     body = node.bodies[index]
@@ -151,6 +166,7 @@ def prepare_padded(node: Node, profile: Profile) -> PaddedReduceWindow:
         raise node.unsupported(f"a body of one of {', '.join(_BODIES)}")
     window, strides, dilations = (tuple(given) for given in geometry)
     shape = _positions(padded, window, strides, dilations)
+    _require_feasible(node, _BODIES[body[0]], window, shape)
     pad = Pad((padded,), low, tuple(options.base_dilations))
     return PaddedReduceWindow((shape,), _BODIES[body[0]], window, strides, dilations, pad)
 

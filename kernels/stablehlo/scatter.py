@@ -13,7 +13,7 @@ from ..checks import options_of, require_arity, require_same_type
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile
 from .elementwise import OPERATIONS, TYPES
-from .gather import require_axes
+from .gather import require_axes, require_vector
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,9 @@ def prepare(node: Node, profile: Profile) -> Scatter:
     node.require(indices.type in (TensorType.INT32, TensorType.INT64), "indices of type int32 or int64")
     options = options_of(node, StablehloScatterOptions)
     rank, vector = len(x.shape), options.index_vector_dim
-    indices_rank = len(indices.shape)
-    node.require(0 <= vector <= indices_rank, f"index_vector_dim up to {indices_rank}, not {vector}")
+    require_vector(node, vector, indices.shape)
     mapped = tuple(options.scatter_dims_to_operand_dims)
-    coordinates = indices.shape[vector] if vector < indices_rank else 1  # each index is a vector of its own
-    node.require(len(mapped) == coordinates, f"{coordinates} scatter_dims_to_operand_dims")
+    node.require(len(mapped) == indices.shape[vector], f"{indices.shape[vector]} scatter_dims_to_operand_dims")
     node.require(len(set(mapped)) == len(mapped) and all(0 <= axis < rank for axis in mapped), "axes of input 0")
     inserted = require_axes(node, "inserted_window_dims", options.inserted_window_dims, rank)
     window = require_axes(node, "update_window_dims", options.update_window_dims, len(updates.shape))
@@ -81,8 +79,7 @@ def evaluate(prepared: Scatter, x: np.ndarray, indices: np.ndarray, updates: np.
     """
     output = x.copy()
     combine: Callable[..., np.ndarray] | None = OPERATIONS.get(prepared.computation or "")
-    alone = prepared.index_vector_dim == indices.ndim
-    vectors = indices[..., None] if alone else np.moveaxis(indices, prepared.index_vector_dim, -1)
+    vectors = np.moveaxis(indices, prepared.index_vector_dim, -1)
     free = [axis for axis in range(x.ndim) if axis not in prepared.inserted_window_dims]
     for place in np.ndindex(*updates.shape):
         target = [0] * x.ndim

@@ -125,7 +125,7 @@ LAYOUTS: dict[str, Layout] = {
     "hybrid_sparse": _layout(
         "hybrid_sparse",
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
-        depth panel panel_rows contiguous transposed chunk sums zero_points row_sums one_scale""",
+        depth panel panel_rows contiguous transposed part parts chunk sums zero_points row_sums one_scale""",
     ),
     "hybrid_depthwise_conv_2d": _layout(
         "hybrid",

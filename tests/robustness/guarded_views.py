@@ -72,8 +72,14 @@ def install() -> None:
             raise OutOfBounds(f"a view of {wanted} bytes where {extents.get(address)} were declared")
         return GuardedView(make_array(address, size, dtype))
 
-    def remembering_bind(self: Binder, instruction: Instruction, inputs: Sequence[int], outputs: Sequence[int]) -> int:
-        block = bind(self, instruction, inputs, outputs)
+    def remembering_bind(
+        self: Binder,
+        instruction: Instruction,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        scratch: np.ndarray | None = None,
+    ) -> int:
+        block = bind(self, instruction, inputs, outputs, scratch)
         fields = LAYOUTS[instruction.kernel].fields
         extents = {block: 8 * len(fields)}
         for name, address in zip(fields, make_array(block, len(fields), np.int64).tolist(), strict=True):

@@ -29,6 +29,7 @@ _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
     "conv_2d_int16": _PRODUCT,
     "float_conv_2d": _PRODUCT,
     "hybrid_conv_2d": _PRODUCT,
+    "hybrid_sparse": _PRODUCT,
     "hybrid_transpose_conv": _PRODUCT,
     "depthwise_conv_2d": _LINES,
     "depthwise_conv_2d_int16": _LINES,

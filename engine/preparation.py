@@ -76,7 +76,9 @@ def build_node(
 
     def spec(index: int, default: Shape) -> TensorSpec:
         shape = shapes[index]
-        return tensor_spec(tensors[index], default if shape is None else shape, values.get(index))
+        found = tensor_spec(tensors[index], default if shape is None else shape, values.get(index))
+        blocks = tensors[index].quantization.blockwise
+        return found if blocks is None else replace(found, block_scales=values.get(blocks.scales))
 
     inputs = tuple(None if index < 0 else spec(index, ()) for index in operator.inputs)
     outputs = tuple(tensor_spec(tensors[index], tensors[index].shape, None) for index in operator.outputs)

@@ -155,12 +155,13 @@ def multiply_int64_by_quantized_multiplier(x: Any, multiplier: Any, shift: Any) 
     Notes
     -----
     Source: the ``int64_t`` overload of ``MultiplyByQuantizedMultiplier``. It rounds once, and its bits differ
-    from the int32 form's because 16 bits of the multiplier are rounded away first.
+    from the int32 form's because 16 bits of the multiplier are rounded away first. Multipliers of 2**14 and more
+    shift by a negative count, which C leaves undefined and x86 takes modulo 64.
     """
     total_shift = 15 - np.asarray(shift, np.int64)
-    return (
-        (np.asarray(x, np.int64) * reduce_multiplier(multiplier) + (np.int64(1) << (total_shift - 1))) >> total_shift
-    ).astype(np.int32)
+    half = np.int64(1) << ((total_shift - 1) & 63)
+    with np.errstate(over="ignore"):
+        return ((np.asarray(x, np.int64) * reduce_multiplier(multiplier) + half) >> (total_shift & 63)).astype(np.int32)
 
 
 def multiply_in_float64(x: Any, real_multiplier: Any) -> np.ndarray:

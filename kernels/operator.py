@@ -32,7 +32,8 @@ class TensorSpec:
     """A tensor as ``prepare`` sees it.
 
     ``shape`` of an input is the actual shape; of an output it is what the file says, which is not to be
-    trusted. ``value`` is the array of a constant (int4 unpacked to int8), otherwise None.
+    trusted. ``value`` is the array of a constant (int4 unpacked to int8), otherwise None. ``block_scales`` is the
+    array of the scales of a tensor quantized by blocks, where that is a constant.
     """
 
     name: str
@@ -42,6 +43,7 @@ class TensorSpec:
     value: np.ndarray | None = field(default=None, compare=False)
     is_variable: bool = False
     sparsity: Sparsity | None = None
+    block_scales: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def dtype(self) -> np.dtype:

@@ -166,7 +166,7 @@ def prepare(node: Node, profile: Profile) -> Sum:
         options_of(node, AddOptions) if node.name == "ADD" else options_of(node, SubOptions)
     )
     shape = broadcast_shape(node, first.shape, second.shape)
-    unquantized_int16 = node.name == "ADD" and first.type is TensorType.INT16 and not first.quantized
+    unquantized_int16 = node.name == "ADD" and first.type is TensorType.INT16 and not any(t.quantized for t in tensors)
     if first.type not in _QUANTIZED or unquantized_int16:
         return prepare_plain(node, shape, options.fused_activation_function)
     require_quantized(node, *tensors)

@@ -119,7 +119,8 @@ def prepare(node: Node, profile: Profile) -> Product:
 def _prepare_fractions(node: Node, activation: ActivationFunctionType) -> FractionProduct:
     first, second, output = node.input(0), node.input(1), node.output()
     node.require(first.shape == second.shape, "two shapes alike, where int16 is multiplied to codes of 8 bits")
-    require_quantized(node, output)
+    if activation is not ActivationFunctionType.NONE:
+        require_quantized(node, output)
     limits = quantized_activation_range(activation, output)
     return FractionProduct((first.shape,), output.zero_point, *limits, output.dtype)
 

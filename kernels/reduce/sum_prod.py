@@ -84,9 +84,7 @@ def prepare_prod(node: Node, profile: Profile) -> Reduction:
     size = math.prod(source.shape)
     node.require(size > 0, "at least one element")
     real = float(source.scale) / math.pow(float(target.scale), 1 / plain.count)
-    prepared = _quantized(node, plain, real, profile.rounding_of(node.name), False)
-    node.require(prepared.shift < 15, "scales whose ratio is below 2**14")
-    return prepared
+    return _quantized(node, plain, real, profile.rounding_of(node.name), False)
 
 
 def _sum_as_uint8(x: np.ndarray) -> np.ndarray:

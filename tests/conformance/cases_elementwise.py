@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from q31.schema import Quantization, TensorType
+from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import AddOptions, MulOptions, SubOptions
 
 from .case import Case, constant, result, single_operator, tensor
@@ -142,9 +142,11 @@ def fractions(draw: Any) -> Case:
     """MUL of int16 codes to codes of 8 bits."""
     shape, kind = draw(shapes(0, 4)), draw(st.sampled_from([TensorType.INT8, TensorType.UINT8]))
     operands = [tensor(INT16, shape, draw(per_tensor(INT16, zero_point=0))) for _ in range(2)]
-    options = MulOptions(draw(activations()))
+    activation, target = draw(activations()), draw(per_tensor(kind))
+    if activation is ActivationFunctionType.NONE and draw(st.booleans()):
+        target = Quantization()
     given = [draw(arrays(INT16, shape)) for _ in range(2)]
-    return single_operator("MUL", options, operands, [result(kind, draw(per_tensor(kind)))], given, version=6)
+    return single_operator("MUL", MulOptions(activation), operands, [result(kind, target)], given, version=6)
 
 
 CASES: dict[str, st.SearchStrategy[Case]] = {}

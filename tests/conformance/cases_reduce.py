@@ -26,7 +26,8 @@ def reduction(draw: DrawFn, name: str, tensor_type: TensorType, quantized: bool 
         if name in ("SUM", "REDUCE_PROD") and draw(st.integers(0, 4)):
             target = draw(per_tensor(tensor_type, float32(source.scale[0] / draw(log_uniform(2.0**-5, 2.0**3)))))
         if name == "REDUCE_PROD" and draw(st.integers(0, 3)):
-            source = draw(per_tensor(tensor_type, log_uniform(2.0**-8, 2.0)))
+            greatest = 2.0 if draw(st.integers(0, 15)) else 2.0**12
+            source = draw(per_tensor(tensor_type, log_uniform(2.0**-8, greatest)))
     if tensor_type is FLOAT32:
         x = draw(float_arrays(shape, special=True))
     else:

@@ -10,7 +10,7 @@ from conformance.case import Case, constant, result, single_operator, tensor
 from conformance.cases_indexing import given, whole_numbers
 from conformance.cases_shape import COPIED, FLOAT32, INT8, INT16, INT32, INT64, UINT8, index
 from conformance.strategies import arrays, broadcastable, by_type, float_arrays, per_channel, per_tensor, shapes
-from q31.schema import Quantization, TensorType, numpy_dtype
+from q31.schema import BlockwiseQuantization, GraphBuilder, Quantization, TensorType, numpy_dtype
 from q31.schema.options import (
     CumsumOptions,
     SegmentSumOptions,
@@ -101,6 +101,22 @@ def embedding_lookup(draw: DrawFn, tensor_type: TensorType, real: TensorType | N
     )
 
 
+@st.composite
+def blockwise_lookup(draw: DrawFn, tensor_type: TensorType, real: TensorType) -> Case:
+    """Rows of a table whose every block of a few columns has a scale of its own, in a tensor beside it."""
+    rows, blocks, block = (draw(st.integers(1, high)) for high in (5, 4, 9))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shape, sizes = (rows, blocks * block), random.uniform(-14, 8, (rows, blocks))
+    builder = GraphBuilder()
+    scales = builder.tensor("scales", TensorType.FLOAT16, sizes.shape, value=(2.0**sizes).astype(np.float16))
+    quantization = Quantization(blockwise=BlockwiseQuantization(scales, -1, block))
+    table = builder.tensor("table", tensor_type, shape, quantization, draw(arrays(tensor_type, shape)))
+    picked = draw(whole_numbers((draw(st.integers(1, 6)),), rows))
+    x, y = builder.tensor("x", INT32, picked.shape), builder.tensor("y", real, ())
+    builder.operator("EMBEDDING_LOOKUP", [x, table], [y], version=4)
+    return Case(builder.build([x], [y]), (picked,))
+
+
 CASES: dict[str, SearchStrategy[Case]] = {
     **{f"{name} {t.name.lower()}": segments(t, name) for name in SEGMENTS for t in (INT32, FLOAT32)},
     **{f"CUMSUM {t.name.lower()}": cumsum(t) for t in (FLOAT32, INT32, INT64)},
@@ -111,6 +127,11 @@ CASES: dict[str, SearchStrategy[Case]] = {
     **{
         f"EMBEDDING_LOOKUP {t.name.lower()} to {real.name.lower()}": embedding_lookup(t, real)
         for t in (INT8, UINT8, TensorType.INT4, TensorType.INT2)
+        for real in (FLOAT32, TensorType.FLOAT16)
+    },
+    **{
+        f"EMBEDDING_LOOKUP {t.name.lower()} to {real.name.lower()} by blocks": blockwise_lookup(t, real)
+        for t in (TensorType.INT4, TensorType.INT2)
         for real in (FLOAT32, TensorType.FLOAT16)
     },
 }

@@ -11,7 +11,7 @@ import pytest
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, SINGLE, Profile
 from q31.kernels.registry import REGISTRY
-from q31.schema import ModelError, Quantization, TensorType
+from q31.schema import BlockwiseQuantization, ModelError, Quantization, TensorType, UnsupportedOperatorError
 from q31.schema.options import EmbeddingLookupSparseOptions, GatherOptions
 from q31.schema.types import CombinerType
 
@@ -36,6 +36,32 @@ def test_embedding_lookup_of_uint8_reads_int8_only_where_quirks_are_reproduced()
     litert = run("EMBEDDING_LOOKUP", LITERT, TensorType.FLOAT32, rows, table)
     assert litert.tolist() == [[63.5, -0.5]]
     assert run("EMBEDDING_LOOKUP", SINGLE, TensorType.FLOAT32, rows, table).tolist() == [[63.5, 127.5]]
+
+
+def of_blocks(scales: np.ndarray | None, block_size: int, kind: TensorType = TensorType.INT4) -> Any:
+    """Row 1 of [[1, 2, 3, 4], [5, 6, -7, -8]], whose blocks have scales."""
+    blocks = Quantization(blockwise=BlockwiseQuantization(0, -1, block_size))
+    table = np.array([[1, 2, 3, 4], [5, 6, -7, -8]], np.int8)
+    spec = TensorSpec("table", kind, table.shape, blocks, block_scales=scales)
+    inputs = (TensorSpec("rows", TensorType.INT32, (1,)), spec)
+    kernel = REGISTRY["EMBEDDING_LOOKUP"]
+    node = Node("EMBEDDING_LOOKUP", 4, None, inputs, (TensorSpec("o", TensorType.FLOAT32, ()),))
+    return kernel.evaluate(kernel.prepare(node, LITERT), np.array([1], np.int32), table)
+
+
+def test_embedding_lookup_scales_each_block_by_its_own() -> None:
+    scales = np.array([[1, 1], [0.5, 0.25]], np.float16)
+    assert of_blocks(scales, 2).tolist() == [[2.5, 3, -1.75, -2]]
+
+
+def test_embedding_lookup_refuses_blocks_that_do_not_fit() -> None:
+    scales = np.array([[1, 1], [0.5, 0.25]], np.float16)
+    for misfit in ((scales, 3), (scales, 4), (scales, 0)):
+        with pytest.raises(ModelError, match="blocks|scales"):
+            of_blocks(*misfit)
+    for unknown in ((None, 2), (scales.astype(np.float32), 2), (scales, 2, TensorType.INT8)):
+        with pytest.raises(UnsupportedOperatorError, match="blocks"):
+            of_blocks(*unknown)
 
 
 def test_gather_nd_beyond_an_axis_is_another_row_only_where_quirks_are_reproduced() -> None:

@@ -21,7 +21,8 @@ Where the reference does not compute what an operator's definition says. Generat
 
 _LEGEND = """\
 - exact: the bits of the profile litert's reference, quirks included (`q31 ops --quirks`).
-- within 1e-5: absolute or relative; a float LSTM's products are summed by the reference in an order of the processor's.
+- within 1e-5: absolute or relative, for numbers around 1; the reference sums a float LSTM's products in an order of
+  the processor's.
 - not yet: the reference accepts it, q31 raises UnsupportedOperatorError. An empty cell: neither takes it.
 - by definition: there is no answer of the reference's to be held to: {definition}.
 - A column is the data type of the activations, or of what is moved; weights, biases and indices follow.

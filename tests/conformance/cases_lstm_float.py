@@ -1,6 +1,7 @@
 """Cases of LSTMs in float32 and hybrid, several invokes each, with states that are carried over.
 
-The products of float32 weights are held within a bound: the reference sums them in an order of the processor's.
+The products of float32 weights are held within a bound: the reference sums them in an order of the processor's. Their
+inputs are around 1, as a bound on sums in another order is one on how large their terms are.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def lstm(draw: DrawFn, kind: TensorType, sequence: bool) -> Case:
             given[index] = draw(vector(cells))
     y = result(FLOAT32, shape=(*leading, outputs))
     name, version = ("UNIDIRECTIONAL_SEQUENCE_LSTM", 3) if sequence else ("LSTM", 4)
-    runs = draw(given_runs([(*leading, depth)], False))
+    runs = draw(given_runs([(*leading, depth)], False, 1.0 if kind is FLOAT32 else None))
     case = network([(name, version, options, given, [y])], [x], [y], runs)
     return replace(case, within=WITHIN) if kind is FLOAT32 else case
 
@@ -129,7 +130,7 @@ def bidirectional(draw: DrawFn, kind: TensorType) -> Case:
         draw(st.sampled_from(ACTIVATIONS)), draw(clips()), draw(clips()), merged, time_major, asymmetric
     )
     ys = [result(FLOAT32, shape=(*leading, width)) for width in ([sum(widths)] if merged else widths)]
-    runs = draw(given_runs([source.shape for source in sources], False))
+    runs = draw(given_runs([source.shape for source in sources], False, 1.0 if kind is FLOAT32 else None))
     case = network([("BIDIRECTIONAL_SEQUENCE_LSTM", 3, options, given, ys)], sources, ys, runs)
     return replace(case, within=WITHIN) if kind is FLOAT32 else case
 

@@ -51,11 +51,13 @@ def cell(draw: DrawFn, sizes: tuple[int, int, int], kind: TensorType) -> list[Op
 
 
 @st.composite
-def given_runs(draw: DrawFn, shapes: Sequence[tuple[int, ...]], special: bool) -> list[list[np.ndarray]]:
+def given_runs(
+    draw: DrawFn, shapes: Sequence[tuple[int, ...]], special: bool, within: float | None = None
+) -> list[list[np.ndarray]]:
     """Inputs of a few invokes; whole steps are zeros now and then, which hybrid layers leave out."""
     runs = []
     for _ in range(draw(st.integers(1, 3))):
-        run = [draw(float_arrays(shape, special=special)) for shape in shapes]
+        run = [draw(float_arrays(shape, within, special=special)) for shape in shapes]
         for array in run:
             if draw(st.integers(0, 3)) == 3:
                 array[draw(st.integers(0, len(array) - 1))] = 0

@@ -57,7 +57,7 @@ def test_embedding_lookup_scales_each_block_by_its_own() -> None:
 def test_embedding_lookup_refuses_blocks_that_do_not_fit() -> None:
     scales = np.array([[1, 1], [0.5, 0.25]], np.float16)
     for misfit in ((scales, 3), (scales, 4), (scales, 0)):
-        with pytest.raises(ModelError, match="blocks|scales"):
+        with pytest.raises(ModelError, match=r"blocks|scales"):
             of_blocks(*misfit)
     for unknown in ((None, 2), (scales.astype(np.float32), 2), (scales, 2, TensorType.INT8)):
         with pytest.raises(UnsupportedOperatorError, match="blocks"):

@@ -11,6 +11,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .jit.eigen_coefficients import (
+    ERFC_DENOMINATOR,
+    ERFC_IS_CONSTANT,
+    ERFC_NUMERATOR,
+    ERFC_SMALL,
+    EXP_EVEN,
+    EXP_IS_ZERO,
+    EXP_ODD,
+    LN_2_HIGH,
+    LN_2_LOW,
+    LOG2_E,
+    TANH_DENOMINATOR,
+    TANH_IS_ONE,
+    TANH_NUMERATOR,
+)
+
 
 def horner(x: np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
     """Evaluate a polynomial by Horner's rule, the coefficient of the highest power first."""
@@ -18,11 +34,6 @@ def horner(x: np.ndarray, coefficients: Sequence[float]) -> np.ndarray:
     for coefficient in coefficients[1:]:
         result = result * x + np.float32(coefficient)
     return result
-
-
-TANH_NUMERATOR = (1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1)
-TANH_DENOMINATOR = (8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1.0)
-TANH_IS_ONE = np.float32(7.90738964080810547)
 
 
 def eigen_tanh(x: np.ndarray) -> np.ndarray:
@@ -36,13 +47,6 @@ def eigen_tanh(x: np.ndarray) -> np.ndarray:
     square = x * x
     numerator = (square * x) * horner(square, TANH_NUMERATOR) + x
     return np.asarray(numerator / horner(square, TANH_DENOMINATOR))
-
-
-LOG2_E = np.float32(1.44269504088896341)
-LN_2_HIGH, LN_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-EXP_IS_ZERO = np.float32(-104)
-EXP_EVEN = (1.37449637986719608306884765625e-3, 4.166965186595916748046875e-2, 0.49999988079071044921875)
-EXP_ODD = (8.36894474923610687255859375e-3, 0.16666518151760101318359375)
 
 
 def eigen_exp(x: np.ndarray) -> np.ndarray:
@@ -67,17 +71,6 @@ def _rounding_error_of_square(x: np.ndarray, square: np.ndarray) -> np.ndarray:
     high = scaled + (x - scaled)
     low = x - high
     return np.asarray(low * low + (low * high + (high * low + (high * high - square))))
-
-
-ERFC_SMALL = (
-    *(5.61802298761904239654541015625e-04, -4.91381669417023658752441406250e-03, 2.67075151205062866210937500000e-02),
-    *(-1.12800106406211853027343750000e-01, 3.76122951507568359375000000000e-01, -1.12837910652160644531250000000),
-)
-ERFC_NUMERATOR = (0.10208116471767425537109375, 0.42920666933059692382812500, 0.32379078865051269531250000,
-                   0.053971976041793823242187500)  # fmt: skip
-ERFC_DENOMINATOR = (0.017251677811145782470703125, 0.39137163758277893066406250, 1.0, 0.62173241376876831054687500,
-                     0.095662862062454223632812500)  # fmt: skip
-ERFC_IS_CONSTANT = np.float32(11)
 
 
 def eigen_erfc(x: np.ndarray, exp: Callable[[np.ndarray], np.ndarray] = eigen_exp) -> np.ndarray:

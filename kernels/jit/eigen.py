@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..eigen import (
+from .addressing import call_float, float32_view, float_field, helper, read_block
+from .eigen_coefficients import (
     ERFC_DENOMINATOR,
     ERFC_IS_CONSTANT,
     ERFC_NUMERATOR,
@@ -24,7 +25,6 @@ from ..eigen import (
     TANH_IS_ONE,
     TANH_NUMERATOR,
 )
-from .addressing import call_float, float32_view, float_field, helper, read_block
 from .float_arithmetic import clamp
 from .layouts import fields
 

@@ -6,6 +6,7 @@ import pytest
 
 import q31
 from q31.engine.structure import STRUCTURAL
+from q31.kernels.operator import Node
 from q31.kernels.registry import CUSTOM, REGISTRY
 from q31.schema import GraphBuilder, TensorType, write
 from q31.schema.operators import OPERATOR_NAMES
@@ -44,6 +45,8 @@ def test_a_type_that_is_not_there_is_refused_with_those_that_are(name: str) -> N
     kernel = EVERY[name]
     message = refusal(name, kernel.versions[0], TensorType.FLOAT64, name if name in CUSTOM else "")
     assert message.startswith("subgraph 0 operator 1: ") and name in message and "float64[1, 2]" in message
+    if kernel.form_of is not None:
+        kernel = kernel.form_of(Node(name, kernel.versions[0], None, (), ()))
     assert "supported: " + ", ".join(one.name.lower() for one in kernel.types) in message
 
 

@@ -59,7 +59,7 @@ def test_an_axis_beyond_the_rank_is_refused() -> None:
         mean.prepare(node(TensorType.FLOAT32, (2, 2), [2]), LITERT)
 
 
-def test_only_neighbouring_axes_are_compiled() -> None:
-    for axes, compiled in (([1, 2], True), ([0, 2], False), ([], True), ([0, 1, 2], True)):
+def test_means_over_any_axes_are_compiled() -> None:
+    for axes in ([1, 2], [0, 2], [], [0, 1, 2]):
         the_node = node(TensorType.INT8, (2, 3, 4), axes)
-        assert (mean.lower(mean.prepare(the_node, LITERT), the_node) is not None) == compiled
+        assert mean.lower(mean.prepare(the_node, LITERT), the_node) is not None

@@ -3,7 +3,8 @@
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
 #   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case)
-#   make bench        time a call beside LiteRT: MODELS="a.tflite b.tflite" AGAINST=litert,litert-ref,openvino
+#   make bench        time calls and starts beside LiteRT and OpenVINO: the bundled models, those of SHARED, those of
+#                     KERAS=DIR (docs/benchmarks.md), or MODELS="a.tflite b.tflite"; THREADS=1,2 BATCH=1,32
 #   make pages        generate docs/operators.md and docs/quirks.md
 #   make clean        remove what these made
 
@@ -11,8 +12,17 @@ PYTHON ?= python3
 EXAMPLES ?= 400
 LEAST ?= 200
 PYTEST_FLAGS ?= -n auto
-MODELS ?= $(wildcard tools/digits/models/*.tflite)
-AGAINST ?= litert,litert-ref
+# Images and sounds: published models where they lie beside this folder, and what q31.tools.keras_models made.
+SHARED ?= ../shared/models
+KERAS ?= keras
+PUBLISHED := coral/* mlperf_tiny/* tflm/person_detect* tflm/micro_speech* tflm/mnist_lstm*
+MODELS ?= $(wildcard tools/digits/models/*.tflite $(addprefix $(SHARED)/,$(addsuffix .tflite,$(PUBLISHED))) \
+  $(KERAS)/*.tflite)
+# Models whose starts are timed, cold ones among them, which compile for seconds.
+START ?= $(or $(filter %digits_integer_int8.tflite %_mobilenet_v2_1.0_224_ptq.tflite $(KERAS)/%,$(MODELS)),$(MODELS))
+AGAINST ?= litert,openvino
+THREADS ?= 1,2
+BATCH ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -38,8 +48,9 @@ conformance: $(VENV)/.installed-test
 	Q31_CONFORMANCE_EXAMPLES=$(EXAMPLES) Q31_CONFORMANCE_LEAST=$(LEAST) \
 	  $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
 
-bench: $(VENV)/.installed-test
-	$(BIN)/q31 bench $(MODELS) --against $(AGAINST)
+bench: $(VENV)/.installed-bench
+	$(BIN)/q31 bench $(MODELS) --against $(AGAINST) --threads $(THREADS) --batch $(BATCH)
+	$(BIN)/q31 bench --start $(START) --against $(AGAINST)
 
 pages: $(VENV)/.installed
 	mkdir -p docs
@@ -56,6 +67,10 @@ $(VENV)/.installed: pyproject.toml $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-bench: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	touch $@
 
 $(BIN)/python:

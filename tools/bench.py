@@ -52,9 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", default="1", metavar="N,N", help="numbers of threads (default 1)")
     parser.add_argument("--batch", default="1", metavar="N,N", help="images at a time (default 1)")
-    parser.add_argument("--rounds", type=int, default=30, help="invocations of each (default 30)")
+    parser.add_argument("--rounds", type=int, help="invocations of each (default 30), or processes (default 5)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random inputs")
-    parser.add_argument("--profile", action="store_true", help="time every operator of q31 instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--profile", action="store_true", help="time every operator of q31 instead")
+    instead.add_argument("--start", action="store_true", help="time processes to their first result instead")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -70,20 +72,27 @@ def _numbers(text: str, option: str) -> list[int]:
 
 def main(arguments: argparse.Namespace) -> int:
     """Print the table; 1 where bits of q31's are not the reference's."""
-    if arguments.rounds < 1:
-        raise InputError(f"--rounds: expected a positive integer, not {arguments.rounds}")
+    rounds = arguments.rounds
+    if rounds is None:
+        rounds = 5 if arguments.start else 30
+    if rounds < 1:
+        raise InputError(f"--rounds: expected a positive integer, not {rounds}")
     threads, batches = _numbers(arguments.threads, "--threads"), _numbers(arguments.batch, "--batch")
     peers = [name for name in arguments.against.split(",") if name]
     require_installed(peers)
     if arguments.profile:
         from .bench_operators import print_profiles
 
-        return print_profiles(arguments.models, arguments.rounds, arguments.seed, integer_peak(), arguments.json)
+        return print_profiles(arguments.models, rounds, arguments.seed, integer_peak(), arguments.json)
+    if arguments.start:
+        from .bench_start import print_starts
+
+        return print_starts(arguments.models, peers, rounds, arguments.json)
     peak, rows, notes = integer_peak(), [], []
     for model in arguments.models:
         for count in threads:
             for batch in batches:
-                found, missing = measure(model, peers, count, batch, arguments.rounds, arguments.seed, peak)
+                found, missing = measure(model, peers, count, batch, rounds, arguments.seed, peak)
                 rows += found
                 notes += missing
     if arguments.json:

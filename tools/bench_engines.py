@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -68,14 +70,12 @@ class _OpenVino:
     def __init__(self, path: str, threads: int, batch: int, seed: int) -> None:
         import openvino
 
-        core = openvino.Core()
-        model = core.read_model(path)
-        if batch > 1:
-            model.reshape({one: [batch * one.shape[0], *one.shape[1:]] for one in model.inputs})
-        settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-        compiled = core.compile_model(model, "CPU", settings)
+        compiled = compile_openvino(openvino, path, threads, batch)
         details = [
-            {"dtype": one.element_type.to_dtype(), "shape": [one.shape[0] // batch, *one.shape[1:]]}
+            {
+                "dtype": one.element_type.to_dtype(),
+                "shape": [one.shape[0] // batch, *one.shape[1:]] if one.shape else [],
+            }
             for one in compiled.inputs
         ]
         self._request = compiled.create_infer_request()
@@ -91,6 +91,19 @@ class _OpenVino:
         return [np.array(self._request.get_output_tensor(index).data) for index in range(self._count)]
 
 
+def compile_openvino(openvino: Any, path: str, threads: int, batch: int) -> Any:
+    """Return OpenVINO's compiled model, for inputs of fixed shapes: a size that the file leaves free is 1."""
+    core = openvino.Core()
+    model = core.read_model(path)
+    shapes = {}
+    for one in model.inputs:
+        sizes = [1 if size.is_dynamic else size.get_length() for size in one.partial_shape]
+        shapes[one] = [batch * sizes[0], *sizes[1:]] if sizes else sizes
+    model.reshape(shapes)
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    return core.compile_model(model, "CPU", settings)
+
+
 def _litert(path: str, threads: int, reference: bool) -> Any:
     from ai_edge_litert.interpreter import Interpreter as LiteRT
     from ai_edge_litert.interpreter import OpResolverType
@@ -101,6 +114,17 @@ def _litert(path: str, threads: int, reference: bool) -> Any:
 
 PACKAGES = {"litert": "ai_edge_litert", "litert-ref": "ai_edge_litert", "openvino": "openvino"}
 """Engine -> the package it needs: LiteRT as it comes (XNNPACK), its reference kernels, and OpenVINO."""
+
+
+ABORTING = ("litert", "litert-ref")
+"""Engines that abort their process where their own checks fail, on values as much as on a model."""
+
+
+def _survives(name: str, path: str, threads: int, batch: int, seed: int) -> bool:
+    """Whether a process in which the engine runs the model ends by itself."""
+    arguments = [name, path, *map(str, (threads, batch, seed))]
+    done = subprocess.run([sys.executable, "-m", __name__, *arguments], capture_output=True)
+    return done.returncode >= 0
 
 
 def require_installed(names: Sequence[str]) -> None:
@@ -123,9 +147,19 @@ def open_engine(name: str, path: str, threads: int, batch: int, seed: int) -> En
     """
     if name == "q31":
         return _Interpreted(Interpreter(model_path=path, num_threads=threads), batch, seed)
+    if name in ABORTING and not _survives(name, path, threads, batch, seed):
+        raise Unavailable(f"{name}: ends its process at this model")
+    return _open_peer(name, path, threads, batch, seed)
+
+
+def _open_peer(name: str, path: str, threads: int, batch: int, seed: int) -> Engine:
     try:
         if name == "openvino":
             return _OpenVino(path, threads, batch, seed)
         return _Interpreted(_litert(path, threads, name == "litert-ref"), batch, seed)
     except (RuntimeError, ValueError) as error:
         raise Unavailable(f"{name}: {' '.join(str(error).split())[:120]}") from None
+
+
+if __name__ == "__main__":  # what _survives starts
+    _open_peer(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -12,9 +12,10 @@ import pytest
 import q31
 from conformance.case import Case, constant, network, result, tensor
 from q31.engine.preparation import prepare
+from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import LITERT
 from q31.schema import Quantization, TensorType
-from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, SoftmaxOptions
 from q31.tools import bench, bench_engines, cli
 from q31.tools.bench_operators import profile
 from q31.tools.macs import macs
@@ -81,6 +82,39 @@ def test_other_bits_are_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setattr(bench_engines._Interpreted, "outputs", one_off)
     assert cli.main(["bench", str(DIGITS), "--rounds", "1"]) == 1
     assert "1e+02 % differ" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="ai-edge-litert is not installed")
+def test_an_engine_that_aborts_its_process_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # A sum of a thousand equal exponentials fails a check of the reference's SOFTMAX.
+    x = tensor(INT8, (1, 1000), Quantization((1e-5,), (0,)))
+    y = result(INT8, Quantization((1 / 256,), (-128,)), (1, 1000))
+    path = tmp_path / "equal.tflite"
+    case = network([("SOFTMAX", 1, SoftmaxOptions(1.0), [x], [y])], [x], [y], [[np.zeros((1, 1000), np.int8)]])
+    path.write_bytes(case.model)
+    assert cli.main(["bench", str(path), "--against", "litert-ref", "--rounds", "1", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert [row["engine"] for row in printed["rows"]] == ["q31"]
+    assert printed["notes"] == ["equal.tflite: litert-ref: ends its process at this model"]
+
+
+@pytest.mark.skipif(INTERPRETED, reason="Q31_JIT=0")
+def test_the_start_of_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    peers = ["--against", "litert"] if HAS_LITERT else []
+    assert cli.main(["bench", str(DIGITS), "--start", "--rounds", "1", "--json", *peers]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["engine"] for row in rows] == ["q31", *peers[1:]]
+    assert rows[0]["cold"] > 2 * rows[0]["warm"] > 0
+    assert all(row["cold"] is None for row in rows[1:])
+    assert all(10 < row["megabytes"] < 1000 for row in rows)
+
+
+def test_a_start_that_fails_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "no.tflite"
+    path.write_bytes(b"no model")
+    assert cli.main(["bench", str(path), "--start", "--rounds", "1", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["rows"] == [] and printed["notes"][0].startswith("no.tflite: q31: q31.schema.errors.ModelError: ")
 
 
 @pytest.mark.parametrize(

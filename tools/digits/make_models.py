@@ -1,4 +1,4 @@
-"""Train the digit classifier and convert it to seven forms. The only file of q31 that imports TensorFlow.
+"""Train the digit classifier and convert it to seven forms; needs TensorFlow, as ``q31.tools.keras_models`` does.
 
 The network and the conversions are those of TensorFlow's tutorial "Post-training integer quantization" and its
 sisters (dynamic range, float16, 16x8). Run it where ``tensorflow-cpu`` is installed beside q31::

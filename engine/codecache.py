@@ -29,6 +29,8 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from ..kernels import jit
+from ..kernels.jit.isa import TIER, TIERS, target_features
+from ..schema.errors import InputError
 
 Progress = Callable[[str, int, int], None]
 """Called before a kernel is compiled: its name, how many of this batch were compiled before, how many it has."""
@@ -80,6 +82,7 @@ def cache_key(sources: Iterable[Path] | None = None) -> str:
     add(llvm.get_process_triple())
     add(llvm.get_host_cpu_name())
     add(llvm.get_host_cpu_features().flatten())
+    add(TIER)
     for name in _SETTINGS:
         add(f"{name}={os.environ.get(name)}")
     return digest.hexdigest()[:32]
@@ -120,7 +123,10 @@ class CodeCache:
 
     @cached_property
     def directory(self) -> Path:
-        """The folder of the present key."""
+        """The folder of the present key. InputError where ``Q31_ISA`` names no tier."""
+        asked = os.environ.get("Q31_ISA")
+        if asked and asked not in TIERS:
+            raise InputError(f"Q31_ISA={asked}: expected one of {', '.join(TIERS)}")
         return self._root / cache_key()
 
     @cached_property
@@ -177,7 +183,7 @@ def create_target() -> llvm.TargetMachine:
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name(),
-        features=os.environ.get("NUMBA_CPU_FEATURES") or llvm.get_host_cpu_features().flatten(),
+        features=target_features(),
         opt=3,
         codemodel="jitdefault",
         jit=True,

@@ -22,7 +22,7 @@ from ..schema.errors import InputError
 from .bench_engines import Engine, Unavailable, open_engine, require_installed
 from .console import console, table
 
-_PEAK_ROUNDS = 300_000
+_PEAK_PRODUCTS = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -176,13 +176,15 @@ def integer_peak() -> float:
     if importlib.util.find_spec("numba") is None:
         return 0.0
     from ..engine.machine import Stretch, kernel_address
+    from ..kernels.jit.peak import NUMBERS, PRODUCTS, RESULTS
 
-    numbers = np.random.default_rng(0).integers(-100, 100, 160).astype(np.int16)
-    result = np.zeros(16, np.int32)
-    block = np.array([_PEAK_ROUNDS, numbers.ctypes.data, result.ctypes.data], np.int64)
+    numbers = np.random.default_rng(0).integers(-100, 100, NUMBERS // 2).astype(np.int16)
+    result = np.zeros(RESULTS, np.int32)
+    rounds = _PEAK_PRODUCTS // PRODUCTS
+    block = np.array([rounds, numbers.ctypes.data, result.ctypes.data], np.int64)
     stretch = Stretch([(kernel_address("integer_peak"), block.ctypes.data)])
     best = min(_seconds(stretch) for _ in range(20))
-    return _PEAK_ROUNDS * 6 * 32 / best / 1e9  # six sums of 32 products a round
+    return rounds * PRODUCTS / best / 1e9
 
 
 def _seconds(function: Any) -> float:

@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # tensor names are in any script, terminals are not
     verb = argv[0] if argv and argv[0] in VERBS else None
-    arguments = build_parser(verb).parse_args(argv)
     try:
+        arguments = build_parser(verb).parse_args(argv)
         code: int = import_module(f".{VERBS[arguments.verb][0]}", __package__).main(arguments)
         sys.stdout.flush()
         return code

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...schema import TensorType
-from ..operator import Field, Input, Instruction, Node, Output
+from ..operator import Field, Instruction, Node, Output
 from ..padding import Window
 from .float_lowering import (
     lower_float_conv_2d,
@@ -40,11 +40,7 @@ from .packing import (
     has_constants,
     line_fields,
     pack_depthwise_filter,
-    pack_filter,
-    panel_fields,
-    round_up,
     transposed_constants,
-    transposed_fields,
     window_fields,
 )
 from .prepared import (
@@ -62,6 +58,7 @@ from .prepared import (
     QuantizedFullyConnected,
     QuantizedTransposeConv,
 )
+from .product_lowering import Product, code_fields, code_reach, lower_product
 from .requantization import requantization_fields
 from .sparse_weights import wrapping_pairs
 
@@ -82,8 +79,7 @@ def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         return lower_int16_product(prepared.requantization, node, image, window, prepared.groups, weights)
     if not (isinstance(prepared, QuantizedConv2D) and _is_lowerable(node)):
         return None
-    weights, bias = _constants(node, prepared.filter_zero_point)
-    return _lower_product(prepared, node, node.input(0).shape, prepared.window, prepared.groups, weights, bias)
+    return _lower_product(prepared, node, node.input(0).shape, prepared.window, prepared.groups, node.value(1))
 
 
 def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
@@ -108,9 +104,8 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
         return None
     if prepared.wraps and np.any(wrapping_pairs(node.value(1))):
         return None
-    weights, bias = _constants(node, prepared.filter_zero_point)
-    weights = weights.reshape(prepared.units, 1, 1, prepared.depth)
-    return _lower_product(prepared, node, (prepared.batch, 1, 1, prepared.depth), PIXEL, 1, weights, bias)
+    weights = node.value(1).reshape(prepared.units, 1, 1, prepared.depth)
+    return _lower_product(prepared, node, (prepared.batch, 1, 1, prepared.depth), PIXEL, 1, weights)
 
 
 def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
@@ -125,11 +120,11 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         return lower_int16_depthwise_conv_2d(prepared, node)
     if not (isinstance(prepared, QuantizedDepthwiseConv2D) and _is_lowerable(node)):
         return None
-    weights, bias = _constants(node, prepared.filter_zero_point)
-    window, image, channels = prepared.window, node.input(0).shape, weights.shape[3]
+    window, image = prepared.window, node.input(0).shape
     if prepared.depth_multiplier > 1:
-        return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(weights), bias)
-    reach = _reach(weights[0], (0, 1))
+        return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(node.value(1)))
+    weights, bias = _centered_weights(node, prepared.filter_zero_point), bias_or_zeros(node, np.dtype(np.int32))
+    reach, channels = code_reach(weights[0], (0, 1)), weights.shape[3]
     requantization = requantization_fields(prepared.requantization, bias, reach, groups=1)
     lines = line_fields(window, channels)
     if requantization is None or lines is None:
@@ -140,7 +135,7 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         "filter": packed,
         "filter_step": packed.shape[2] * 2,
         **lines,
-        **_input_fields(node, prepared.input_zero_point),
+        **code_fields(node.input(0), 0, prepared.input_zero_point),
         **window_fields(window, image[0]),
         **requantization,
     }
@@ -157,26 +152,27 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
     if not isinstance(prepared, QuantizedTransposeConv) or constants is None:
         return None
     weights, sums = constants
-    centered = weights.astype(np.int16) - np.int16(prepared.filter_zero_point)
     if source.type is TensorType.INT16:
+        centered = weights.astype(np.int16) - np.int16(prepared.filter_zero_point)
         return lower_int16_transpose_conv(prepared, node, centered, sums)
     if source.type not in _EIGHT_BIT:
         return None
-    reach = _reach(centered, (1, 2, 3))
-    requantization = requantization_fields(prepared.requantization, sums, reach, groups=1)
-    depth = round_up(math.prod(weights.shape[1:]), 2)
-    panel = transposed_fields(prepared.window, source.shape, depth, itemsize=2)
-    if requantization is None or panel is None:
-        return None
-    fields: dict[str, Field] = {
-        "output": Output(0, math.prod(prepared.output_shape)),
-        "filter": pack_filter(centered, 1, depth, 2),
-        "output_channels": len(weights),
-        **panel,
-        **_input_fields(node, prepared.input_zero_point, index=2),
-        **requantization,
-    }
-    return Instruction("conv_2d", fields)
+    return lower_product(
+        Product(
+            weights=weights,
+            filter_zero_point=prepared.filter_zero_point,
+            bias=sums,
+            input_index=2,
+            source=source,
+            image=source.shape,
+            input_zero_point=prepared.input_zero_point,
+            window=prepared.window,
+            groups=1,
+            requantization=prepared.requantization,
+            output_shape=prepared.output_shape,
+            transposed=True,
+        )
+    )
 
 
 def _lower_product(
@@ -186,24 +182,22 @@ def _lower_product(
     window: Window,
     groups: int,
     weights: np.ndarray,
-    bias: np.ndarray,
 ) -> Instruction | None:
-    reach = _reach(weights, (1, 2, 3))
-    requantization = requantization_fields(prepared.requantization, bias, reach, groups)
-    depth = round_up(math.prod(weights.shape[1:]), 2)
-    panel = panel_fields(window, image, groups, depth, itemsize=2)
-    if requantization is None or panel is None:
-        return None
-    fields: dict[str, Field] = {
-        "output": Output(0, math.prod(prepared.output_shape)),
-        "filter": pack_filter(weights, groups, depth, 2),
-        "output_channels": len(weights),
-        **panel,
-        **_input_fields(node, prepared.input_zero_point),
-        **window_fields(window, image[0]),
-        **requantization,
-    }
-    return Instruction("conv_2d", fields)
+    return lower_product(
+        Product(
+            weights=weights,
+            filter_zero_point=prepared.filter_zero_point,
+            bias=bias_or_zeros(node, np.dtype(np.int32)),
+            input_index=0,
+            source=node.input(0),
+            image=image,
+            input_zero_point=prepared.input_zero_point,
+            window=window,
+            groups=groups,
+            requantization=prepared.requantization,
+            output_shape=prepared.output_shape,
+        )
+    )
 
 
 def _reads_otherwise(prepared: Any) -> bool:
@@ -216,31 +210,6 @@ def _is_lowerable(node: Node) -> bool:
     return node.input(0).type in _EIGHT_BIT and node.output().type in _EIGHT_BIT and has_constants(node)
 
 
-def _constants(node: Node, filter_zero_point: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the filter less its zero point, int16, and the bias, int32 (channels,)."""
-    return _centered_weights(node, filter_zero_point), bias_or_zeros(node, np.dtype(np.int32))
-
-
 def _centered_weights(node: Node, filter_zero_point: int) -> np.ndarray:
     """Return the filter less its zero point, int16."""
     return node.value(1).astype(np.int16) - np.int16(filter_zero_point)
-
-
-def _input_fields(node: Node, zero_point: int, index: int = 0) -> dict[str, Field]:
-    """Return where the codes are and how to center them (``kernels/jit/codes.py``)."""
-    sign_flip = 128 if node.input(index).type is TensorType.INT8 else 0
-    size = math.prod(node.input(index).shape)
-    return {
-        "input": Input(index, size),
-        "input_size": size,
-        "sign_flip": sign_flip,
-        "input_zero_point": zero_point + sign_flip,
-    }
-
-
-def _reach(weights: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """Return what the magnitude of a sum of products with codes of 8 bits does not pass; float64 (channels,).
-
-    ``axes`` are those of the weights that an accumulator sums over.
-    """
-    return np.sum(np.abs(weights.astype(np.float64)), axis=axes) * 255

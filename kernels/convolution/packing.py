@@ -29,6 +29,7 @@ WHOLE: Mapping[str, Field] = {"part": 0, "parts": 1}
 
 _PANEL_BYTES = 1 << 17  # stays in the L2 cache beside a block of the filter
 _LARGEST_PANEL = 96  # rows
+_VECTOR_BYTES = 64  # of the widest
 
 
 def has_constants(node: Node) -> bool:
@@ -63,17 +64,18 @@ def window_fields(window: Window, batches: int) -> dict[str, Field]:
 
 
 def panel_fields(
-    window: Window, image: tuple[int, ...], groups: int, depth: int, itemsize: int
+    window: Window, image: tuple[int, ...], groups: int, depth: int, itemsize: int, tile: int = TILE
 ) -> dict[str, Field] | None:
     """Return the fields of a kernel with panels (``kernels/jit/panels.py``); None where one row is too large, or empty.
 
-    ``depth`` is the length of a row in the panel, whose elements have ``itemsize`` bytes.
+    ``depth`` is the length of a row in the panel, whose elements have ``itemsize`` bytes; the kernel reads rows in
+    tiles of up to ``tile``.
     """
     if depth == 0:
         return None
     positions = image[0] * window.output_height * window.output_width
-    rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), TILE)
-    size = itemsize * (rows * depth + LANES)  # whole vectors are written, the last beyond the end
+    rows = round_up(max(1, min(_LARGEST_PANEL, _PANEL_BYTES // (itemsize * depth), positions)), tile)
+    size = itemsize * rows * depth + _VECTOR_BYTES  # whole vectors are written, the last beyond the end
     if size > LARGEST_SCRATCH:
         return None
     one_tap = (window.filter_height, window.filter_width, window.stride_height, window.stride_width) == (1, 1, 1, 1)
@@ -109,7 +111,9 @@ def line_fields(window: Window, channels: int) -> dict[str, Field] | None:
     }
 
 
-def transposed_fields(window: Window, image: tuple[int, ...], depth: int, itemsize: int) -> dict[str, Field] | None:
+def transposed_fields(
+    window: Window, image: tuple[int, ...], depth: int, itemsize: int, tile: int = TILE
+) -> dict[str, Field] | None:
     """Return the fields of window and panel for TRANSPOSE_CONV, whose ``window`` is that of its opposite."""
     turned = replace(
         window,
@@ -118,7 +122,7 @@ def transposed_fields(window: Window, image: tuple[int, ...], depth: int, itemsi
         output_height=window.input_height,
         output_width=window.input_width,
     )
-    panel = panel_fields(turned, image, 1, depth, itemsize)
+    panel = panel_fields(turned, image, 1, depth, itemsize, tile)
     if panel is None:
         return None
     return {**panel, **window_fields(turned, image[0]), "contiguous": 0, "transposed": 1}

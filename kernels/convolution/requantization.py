@@ -39,9 +39,9 @@ def requantization_fields(
         start = start + added
     left_shift, right_shift, rounding, sign_mask = rounding_constants(requantization)
     return {
-        "bias": pad_channels(_wrap32(start), groups),
+        "bias": pad_channels(wrap32(start), groups),
         "form": form,
-        **{name: pad_channels(_wrap32(values), groups) for name, values in constants.items()},
+        **{name: pad_channels(wrap32(values), groups) for name, values in constants.items()},
         "multiplier": pad_channels(requantization.multiplier.astype(np.int32), groups),
         "left_shift": pad_channels(left_shift.astype(np.int32), groups),
         "right_shift": pad_channels(right_shift, groups),
@@ -81,7 +81,8 @@ def _narrow_constants(requantization: Requantization) -> tuple[np.ndarray, dict[
     }
 
 
-def _wrap32(values: np.ndarray) -> np.ndarray:
+def wrap32(values: np.ndarray) -> np.ndarray:
+    """Return integers as int32, modulo 2**32."""
     return values.astype(np.int64).astype(np.int32)
 
 

@@ -31,7 +31,7 @@ def center_run(p: Any, source: Any, start: Any, target: Any, position: Any, coun
 
 
 @helper
-def zero_run(target: Any, position: Any, count: Any) -> None:
+def zero_run(p: Any, target: Any, position: Any, count: Any) -> None:
     """Write zeros. Up to 15 elements beyond the run are written too."""
     for done in range(0, count, LANES):
         store_int16(target, position + done, splat_int16(0))

@@ -173,7 +173,7 @@ def fill_line(p: Any, source: Any, batch: Any, first: Any, slot: Any, load: Any)
     before = min(p.padding_left, p.line_width)
     lines = int16_view(p.lines, (slot + 1) * p.line_size)
     target = slot * p.line_size
-    zero_run(lines, target, 2 * before * p.channels)
+    zero_run(p, lines, target, 2 * before * p.channels)
     target += 2 * before * p.channels
     row = p.input_width * p.channels
     start = batch * p.input_height * row
@@ -181,7 +181,7 @@ def fill_line(p: Any, source: Any, batch: Any, first: Any, slot: Any, load: Any)
     lower = start + second * row if has_second else -1
     interleave_rows(p, source, upper, lower, target, inside * p.channels, load)
     target += 2 * inside * p.channels
-    zero_run(lines, target, 2 * (p.line_width - before - inside) * p.channels)
+    zero_run(p, lines, target, 2 * (p.line_width - before - inside) * p.channels)
 
 
 @fragment

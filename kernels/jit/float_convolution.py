@@ -59,7 +59,7 @@ def float_conv_2d(block: Any) -> None:
 def multiply_float_panel(p: Any, matrix: Any, block: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply the panel with one block of 16 channels and store. The panel has room for whole tiles."""
     tiles = (rows + TILE - 1) // TILE
-    clear_floats(matrix, rows * p.depth, (tiles * TILE - rows) * p.depth)
+    clear_floats(p, matrix, rows * p.depth, (tiles * TILE - rows) * p.depth)
     for tile in range(tiles):
         row = tile * TILE
         multiply_floats(p, matrix, block, row, rows - row, output + row * p.output_channels, channels)
@@ -131,7 +131,7 @@ def copy_floats(p: Any, source: Any, start: Any, target: Any, position: Any, cou
 
 
 @helper
-def clear_floats(target: Any, position: Any, count: Any) -> None:
+def clear_floats(p: Any, target: Any, position: Any, count: Any) -> None:
     """Write zeros. Up to 15 elements beyond them are written too."""
     for done in range(0, count, LANES):
         store_float32(target, position + done, splat_float32(np.float32(0)))

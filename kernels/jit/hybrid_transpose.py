@@ -56,7 +56,7 @@ def add_scaled_products(p: Any, matrix: Any, row: Any, place: Any, channel: Any)
 
 
 @helper
-def mark_run(target: Any, position: Any, count: Any) -> None:
+def mark_run(p: Any, target: Any, position: Any, count: Any) -> None:
     """Write marks. Up to 15 elements beyond the run are written too."""
     for done in range(0, count, LANES):
         store_int16(target, position + done, splat_int16(MARK))

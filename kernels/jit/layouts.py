@@ -93,6 +93,12 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
+    "conv_2d_quads": _layout(
+        "quad_convolution",
+        f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
+        {WINDOW} {REQUANTIZATION} depth panel panel_size panel_rows contiguous transposed part parts taps
+        filter_zero_point row_terms sums sums_size""",
+    ),
     "depthwise_conv_2d": _layout(
         "depthwise",
         f"""input input_size output filter filter_step bias batches sign_flip input_zero_point {WINDOW}

@@ -2,8 +2,8 @@
 
 A row holds the filter's taps in the order row, column, channel, with zeros for the taps outside the image. What an
 element is, is the caller's: ``copy(p, source, start, panel, position, count)`` moves a run of the source into
-the panel and ``clear(panel, position, count)`` writes zeros. Both may write a vector's rest beyond the run, as what
-lies behind it is written later.
+the panel and ``clear(p, panel, position, count)`` writes what stands for zero. Both may write a vector's rest
+beyond the run, as what lies behind it is written later.
 
 For TRANSPOSE_CONV (``transposed``) a row holds the inputs that reach a place of the output, tap by tap from the last to
 the first, with zeros for the taps where no input falls: so inputs come in the order row, column, channel of the input,
@@ -72,20 +72,20 @@ def fill_row(
         input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
         line = (batch * p.input_height + input_y) * p.input_width + left
         if input_y < 0 or input_y >= p.input_height:
-            clear(panel, position, run)
+            clear(p, panel, position, run)
         elif beside and inside == p.filter_width:
             copy(p, source, line * depth, panel, position, run)
         elif beside:
-            clear(panel, position, before * depth)
+            clear(p, panel, position, before * depth)
             start = position + before * depth
             copy(p, source, (line + before) * depth, panel, start, inside * depth)
-            clear(panel, start + inside * depth, (p.filter_width - before - inside) * depth)
+            clear(p, panel, start + inside * depth, (p.filter_width - before - inside) * depth)
         else:
             for filter_x in range(p.filter_width):
                 offset = filter_x * p.dilation_width
                 target = position + filter_x * depth
                 if left + offset < 0 or left + offset >= p.input_width:
-                    clear(panel, target, depth)
+                    clear(p, panel, target, depth)
                 else:
                     copy(p, source, (line + offset) * p.input_channels + group * depth, panel, target, depth)
         position += run
@@ -111,5 +111,5 @@ def gather_rows(p: Any, first: Any, rows: Any, source: Any, panel: Any, copy: An
                     pixel = (batch * p.input_height + source_y) * p.input_width + source_x
                     copy(p, source, pixel * p.input_channels, panel, position, p.input_channels)
                 else:
-                    clear(panel, position, p.input_channels)
+                    clear(p, panel, position, p.input_channels)
                 position += p.input_channels

@@ -19,31 +19,25 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+from numba.extending import lower_builtin, type_callable
 
-from . import INTERPRETED
 from .isa import FEATURES
+from .vector_types import (
+    INDEX,
+    Vector,
+    define,
+    emit_constant_load,
+    emit_lanes,
+    emit_load,
+    emit_splat,
+    emit_store,
+)
 
 LANES = 16
 """Channels of a vector."""
 
 PAIRED = 2 * LANES
 """int16 elements of a vector of pairs."""
-
-
-class Vector(types.Type):
-    """numba's type of a vector: ``lanes`` elements of an integer or floating-point type."""
-
-    def __init__(self, element: Any, lanes: int) -> None:
-        self.element = element
-        self.lanes = lanes
-        super().__init__(f"vector[{element} x {lanes}]")
-
-
-@register_model(Vector)
-class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Vector) -> None:
-        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.element).get_value_type(), kind.lanes))
 
 
 INT8 = Vector(types.int8, LANES)
@@ -54,61 +48,18 @@ INT64 = Vector(types.int64, LANES)
 FLOAT32 = Vector(types.float32, LANES)
 FLOAT64 = Vector(types.float64, LANES)
 
-_INDEX = ir.IntType(32)
 
-
-def _define(signature: Any, generate: Callable[..., Any], python: Callable[..., Any]) -> Any:
-    """Return an operation: ``python`` in interpreted kernels, else ``generate(builder, type, *arguments)`` emits it."""
-    if INTERPRETED:
-        return python
-
-    def code(context: Any, builder: ir.IRBuilder, actual: Any, arguments: Any) -> Any:
-        return generate(builder, context.get_value_type(actual.return_type), *arguments)
-
-    by_arity: list[Callable[..., Any]] = [
-        lambda typing_context: (signature, code),
-        lambda typing_context, a: (signature, code),
-        lambda typing_context, a, b: (signature, code),
-        lambda typing_context, a, b, c: (signature, code),
-        lambda typing_context, a, b, c, d: (signature, code),
-    ]
-    return intrinsic(by_arity[len(signature.args)])
-
-
-def _lanes(builder: ir.IRBuilder, first: Any, second: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(_INDEX, len(lanes)), lanes))
-
-
-def _splat(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
-    first = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(_INDEX, 0))
-    return _lanes(builder, first, first, [0] * kind.count)
-
-
-def _load(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(view, [index]), kind.as_pointer()), align=1)
-
-
-def _load_constant(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
-    value = _load(builder, kind, view, index)
-    value.set_metadata("invariant.load", builder.module.add_metadata([]))
-    return value
-
-
-def _store(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any) -> Any:
-    builder.store(value, builder.bitcast(builder.gep(view, [index]), value.type.as_pointer()), align=1)
-
-
-def _define_load(element: Any, vector: Vector, generate: Callable[..., Any] = _load) -> Any:
+def _define_load(element: Any, vector: Vector, generate: Callable[..., Any] = emit_load) -> Any:
     """Return ``load(view, i)``: the elements of a view from ``i`` on. Bytes become int16."""
 
     def python(view: np.ndarray, i: int) -> np.ndarray:
         return view[i : i + vector.lanes].astype(np.int16 if view.dtype == np.uint8 else view.dtype)
 
-    return _define(vector(types.CPointer(element), types.int64), generate, python)
+    return define(vector(types.CPointer(element), types.int64), generate, python)
 
 
 def _load_bytes(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
-    return builder.zext(_load(builder, ir.VectorType(ir.IntType(8), LANES), view, index), kind)
+    return builder.zext(emit_load(builder, ir.VectorType(ir.IntType(8), LANES), view, index), kind)
 
 
 def _define_store(element: Any, vector: Vector) -> Any:
@@ -117,7 +68,7 @@ def _define_store(element: Any, vector: Vector) -> Any:
     def python(view: np.ndarray, i: int, value: np.ndarray) -> None:
         view[i : i + vector.lanes] = value
 
-    return _define(types.void(types.CPointer(element), types.int64, vector), _store, python)
+    return define(types.void(types.CPointer(element), types.int64, vector), emit_store, python)
 
 
 load_uint8 = _define_load(types.uint8, INT16, _load_bytes)
@@ -128,11 +79,11 @@ load_int64 = _define_load(types.int64, INT64)
 load_float32 = _define_load(types.float32, FLOAT32)
 
 # Of memory that no kernel writes: LLVM need not load it again after a store, which might have changed it.
-constant_pairs = _define_load(types.int16, PAIRS, _load_constant)
-constant_int32 = _define_load(types.int32, INT32, _load_constant)
-constant_int64 = _define_load(types.int64, INT64, _load_constant)
-constant_float32 = _define_load(types.float32, FLOAT32, _load_constant)
-constant_float64 = _define_load(types.float64, FLOAT64, _load_constant)
+constant_pairs = _define_load(types.int16, PAIRS, emit_constant_load)
+constant_int32 = _define_load(types.int32, INT32, emit_constant_load)
+constant_int64 = _define_load(types.int64, INT64, emit_constant_load)
+constant_float32 = _define_load(types.float32, FLOAT32, emit_constant_load)
+constant_float64 = _define_load(types.float64, FLOAT64, emit_constant_load)
 
 store_int8 = _define_store(types.int8, INT8)
 store_int16 = _define_store(types.int16, INT16)
@@ -143,8 +94,8 @@ store_float32 = _define_store(types.float32, FLOAT32)
 
 
 def _first_lanes(builder: ir.IRBuilder, count: Any) -> Any:
-    lanes = ir.Constant(ir.VectorType(_INDEX, LANES), list(range(LANES)))
-    return builder.icmp_signed("<", lanes, _splat(builder, lanes.type, builder.trunc(count, _INDEX)))
+    lanes = ir.Constant(ir.VectorType(INDEX, LANES), list(range(LANES)))
+    return builder.icmp_signed("<", lanes, emit_splat(builder, lanes.type, builder.trunc(count, INDEX)))
 
 
 def _call_masked(builder: ir.IRBuilder, operation: str, vector: Any, result: Any, arguments: list[Any]) -> Any:
@@ -155,7 +106,7 @@ def _call_masked(builder: ir.IRBuilder, operation: str, vector: Any, result: Any
 
 def _load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
     source = builder.bitcast(builder.gep(view, [index]), kind.as_pointer())
-    arguments = [source, ir.Constant(_INDEX, 1), _first_lanes(builder, count), ir.Constant(kind, None)]
+    arguments = [source, ir.Constant(INDEX, 1), _first_lanes(builder, count), ir.Constant(kind, None)]
     return _call_masked(builder, "load", kind, kind, arguments)
 
 
@@ -165,7 +116,7 @@ def _load_first_bytes(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, c
 
 def _store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
     target = builder.bitcast(builder.gep(view, [index]), value.type.as_pointer())
-    arguments = [value, target, ir.Constant(_INDEX, 1), _first_lanes(builder, count)]
+    arguments = [value, target, ir.Constant(INDEX, 1), _first_lanes(builder, count)]
     _call_masked(builder, "store", value.type, ir.VoidType(), arguments)
 
 
@@ -175,7 +126,7 @@ def _define_load_first(element: Any, vector: Vector, dtype: type, generate: Call
     def python(view: np.ndarray, i: int, count: int) -> np.ndarray:
         return np.concatenate((view[i : i + count], np.zeros(LANES - count))).astype(dtype)
 
-    return _define(vector(types.CPointer(element), types.int64, types.int64), generate, python)
+    return define(vector(types.CPointer(element), types.int64, types.int64), generate, python)
 
 
 def _define_store_first(element: Any, vector: Vector) -> Any:
@@ -184,7 +135,7 @@ def _define_store_first(element: Any, vector: Vector) -> Any:
     def python(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
         view[i : i + count] = value[:count]
 
-    return _define(types.void(types.CPointer(element), types.int64, vector, types.int64), _store_first, python)
+    return define(types.void(types.CPointer(element), types.int64, vector, types.int64), _store_first, python)
 
 
 load_first_uint8 = _define_load_first(types.uint8, INT16, np.int16, _load_first_bytes)
@@ -200,25 +151,25 @@ def _define_splat(element: Any, vector: Vector, dtype: type) -> Any:
     """Return ``splat(value)``: the value, cut to the element's type, in every lane."""
 
     def generate(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
-        return _splat(builder, kind, builder.trunc(value, kind.element))
+        return emit_splat(builder, kind, builder.trunc(value, kind.element))
 
-    return _define(vector(types.int64), generate, lambda value: np.full(LANES, value, dtype))
+    return define(vector(types.int64), generate, lambda value: np.full(LANES, value, dtype))
 
 
 splat_int16 = _define_splat(types.int16, INT16, np.int16)
 splat_int32 = _define_splat(types.int32, INT32, np.int32)
 
 
-splat_float32 = _define(FLOAT32(types.float32), _splat, lambda value: np.full(LANES, value, np.float32))
+splat_float32 = define(FLOAT32(types.float32), emit_splat, lambda value: np.full(LANES, value, np.float32))
 
 
 def _generate_splat_pair(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
     word = ir.IntType(32)
     pair = builder.load(builder.bitcast(builder.gep(view, [index]), word.as_pointer()), align=2)
-    return builder.bitcast(_splat(builder, ir.VectorType(word, LANES), pair), kind)
+    return builder.bitcast(emit_splat(builder, ir.VectorType(word, LANES), pair), kind)
 
 
-splat_pair = _define(
+splat_pair = define(
     PAIRS(types.CPointer(types.int16), types.int64),
     _generate_splat_pair,
     lambda view, i: np.tile(view[i : i + 2], LANES),
@@ -240,8 +191,8 @@ def _generate_dot_pairs(builder: ir.IRBuilder, kind: Any, total: Any, a: Any, b:
             return builder.add(total, _multiply_add_pairs(builder, name, lanes, a, b))
     wide = ir.VectorType(kind.element, PAIRED)
     products = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
-    even = _lanes(builder, products, products, list(range(0, PAIRED, 2)))
-    odd = _lanes(builder, products, products, list(range(1, PAIRED, 2)))
+    even = emit_lanes(builder, products, products, list(range(0, PAIRED, 2)))
+    odd = emit_lanes(builder, products, products, list(range(1, PAIRED, 2)))
     return builder.add(total, builder.add(even, odd))
 
 
@@ -252,10 +203,10 @@ def _multiply_add_pairs(builder: ir.IRBuilder, name: str, lanes: int, a: Any, b:
     parts = []
     for start in range(0, PAIRED, 2 * lanes):
         chosen = list(range(start, start + 2 * lanes))
-        parts.append(builder.call(function, [_lanes(builder, x, x, chosen) for x in (a, b)]))
+        parts.append(builder.call(function, [emit_lanes(builder, x, x, chosen) for x in (a, b)]))
     while len(parts) > 1:
         both = list(range(2 * parts[0].type.count))
-        parts = [_lanes(builder, low, high, both) for low, high in zip(parts[0::2], parts[1::2], strict=True)]
+        parts = [emit_lanes(builder, low, high, both) for low, high in zip(parts[0::2], parts[1::2], strict=True)]
     return parts[0]
 
 
@@ -264,23 +215,23 @@ def _python_dot_pairs(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.nda
     return total + products[0::2] + products[1::2]
 
 
-dot_pairs = _define(INT32(INT32, PAIRS, PAIRS), _generate_dot_pairs, _python_dot_pairs)
+dot_pairs = define(INT32(INT32, PAIRS, PAIRS), _generate_dot_pairs, _python_dot_pairs)
 """``dot_pairs(total, a, b)``: ``total[i] + a[2i] * b[2i] + a[2i+1] * b[2i+1]``, in int32, wrapping."""
 
-interleave = _define(
+interleave = define(
     PAIRS(INT16, INT16),
-    lambda builder, kind, a, b: _lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]),
+    lambda builder, kind, a, b: emit_lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]),
     lambda a, b: np.stack((a, b), axis=-1).ravel(),
 )
 """``interleave(a, b)``: the pairs ``(a[i], b[i])``."""
 
-widen = _define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
-narrow_to_int32 = _define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
-float32_from_int32 = _define(
+widen = define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
+narrow_to_int32 = define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
+float32_from_int32 = define(
     FLOAT32(INT32), lambda builder, kind, a: builder.sitofp(a, kind), lambda a: a.astype(np.float32)
 )
-narrow_to_int16 = _define(INT16(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int16))
-narrow_to_int8 = _define(INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8))
+narrow_to_int16 = define(INT16(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int16))
+narrow_to_int8 = define(INT8(INT32), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int8))
 
 
 def _generate_multiply_and_round(builder: ir.IRBuilder, kind: Any, codes: Any, factors: Any) -> Any:
@@ -297,10 +248,10 @@ def _python_multiply_and_round(codes: np.ndarray, factors: np.ndarray) -> np.nda
 
 _BELOW_HALF = float(np.nextafter(0.5, 0))  # with 0.5 itself, the number below 0.5 would round to 1
 
-multiply_and_round = _define(INT32(INT32, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
+multiply_and_round = define(INT32(INT32, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
 """``multiply_and_round(a, b)``: the product in float64, halves away from zero; it must be within +-2**31."""
 
-multiply_wide_and_round = _define(INT32(INT64, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
+multiply_wide_and_round = define(INT32(INT64, FLOAT64), _generate_multiply_and_round, _python_multiply_and_round)
 """The same of int64."""
 
 
@@ -311,17 +262,17 @@ def _generate_multiply_high(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) ->
     even = builder.mul(*(builder.and_(x, low) for x in pairs))
     odd = builder.mul(*(builder.lshr(x, word) for x in pairs))
     upper = [i + j for i in range(1, LANES, 2) for j in (0, LANES)]
-    return _lanes(builder, builder.bitcast(even, kind), builder.bitcast(odd, kind), upper)
+    return emit_lanes(builder, builder.bitcast(even, kind), builder.bitcast(odd, kind), upper)
 
 
 def _python_multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ((a.view(np.uint32).astype(np.uint64) * b.view(np.uint32)) >> np.uint64(32)).astype(np.uint32).view(np.int32)
 
 
-multiply_high = _define(INT32(INT32, INT32), _generate_multiply_high, _python_multiply_high)
+multiply_high = define(INT32(INT32, INT32), _generate_multiply_high, _python_multiply_high)
 """``multiply_high(a, b)``: the upper half of the product of two unsigned numbers."""
 
-choose_below = _define(
+choose_below = define(
     INT32(INT32, INT32, INT32, INT32),
     lambda builder, kind, value, bound, below, above: builder.select(
         builder.icmp_unsigned("<", value, bound), below, above
@@ -338,7 +289,7 @@ def _define_clamp(vector: Vector, compare: str, python: Callable[..., Any]) -> A
         ordered = builder.icmp_signed if isinstance(kind.element, ir.IntType) else builder.fcmp_ordered
         return builder.select(ordered(compare, bound, value), bound, value)
 
-    return _define(vector(vector, vector), generate, python)
+    return define(vector(vector, vector), generate, python)
 
 
 at_most = _define_clamp(INT32, "<", np.minimum)

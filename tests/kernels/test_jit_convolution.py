@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from llvmlite.binding import get_host_cpu_features
 
 from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
-from q31.engine.codecache import create_target
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
+from q31.kernels.jit.isa import TIER, TIERS
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, Rounding
 from q31.schema import Padding, Quantization, TensorType
@@ -233,8 +233,16 @@ def test_uncompiled_kernels_stay_within_their_memory():
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
-def test_the_generic_form_computes_the_same_bits():
-    run_cases_in_a_process(__file__, "not float", Q31_ISA="generic")
+@pytest.mark.parametrize("tier", [tier for tier in TIERS if tier != TIER])
+def test_every_tier_computes_the_same_bits(tier):
+    """Where the processor lacks a tier's instructions, its layouts with the generic forms."""
+    run_cases_in_a_process(__file__, "not float", Q31_ISA=tier)
+
+
+@pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
+@pytest.mark.parametrize("tier", [tier for tier in TIERS if tier not in ("generic", "avx2")])
+def test_uncompiled_kernels_of_the_higher_tiers_stay_within_their_memory(tier):
+    run_cases_in_a_process(__file__, "not float", Q31_JIT="0", Q31_ISA=tier)
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")
@@ -244,21 +252,3 @@ def test_older_processors_compute_the_same_bits(processor, features):
     if not get_host_cpu_features().get(features[1:]):
         pytest.skip(f"this processor has no {features[1:]}")
     run_cases_in_a_process(__file__, NUMBA_CPU_NAME=processor, NUMBA_CPU_FEATURES=features)
-
-
-@pytest.mark.skipif(INNER in os.environ, reason="looks at compiled code")
-@pytest.mark.parametrize("kernel", ["float_conv_2d", "float_depthwise_conv_2d", "hybrid_conv_2d"])
-def test_no_float_kernel_fuses_a_multiplication_and_an_addition(kernel):
-    """The reference rounds the product first. Look at the instructions, on a processor that could fuse them."""
-    compiler = pytest.importorskip("q31.engine.compiler")
-    target, listings = create_target(), []
-
-    class Listing:
-        @staticmethod
-        def emit_object(module):
-            listings.append(target.emit_assembly(module))
-            return b""
-
-    compiler.compile_kernel(kernel, "entry", Listing)
-    assert "mulps" in listings[0] or "fmul" in listings[0]
-    assert "fmadd" not in listings[0] and "fmla" not in listings[0]

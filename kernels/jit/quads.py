@@ -1,0 +1,156 @@
+"""Vectors of quads: four bytes side by side in each of 16 lanes, of which the products are summed.
+
+``vpdpbusd`` sums the products of four unsigned codes with four signed weights, and the running sum, in one
+instruction, where pairs of int16 need two of another and twice the memory. Nothing in it saturates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from . import INTERPRETED
+from .isa import FEATURES
+from .vector_types import Vector, define, emit_constant_load, emit_load, emit_splat, emit_store
+from .vectors import INT32, LANES
+
+QUAD = 4
+"""Bytes of a lane."""
+
+BYTES = QUAD * LANES
+"""Bytes of a vector of quads."""
+
+QUADS = Vector(types.int8, BYTES)
+
+_TAKES_BYTES = binding.llvm_version_info[0] >= 22
+"""Whether LLVM's intrinsic takes vectors of bytes; before, it took them as int32."""
+
+
+def _emit_splat_quad(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> Any:
+    word = ir.IntType(32)
+    quad = builder.load(builder.bitcast(builder.gep(view, [index]), word.as_pointer()), align=1)
+    return builder.bitcast(emit_splat(builder, ir.VectorType(word, LANES), quad), kind)
+
+
+def _emit_dot_quads(builder: ir.IRBuilder, kind: Any, total: Any, codes: Any, weights: Any) -> Any:
+    if "avx512vnni" in FEATURES:
+        operand = codes.type if _TAKES_BYTES else kind
+        function_type = ir.FunctionType(kind, [kind, operand, operand])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.x86.avx512.vpdpbusd.512")
+        return builder.call(function, [total, *(builder.bitcast(one, operand) for one in (codes, weights))])
+    codes, weights = builder.bitcast(codes, kind), builder.bitcast(weights, kind)
+    for position in range(QUAD):
+        low, high, top, mask = (
+            ir.Constant(kind, [value] * LANES) for value in (8 * position, 24 - 8 * position, 24, 255)
+        )
+        code = builder.and_(builder.lshr(codes, low), mask)
+        weight = builder.ashr(builder.shl(weights, high), top)
+        total = builder.add(total, builder.mul(code, weight))
+    return total
+
+
+def _python_store_bytes(view: np.ndarray, i: int, value: np.ndarray) -> None:
+    view[i : i + BYTES] = value.view(np.uint8)
+
+
+load_bytes = define(
+    QUADS(types.CPointer(types.uint8), types.int64), emit_load, lambda view, i: view[i : i + BYTES].view(np.int8)
+)
+"""``load_bytes(view, i)``: 64 bytes from ``i`` on."""
+
+store_bytes = define(types.void(types.CPointer(types.uint8), types.int64, QUADS), emit_store, _python_store_bytes)
+"""``store_bytes(view, i, value)``: 64 bytes from ``i`` on."""
+
+splat_byte = define(
+    QUADS(types.int64),
+    lambda builder, kind, value: emit_splat(builder, kind, builder.trunc(value, kind.element)),
+    lambda value: np.full(BYTES, value, np.uint8).view(np.int8),
+)
+"""``splat_byte(value)``: the value, cut to 8 bits, in every byte."""
+
+
+def _define_tile(rows: int, blocks: int) -> Any:
+    """Return ``tile(panel, row, row_step, filter, block, block_step, bias, channel, sums)``.
+
+    It multiplies ``rows`` rows of the panel, bytes ``row``, ``row + row_step``..., with ``blocks`` blocks of 16
+    channels of the packed filter, bytes ``block``, ``block + block_step``..., and writes the sums, which start from the
+    bias: int32 ``[rows][blocks][16]``. The depth is ``row_step``. All sums stay in registers until then.
+    """
+
+    def python(panel: Any, row: int, row_step: int, weights: Any, block: int, block_step: int, *rest: Any) -> None:
+        bias, channel, sums = rest
+        left = np.stack([panel[start : start + row_step] for start in row + row_step * np.arange(rows)])
+        for j in range(blocks):
+            start = block + j * block_step
+            right = weights[start : start + row_step * LANES].reshape(-1, LANES, QUAD).transpose(0, 2, 1)
+            products = left.astype(np.int32) @ right.reshape(-1, LANES).astype(np.int32)
+            start = channel + j * LANES
+            sums.reshape(-1)[: rows * blocks * LANES].reshape(rows, blocks, LANES)[:, j] = (
+                products + bias[start : start + LANES]
+            )
+
+    if INTERPRETED:
+        return python
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        panel, row, row_step, weights, block, block_step, bias, channel, sums = arguments
+        kind, quads = (context.get_value_type(vector) for vector in (INT32, QUADS))
+        size = row.type
+
+        def times(value: Any, factor: int) -> Any:
+            return builder.mul(value, ir.Constant(size, factor))
+
+        row_starts = [builder.add(row, times(row_step, i)) for i in range(rows)]
+        block_starts = [builder.add(block, times(block_step, j)) for j in range(blocks)]
+        first = [
+            emit_constant_load(builder, kind, bias, builder.add(channel, ir.Constant(size, j * LANES)))
+            for j in range(blocks)
+        ]
+        totals = [[cgutils.alloca_once_value(builder, one) for one in first] for _ in range(rows)]
+        steps = builder.udiv(row_step, ir.Constant(size, QUAD))
+        with cgutils.for_range(builder, steps) as loop:
+            offset = times(loop.index, BYTES)
+            columns = [emit_constant_load(builder, quads, weights, builder.add(j, offset)) for j in block_starts]
+            for start, row_totals in zip(row_starts, totals, strict=True):
+                codes = _emit_splat_quad(builder, quads, panel, builder.add(start, times(loop.index, QUAD)))
+                for column, total in zip(columns, row_totals, strict=True):
+                    builder.store(_emit_dot_quads(builder, kind, builder.load(total), codes, column), total)
+        for place, total in enumerate(one for row_totals in totals for one in row_totals):
+            emit_store(builder, kind, sums, ir.Constant(size, place * LANES), builder.load(total))
+        return context.get_dummy_value()
+
+    signature = types.void(
+        *(types.CPointer(types.uint8), types.int64, types.int64),
+        *(types.CPointer(types.int8), types.int64, types.int64),
+        *(types.CPointer(types.int32), types.int64, types.CPointer(types.int32)),
+    )
+
+    @intrinsic
+    def tile(
+        typing_context: Any,
+        panel: Any,
+        row: Any,
+        row_step: Any,
+        weights: Any,
+        block: Any,
+        block_step: Any,
+        bias: Any,
+        channel: Any,
+        sums: Any,
+    ) -> Any:
+        return signature, generate
+
+    return tile
+
+
+# As many sums as leave registers for operands: AVX-512 has 32.
+tile_6x4 = _define_tile(6, 4)
+tile_12x2 = _define_tile(12, 2)
+tile_12x1 = _define_tile(12, 1)
+tile_1x4 = _define_tile(1, 4)
+tile_1x1 = _define_tile(1, 1)

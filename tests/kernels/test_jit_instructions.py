@@ -1,0 +1,107 @@
+"""The object code of the fast kernels holds the instructions that it is meant to, and none that it must not.
+
+Kernels are compiled for other processors too, without being run: LLVM makes code for any of its own architecture.
+"""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+
+X86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names instructions of x86-64")
+
+HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"}
+ICE_LAKE = {
+    "NUMBA_CPU_NAME": "icelake-server",
+    "NUMBA_CPU_FEATURES": "+avx2,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512vnni",
+}
+
+_LIST = """
+import sys
+from q31.engine.codecache import create_target
+from q31.engine.compiler import compile_kernel
+target = create_target()
+class Listing:
+    @staticmethod
+    def emit_object(module):
+        print(target.emit_assembly(module))
+        return b""
+compile_kernel(sys.argv[1], "entry", Listing)
+"""
+
+
+def listing(kernel: str, **environment: str) -> str:
+    """Return the assembly of a kernel, compiled in a process with these environment variables."""
+    pytest.importorskip("q31.engine.compiler")
+    env = {name: value for name, value in os.environ.items() if name not in ("Q31_ISA", "Q31_JIT")}
+    command = [sys.executable, "-c", _LIST, kernel]
+    done = subprocess.run(command, env={**env, **environment}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def count(text: str, mnemonic: str, registers: str = "") -> int:
+    """Return how many lines are this instruction, with such registers among its operands."""
+    return len(re.findall(rf"^\s*{mnemonic}\s.*{registers}", text, re.MULTILINE))
+
+
+@X86
+@pytest.mark.parametrize(
+    ("kernel", "processor", "mnemonic", "registers", "least"),
+    [
+        ("conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
+        ("depthwise_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("depthwise_conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
+        ("conv_2d_int16", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("hybrid_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("conv_2d_quads", ICE_LAKE, "vpdpbusd", "%zmm", 24 + 24 + 12 + 4 + 1),
+    ],
+)
+def test_products_are_the_tiers_instruction(kernel, processor, mnemonic, registers, least):
+    text = listing(kernel, **processor)
+    assert count(text, f"(?:{mnemonic})", registers) >= least
+
+
+@X86
+def test_the_largest_tile_of_quads_stays_in_registers():
+    """24 sums, 4 columns and a row's codes fit 32 registers: none is kept on the stack in the loop."""
+    blocks = re.split(r"^\.L\w+:", listing("conv_2d_quads", **ICE_LAKE), flags=re.MULTILINE)
+    loops = [block for block in blocks if count(block, "vpdpbusd") == 24]
+    assert len(loops) == 2  # 6 rows of 4 blocks, 12 rows of 2
+    assert not any(count(loop, "vmov\\w+", r"%zmm.*\(%rsp|\(%rsp.*%zmm") for loop in loops)
+
+
+@X86
+def test_a_requantization_multiplies_in_vectors():
+    """The narrow form takes two multiplications of 32 bits for each vector."""
+    assert count(listing("conv_2d_quads", **ICE_LAKE), "vpmuludq", "%zmm") >= 2
+    assert count(listing("conv_2d", **HASWELL), "vpmuludq", "%ymm") >= 4
+
+
+@pytest.mark.parametrize("kernel", ["float_conv_2d", "float_depthwise_conv_2d", "hybrid_conv_2d"])
+def test_no_float_kernel_fuses_a_multiplication_and_an_addition(kernel):
+    """The reference rounds the product first. Look at the instructions, on a processor that could fuse them."""
+    text = listing(kernel)
+    assert "mulps" in text or "fmul" in text
+    assert "fmadd" not in text and "fmla" not in text
+
+
+def test_a_tier_that_was_asked_for_keeps_higher_features_from_llvm():
+    code = "from q31.kernels.jit.isa import target_features; print(target_features())"
+    env = {**os.environ, **ICE_LAKE, "Q31_ISA": "avx2"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    words = done.stdout.strip().split(",")
+    assert "+avx2" in words and "-avx512vnni" in words and not any(word.startswith("+avx512") for word in words)
+
+
+def test_an_unknown_tier_is_refused_by_name():
+    env = {**os.environ, "Q31_ISA": "mmx"}
+    done = subprocess.run([sys.executable, "-m", "q31", "demo"], env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines() == [
+        "q31: error: Q31_ISA=mmx: expected one of generic, avx2, avx512vnni, amx"
+    ]

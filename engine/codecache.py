@@ -1,10 +1,12 @@
-"""The cache of compiled kernels: object code on disk, loaded again through llvmlite without importing numba.
+"""The cache of compiled kernels: object code on disk, loaded again without importing numba, mostly without LLVM.
 
 numba's own cache looks only at the file that defines a function, not at those it calls, may find no place to
 write, and costs the import of numba. Here one file per kernel lies in a folder named by a hash of everything
 the code depends on: all of ``kernels/jit``, the versions of Python, NumPy, numba and llvmlite, the settings that
 change code, and the CPU. The folder is ``$Q31_CACHE_DIR``, else ``$XDG_CACHE_HOME/q31``, else ``~/.cache/q31``; where
 it cannot be written, kernels live in memory only.
+
+A process's first result waits for what is imported here: what takes long to import is imported where it is used.
 """
 
 from __future__ import annotations
@@ -12,25 +14,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import platform
 import stat
 import struct
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
 
 from ..kernels import jit
 from ..kernels.jit.isa import TIER, TIERS, target_features
+from ..kernels.jit.processor import processor_lines
 from ..schema.errors import InputError
+from .object_code import PlacedObject, Unsupported
+
+if TYPE_CHECKING:
+    import llvmlite.binding as llvm
 
 Progress = Callable[[str, int, int], None]
 """Called before a kernel is compiled: its name, how many of this batch were compiled before, how many it has."""
@@ -57,7 +61,9 @@ def cache_directory() -> Path:
     try:
         return Path.home() / ".cache" / "q31"
     except RuntimeError:  # no home
-        return Path(tempfile.gettempdir()) / f"q31-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+        from tempfile import gettempdir
+
+        return Path(gettempdir()) / f"q31-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
 
 
 def source_files() -> list[Path]:
@@ -76,16 +82,34 @@ def cache_key(sources: Iterable[Path] | None = None) -> str:
     for path in source_files() if sources is None else sources:
         add(path.name)
         add(path.read_bytes())
-    for version in (sys.version, np.__version__, metadata.version("numba"), llvmlite.__version__, platform.machine()):
-        add(version)
-    add(".".join(map(str, llvm.llvm_version_info)))
-    add(llvm.get_process_triple())
-    add(llvm.get_host_cpu_name())
-    add(llvm.get_host_cpu_features().flatten())
+    for text in (sys.version, np.__version__, *_processor()):
+        add(text)
+    for package in ("numba", "llvmlite"):
+        add(_version(package))
     add(TIER)
     for name in _SETTINGS:
         add(f"{name}={os.environ.get(name)}")
     return digest.hexdigest()[:32]
+
+
+def _version(package: str) -> bytes:
+    """Return what tells one version of a package from another, without importing it."""
+    spec = find_spec(package)
+    if spec is not None and spec.origin:
+        with contextlib.suppress(OSError):
+            return Path(spec.origin).with_name("_version.py").read_bytes()
+    from importlib import metadata
+
+    return metadata.version(package).encode()
+
+
+def _processor() -> tuple[str, ...]:
+    """Return what tells one kind of processor from another: what Linux says of it, elsewhere what LLVM says."""
+    if lines := processor_lines():
+        return (os.uname().machine, *lines)
+    import llvmlite.binding as llvm
+
+    return (llvm.get_process_triple(), llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
 
 
 class Announcement:
@@ -120,6 +144,7 @@ class CodeCache:
         self._root = cache_directory() if directory is None else directory
         self._lock = threading.RLock()
         self._addresses: dict[str, int] = {}
+        self._placed: list[PlacedObject] = []
 
     @cached_property
     def directory(self) -> Path:
@@ -131,6 +156,8 @@ class CodeCache:
 
     @cached_property
     def _engine(self) -> llvm.ExecutionEngine:
+        import llvmlite.binding as llvm
+
         return llvm.create_mcjit_compiler(llvm.parse_assembly(""), create_target())
 
     def addresses(self, kernels: Iterable[str]) -> list[int]:
@@ -163,13 +190,22 @@ class CodeCache:
         write_object(self.directory / kernel, code)
 
     def _link(self, kernel: str, code: bytes) -> None:
-        # LLVM does not check what it is given, and crashes on rubbish: the file's checksum stands before this.
+        # Nobody checks what is linked, and rubbish would crash: the file's checksum stands before this.
+        try:
+            self._placed.append(PlacedObject(code))
+            self._addresses[kernel] = self._placed[-1].address(entry_point(kernel))
+        except Unsupported:
+            self._addresses[kernel] = self._link_by_llvm(kernel, code)
+
+    def _link_by_llvm(self, kernel: str, code: bytes) -> int:
+        import llvmlite.binding as llvm
+
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
-        address = self._engine.get_function_address(entry_point(kernel))
+        address: int = self._engine.get_function_address(entry_point(kernel))
         if not address:
             raise RuntimeError(f"kernel {kernel}: its object code has no entry point")
-        self._addresses[kernel] = address
+        return address
 
 
 def entry_point(kernel: str) -> str:
@@ -179,6 +215,8 @@ def entry_point(kernel: str) -> str:
 
 def create_target() -> llvm.TargetMachine:
     """Return LLVM's description of this CPU, or of the one that numba's settings name."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
@@ -205,6 +243,8 @@ def read_object(path: Path) -> bytes | None:
 
 def write_object(path: Path, code: bytes) -> bool:
     """Store a kernel's object code in one step, so that no process reads half of it; False where it cannot."""
+    import tempfile
+
     temporary = None
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from ..schema import ModelError, TensorType
-from ..schema.options import HashtableOptions
+
+if TYPE_CHECKING:
+    from ..schema.options import HashtableOptions
 
 Arrays: TypeAlias = tuple[np.ndarray, ...]
 

@@ -14,14 +14,7 @@ import numpy as np
 from ..kernels.operator import Kernel, Shape
 from ..kernels.registry import CUSTOM, REGISTRY
 from ..schema import Graph, ModelError, Operator, TensorType
-from ..schema.options import (
-    CallOnceOptions,
-    HashtableOptions,
-    IfOptions,
-    StableHLOCompositeOptions,
-    VarHandleOptions,
-    WhileOptions,
-)
+from ..schema import options as schema_options  # its classes are made when they are first asked for
 from . import hash_tables
 from .hash_tables import Arrays, HashTable
 
@@ -113,7 +106,7 @@ def _key(name: str, arrays: Arrays) -> str:
 
 
 def _if(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    options = _options(operator, IfOptions)
+    options = _options(operator, schema_options.IfOptions)
     if not arrays:
         raise ModelError("IF: the condition is missing")
     taken = options.then_subgraph_index if _condition("IF", arrays[0]) else options.else_subgraph_index
@@ -121,7 +114,7 @@ def _if(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
 
 
 def _while(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    options = _options(operator, WhileOptions)
+    options = _options(operator, schema_options.WhileOptions)
     before: Any = None
     while True:
         # The reference allocates both subgraphs anew for every loop, and where the shapes have changed.
@@ -136,7 +129,7 @@ def _while(operator: Operator, arrays: Arrays, environment: Environment) -> Arra
 
 
 def _call_once(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    environment.call_once(_options(operator, CallOnceOptions).init_subgraph_index)
+    environment.call_once(_options(operator, schema_options.CallOnceOptions).init_subgraph_index)
     return ()
 
 
@@ -147,17 +140,20 @@ def require_attributes(operator: Operator) -> None:
     -----
     Source: ``ParseStablehloComposite`` in ``core/api/flatbuffer_conversions.cc``.
     """
-    if isinstance(operator.options, StableHLOCompositeOptions) and not operator.options.composite_attributes:
+    if operator.name != "STABLEHLO_COMPOSITE":
+        return
+    options = operator.options
+    if isinstance(options, schema_options.StableHLOCompositeOptions) and not options.composite_attributes:
         raise ModelError(f"{operator.name}: expected composite_attributes")
 
 
 def _composite(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    options = _options(operator, StableHLOCompositeOptions)
+    options = _options(operator, schema_options.StableHLOCompositeOptions)
     return environment.call(options.decomposition_subgraph_index, arrays, anew=True)
 
 
 def _var_handle(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    options = _options(operator, VarHandleOptions)
+    options = _options(operator, schema_options.VarHandleOptions)
     return (np.array(f"{options.container}\0{options.shared_name}", object),)
 
 
@@ -177,7 +173,7 @@ def _assign_variable(operator: Operator, arrays: Arrays, environment: Environmen
 
 
 def _hash_table(operator: Operator, arrays: Arrays, environment: Environment) -> Arrays:
-    return hash_tables.make(_options(operator, HashtableOptions), environment.tables)
+    return hash_tables.make(_options(operator, schema_options.HashtableOptions), environment.tables)
 
 
 _RUN: dict[str, tuple[tuple[int, int], Callable[[Operator, Arrays, Environment], Arrays]]] = {
@@ -247,13 +243,13 @@ def output_shapes(
     """
     options = operator.options
     shapes: Inferred = ()
-    if isinstance(options, IfOptions):
+    if isinstance(options, schema_options.IfOptions):
         branches = (options.then_subgraph_index, options.else_subgraph_index)
         then, other = (infer(index, inputs[1:]) for index in branches)
         shapes = then if then == other else ()
-    elif isinstance(options, WhileOptions):
+    elif isinstance(options, schema_options.WhileOptions):
         shapes = inputs if infer(options.body_subgraph_index, inputs) == inputs else ()
-    elif isinstance(options, StableHLOCompositeOptions):
+    elif isinstance(options, schema_options.StableHLOCompositeOptions):
         shapes = infer(options.decomposition_subgraph_index, inputs)
     elif operator.name == "READ_VARIABLE" and declared and declared[0]:
         shapes = declared  # the reference believes the file here, but where it says a scalar

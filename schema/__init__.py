@@ -1,6 +1,10 @@
-"""Bytes <-> Graph: reads, verifies and writes .tflite files. Knows no arithmetic."""
+"""Bytes <-> Graph: reads, verifies and writes .tflite files. Knows no arithmetic.
 
-from .builder import GraphBuilder
+What makes and writes graphs is imported when it is first asked for: running a model needs none of it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
 from .constants import constant_array, encode_constant
 from .errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
 from .graph import (
@@ -23,7 +27,10 @@ from .graph import (
 from .reader import map_file, read, read_file
 from .types import ActivationFunctionType, Padding, TensorType, bit_width, numpy_dtype
 from .verify import verify
-from .writer import write
+
+if TYPE_CHECKING:
+    from .builder import GraphBuilder
+    from .writer import write
 
 __all__ = [
     "ActivationFunctionType",
@@ -60,3 +67,14 @@ __all__ = [
     "verify",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = {"GraphBuilder": "builder", "write": "writer"}.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = found
+    return found

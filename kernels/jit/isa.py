@@ -25,8 +25,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
-from llvmlite.binding import get_host_cpu_features
+from .processor import processor_flags
 
 TIERS: Mapping[str, frozenset[str]] = {
     "generic": frozenset(),
@@ -42,6 +43,8 @@ _ABOVE = {"generic": ("avx512", "amx", "avx2"), "avx2": ("avx512", "amx"), "avx5
 
 def _listed() -> list[str]:
     # numba compiles for this processor unless its settings name another.
+    from llvmlite.binding import get_host_cpu_features
+
     return (os.environ.get("NUMBA_CPU_FEATURES") or get_host_cpu_features().flatten()).split(",")
 
 
@@ -49,8 +52,10 @@ def _choose_tier() -> str:
     asked = os.environ.get("Q31_ISA", "")
     if asked in TIERS:
         return asked  # what else it may say, the engine refuses
-    there = frozenset(word[1:] for word in _listed() if word.startswith("+"))
-    return [tier for tier, needed in TIERS.items() if needed <= there][-1]
+    there = frozenset() if os.environ.get("NUMBA_CPU_FEATURES") else processor_flags()
+    if not there:
+        there = frozenset(word[1:].replace("-", "") for word in _listed() if word.startswith("+"))
+    return [tier for tier, needed in TIERS.items() if {name.replace("-", "") for name in needed} <= there][-1]
 
 
 TIER = _choose_tier()
@@ -71,8 +76,17 @@ def _features() -> frozenset[str]:
     return frozenset(word[1:] for word in target_features().split(",") if word.startswith("+"))
 
 
-FEATURES = _features()
+FEATURES: frozenset[str]
 """LLVM's names of the features that may be used: ``avx2``, ``avx512bw``... None where ``generic`` was asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    # Only what compiles asks for the features, and so loads LLVM.
+    if name != "FEATURES":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = _features()
+    return globals()[name]
+
 
 QUADS = TIER in ("avx512vnni", "amx")
 """Whether products of 8-bit codes are summed four by four."""

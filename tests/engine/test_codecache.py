@@ -13,6 +13,7 @@ import pytest
 
 from q31.engine import codecache
 from q31.engine.codecache import Announcement, CodeCache, cache_key, read_object, source_files
+from q31.kernels.jit.processor import processor_flags
 
 RUN_LOOKUP = textwrap.dedent(
     """
@@ -27,16 +28,21 @@ RUN_LOOKUP = textwrap.dedent(
     machine.run([(machine.kernel_address("lookup8"), block.ctypes.data)])
     assert np.array_equal(y, 255 - x)
     print("numba" in sys.modules)
+    print("llvmlite.binding" in sys.modules, file=sys.stderr)
     """
 )
 
 
 def run_process(directory: Path, **environment: str) -> str:
+    return run_lookup(directory, **environment).stdout.strip()
+
+
+def run_lookup(directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "Q31_CACHE_DIR": str(directory), **environment}
     env.pop("Q31_JIT", None)
     done = subprocess.run([sys.executable, "-c", RUN_LOOKUP], env=env, capture_output=True, text=True, cwd="/")
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,11 @@ def warm(tmp_path_factory):
 
 def test_a_warm_process_does_not_import_numba(warm):
     assert run_process(warm) == "False"
+
+
+@pytest.mark.skipif(not processor_flags(), reason="needs an x86-64 processor and Linux")
+def test_a_warm_process_does_not_load_llvm(warm):
+    assert run_lookup(warm).stderr.splitlines()[-1] == "False"
 
 
 def test_a_cold_process_compiles_and_leaves_a_warm_cache(tmp_path):

@@ -131,4 +131,4 @@ def code_reach(weights: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
 
     ``axes`` are those of the weights, less their zero point, that an accumulator sums over.
     """
-    return np.sum(np.abs(weights.astype(np.float64)), axis=axes) * 255
+    return np.abs(weights, dtype=np.int16).sum(axis=axes, dtype=np.int64) * 255.0

@@ -1,7 +1,8 @@
 """Options of the builtin operators: one frozen dataclass for each options table of the TFLite schema.
 
 A class has the table's name; its fields have the schema's names, order and defaults. The classes are made when
-they are first asked for, a family at a time, because all 150 would cost every import some tens of milliseconds.
+they are first asked for, a family at a time, because all 150 would cost every import some tens of milliseconds. One
+family is of those that most networks have.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from .base import FieldLayout, NoOptions, Options, layout
 
 if TYPE_CHECKING:
     from .activations import *  # noqa: F403
+    from .common import *  # noqa: F403
     from .control_flow import *  # noqa: F403
     from .convolution import *  # noqa: F403
     from .elementwise import *  # noqa: F403
@@ -61,37 +63,40 @@ BUILTIN_OPTIONS: tuple[str, ...] = tuple(_UNION.split())
 BUILTIN_OPTIONS_2: tuple[str, ...] = tuple(_UNION_2.split())
 
 _FAMILIES = {
+    "common": """
+        Conv2DOptions DepthwiseConv2DOptions Pool2DOptions FullyConnectedOptions AddOptions MulOptions
+        SubOptions SoftmaxOptions QuantizeOptions DequantizeOptions ReshapeOptions ConcatenationOptions
+        PadOptions ShapeOptions StridedSliceOptions PackOptions HardSwishOptions ReducerOptions
+        ArgMaxOptions
+    """,
     "convolution": """
-        Conv2DOptions DepthwiseConv2DOptions Conv3DOptions TransposeConvOptions Pool2DOptions
-        FullyConnectedOptions BatchMatMulOptions DilateOptions
+        Conv3DOptions TransposeConvOptions BatchMatMulOptions DilateOptions
     """,
     "elementwise": """
-        AddOptions SubOptions MulOptions DivOptions FloorDivOptions FloorModOptions PowOptions
-        SquaredDifferenceOptions MaximumMinimumOptions ATan2Options AddNOptions AbsOptions NegOptions
-        SignOptions SquareOptions ExpOptions CosOptions BitwiseXorOptions RightShiftOptions EqualOptions
-        NotEqualOptions LessOptions LessEqualOptions GreaterOptions GreaterEqualOptions LogicalAndOptions
+        DivOptions FloorDivOptions FloorModOptions PowOptions SquaredDifferenceOptions
+        MaximumMinimumOptions ATan2Options AddNOptions AbsOptions NegOptions SignOptions SquareOptions
+        ExpOptions CosOptions BitwiseXorOptions RightShiftOptions EqualOptions NotEqualOptions
+        LessOptions LessEqualOptions GreaterOptions GreaterEqualOptions LogicalAndOptions
         LogicalOrOptions LogicalNotOptions SelectOptions SelectV2Options
     """,
     "activations": """
-        SoftmaxOptions LogSoftmaxOptions LeakyReluOptions HardSwishOptions GeluOptions L2NormOptions
-        LocalResponseNormalizationOptions
+        LogSoftmaxOptions LeakyReluOptions GeluOptions L2NormOptions LocalResponseNormalizationOptions
     """,
     "quantize": """
-        QuantizeOptions DequantizeOptions FakeQuantOptions CastOptions BitcastOptions DensifyOptions
-        BucketizeOptions
+        FakeQuantOptions CastOptions BitcastOptions DensifyOptions BucketizeOptions
     """,
     "shape": """
-        ReshapeOptions SqueezeOptions ExpandDimsOptions ShapeOptions RankOptions TransposeOptions
-        ConcatenationOptions SplitOptions SplitVOptions PackOptions UnpackOptions PadOptions PadV2Options
-        MirrorPadOptions SliceOptions StridedSliceOptions DynamicUpdateSliceOptions GatherOptions
+        SqueezeOptions ExpandDimsOptions RankOptions TransposeOptions SplitOptions SplitVOptions
+        UnpackOptions PadV2Options MirrorPadOptions SliceOptions DynamicUpdateSliceOptions GatherOptions
         GatherNdOptions ScatterNdOptions TileOptions BroadcastToOptions ReverseV2Options
         ReverseSequenceOptions SpaceToDepthOptions DepthToSpaceOptions SpaceToBatchNDOptions
         BatchToSpaceNDOptions ResizeBilinearOptions ResizeNearestNeighborOptions MatrixDiagOptions
-        MatrixSetDiagOptions SparseToDenseOptions FillOptions ZerosLikeOptions RangeOptions OneHotOptions
+        MatrixSetDiagOptions SparseToDenseOptions FillOptions ZerosLikeOptions RangeOptions
+        OneHotOptions
     """,
     "reduce": """
-        ReducerOptions ArgMaxOptions ArgMinOptions CumsumOptions TopKV2Options UniqueOptions WhereOptions
-        SegmentSumOptions UnsortedSegmentSumOptions UnsortedSegmentProdOptions UnsortedSegmentMaxOptions
+        ArgMinOptions CumsumOptions TopKV2Options UniqueOptions WhereOptions SegmentSumOptions
+        UnsortedSegmentSumOptions UnsortedSegmentProdOptions UnsortedSegmentMaxOptions
         UnsortedSegmentMinOptions NonMaxSuppressionV4Options NonMaxSuppressionV5Options
     """,
     "recurrent": """
@@ -108,8 +113,8 @@ _FAMILIES = {
         StablehloConcatenateOptions StablehloBroadcastInDimOptions StablehloSliceOptions
         StablehloConvolutionOptions StablehloCustomCallOptions StablehloReduceOptions
         StablehloScatterOptions StablehloCompareOptions StablehloDynamicSliceOptions StablehloPadOptions
-        StablehloIotaOptions StablehloDotGeneralOptions StablehloReduceWindowOptions StablehloSortOptions
-        StablehloWhileOptions StablehloGatherOptions StablehloTransposeOptions
+        StablehloIotaOptions StablehloDotGeneralOptions StablehloReduceWindowOptions
+        StablehloSortOptions StablehloWhileOptions StablehloGatherOptions StablehloTransposeOptions
         StablehloRngBitGeneratorOptions StableHLOCompositeOptions StablehloShiftLeftOptions
         StablehloCaseOptions ReduceWindowOptions
     """,

@@ -8,13 +8,6 @@ from ..types import ActivationFunctionType
 from .base import Float32, Int32, NoOptions, Options
 
 
-@dataclass(frozen=True)
-class SoftmaxOptions(Options):
-    """Options of SOFTMAX."""
-
-    beta: Float32 = 0.0
-
-
 class LogSoftmaxOptions(NoOptions):
     """Options of LOG_SOFTMAX."""
 
@@ -24,10 +17,6 @@ class LeakyReluOptions(Options):
     """Options of LEAKY_RELU."""
 
     alpha: Float32 = 0.0
-
-
-class HardSwishOptions(NoOptions):
-    """Options of HARD_SWISH."""
 
 
 @dataclass(frozen=True)

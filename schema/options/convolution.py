@@ -4,34 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..types import ActivationFunctionType, FullyConnectedOptionsWeightsFormat, Padding, TensorType
+from ..types import ActivationFunctionType, Padding, TensorType
 from .base import Int32, NoOptions, Options
-
-
-@dataclass(frozen=True)
-class Conv2DOptions(Options):
-    """Options of CONV_2D."""
-
-    padding: Padding = Padding.SAME
-    stride_w: Int32 = 0
-    stride_h: Int32 = 0
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    dilation_w_factor: Int32 = 1
-    dilation_h_factor: Int32 = 1
-    quantized_bias_type: TensorType = TensorType.FLOAT32
-
-
-@dataclass(frozen=True)
-class DepthwiseConv2DOptions(Options):
-    """Options of DEPTHWISE_CONV_2D."""
-
-    padding: Padding = Padding.SAME
-    stride_w: Int32 = 0
-    stride_h: Int32 = 0
-    depth_multiplier: Int32 = 0
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    dilation_w_factor: Int32 = 1
-    dilation_h_factor: Int32 = 1
 
 
 @dataclass(frozen=True)
@@ -56,29 +30,6 @@ class TransposeConvOptions(Options):
     stride_w: Int32 = 0
     stride_h: Int32 = 0
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    quantized_bias_type: TensorType = TensorType.FLOAT32
-
-
-@dataclass(frozen=True)
-class Pool2DOptions(Options):
-    """Options of AVERAGE_POOL_2D, L2_POOL_2D and MAX_POOL_2D."""
-
-    padding: Padding = Padding.SAME
-    stride_w: Int32 = 0
-    stride_h: Int32 = 0
-    filter_width: Int32 = 0
-    filter_height: Int32 = 0
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-
-
-@dataclass(frozen=True)
-class FullyConnectedOptions(Options):
-    """Options of FULLY_CONNECTED."""
-
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    weights_format: FullyConnectedOptionsWeightsFormat = FullyConnectedOptionsWeightsFormat.DEFAULT
-    keep_num_dims: bool = False
-    asymmetric_quantize_inputs: bool = False
     quantized_bias_type: TensorType = TensorType.FLOAT32
 
 

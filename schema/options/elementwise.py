@@ -9,29 +9,6 @@ from .base import NoOptions, Options
 
 
 @dataclass(frozen=True)
-class AddOptions(Options):
-    """Options of ADD."""
-
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    pot_scale_int16: bool = True
-
-
-@dataclass(frozen=True)
-class SubOptions(Options):
-    """Options of SUB."""
-
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-    pot_scale_int16: bool = True
-
-
-@dataclass(frozen=True)
-class MulOptions(Options):
-    """Options of MUL."""
-
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
-
-
-@dataclass(frozen=True)
 class DivOptions(Options):
     """Options of DIV."""
 

@@ -8,14 +8,6 @@ from ..types import TensorType
 from .base import Float32, Int32, NoOptions, Options
 
 
-class QuantizeOptions(NoOptions):
-    """Options of QUANTIZE."""
-
-
-class DequantizeOptions(NoOptions):
-    """Options of DEQUANTIZE."""
-
-
 @dataclass(frozen=True)
 class FakeQuantOptions(Options):
     """Options of FAKE_QUANT."""

@@ -9,20 +9,6 @@ from .base import NoOptions, Options
 
 
 @dataclass(frozen=True)
-class ReducerOptions(Options):
-    """Options of MEAN, SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN, REDUCE_ANY and REDUCE_ALL."""
-
-    keep_dims: bool = False
-
-
-@dataclass(frozen=True)
-class ArgMaxOptions(Options):
-    """Options of ARG_MAX."""
-
-    output_type: TensorType = TensorType.FLOAT32
-
-
-@dataclass(frozen=True)
 class ArgMinOptions(Options):
     """Options of ARG_MIN."""
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..types import ActivationFunctionType, MirrorPadMode, TensorType
+from ..types import MirrorPadMode
 from .base import Int32, NoOptions, Options
-
-
-@dataclass(frozen=True)
-class ReshapeOptions(Options):
-    """Options of RESHAPE."""
-
-    new_shape: tuple[Int32, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,27 +20,12 @@ class ExpandDimsOptions(NoOptions):
     """Options of EXPAND_DIMS."""
 
 
-@dataclass(frozen=True)
-class ShapeOptions(Options):
-    """Options of SHAPE."""
-
-    out_type: TensorType = TensorType.FLOAT32
-
-
 class RankOptions(NoOptions):
     """Options of RANK."""
 
 
 class TransposeOptions(NoOptions):
     """Options of TRANSPOSE."""
-
-
-@dataclass(frozen=True)
-class ConcatenationOptions(Options):
-    """Options of CONCATENATION."""
-
-    axis: Int32 = 0
-    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
 
 
 @dataclass(frozen=True)
@@ -65,23 +43,11 @@ class SplitVOptions(Options):
 
 
 @dataclass(frozen=True)
-class PackOptions(Options):
-    """Options of PACK."""
-
-    values_count: Int32 = 0
-    axis: Int32 = 0
-
-
-@dataclass(frozen=True)
 class UnpackOptions(Options):
     """Options of UNPACK."""
 
     num: Int32 = 0
     axis: Int32 = 0
-
-
-class PadOptions(NoOptions):
-    """Options of PAD."""
 
 
 class PadV2Options(NoOptions):
@@ -97,18 +63,6 @@ class MirrorPadOptions(Options):
 
 class SliceOptions(NoOptions):
     """Options of SLICE."""
-
-
-@dataclass(frozen=True)
-class StridedSliceOptions(Options):
-    """Options of STRIDED_SLICE."""
-
-    begin_mask: Int32 = 0
-    end_mask: Int32 = 0
-    ellipsis_mask: Int32 = 0
-    new_axis_mask: Int32 = 0
-    shrink_axis_mask: Int32 = 0
-    offset: bool = False
 
 
 class DynamicUpdateSliceOptions(NoOptions):

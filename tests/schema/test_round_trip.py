@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from graph_strategies import TABLES, graphs, options_of
 from q31.schema import Buffer, Graph, GraphBuilder, ModelError, Operator, TensorType, read, read_file, write
 from q31.schema.operators import OPERATOR_NAMES, options_table
-from q31.schema.options import Options, layout, options_class
-from q31.schema.options.convolution import Conv2DOptions
+from q31.schema.options import Conv2DOptions, Options, layout, options_class
 from q31.schema.types import Padding
 
 

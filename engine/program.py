@@ -185,8 +185,8 @@ class Program:
             lower = operator.kernel.lower
             if lower is None or operator.folded or operator.node is None or not self._has_memory(operator):
                 continue
-            if _shares_state(operator):
-                continue
+            if _shares_state(operator) or set(operator.operator.inputs) & set(operator.operator.outputs):
+                continue  # kernels read what they have written already
             lowered = lower(operator.prepared, operator.node)
             if lowered is not None:
                 instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)

@@ -41,24 +41,41 @@ _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
 _LEAST_WORK = 1 << 17
 """Products, below which another thread is not worth its announcement."""
 
+_ELEMENTS: Mapping[str, str] = {
+    "lookup8": "size",
+    "weighted_sum8": "sizes",
+    "product8": "sizes",
+}
+"""The same of kernels that do little with each element, and the field that says how many there are."""
+
+_LEAST_ELEMENTS = 1 << 15
+"""Elements, below which another thread is not worth its announcement."""
+
 Row = tuple[int, int]
 """The addresses of a kernel and of its parameter block."""
 
 
 def parts_of(instruction: Instruction, threads: int) -> list[Instruction]:
     """Return an instruction for each thread, or one alone where it is too small or its kernel cannot be divided."""
-    names = _DIVISIBLE.get(instruction.kernel)
-    if names is None or math.prod(_number(instruction, name) for name in names) < _LEAST_WORK:
+    if not _is_worth_dividing(instruction):
         return [instruction]
     return [
         replace(instruction, fields={**instruction.fields, "part": part, "parts": threads}) for part in range(threads)
     ]
 
 
+def _is_worth_dividing(instruction: Instruction) -> bool:
+    if instruction.kernel in _ELEMENTS:
+        return _number(instruction, _ELEMENTS[instruction.kernel]) >= _LEAST_ELEMENTS
+    names = _DIVISIBLE.get(instruction.kernel)
+    return names is not None and math.prod(_number(instruction, name) for name in names) >= _LEAST_WORK
+
+
 def _number(instruction: Instruction, field: str) -> int:
+    """Return a field's number, or the product of its numbers."""
     value = instruction.fields[field]
-    assert isinstance(value, int)
-    return value
+    assert isinstance(value, int | np.ndarray)
+    return int(np.prod(value))
 
 
 class SharedStretch:

@@ -38,9 +38,15 @@ class Guarded:
 
 
 def run_compiled(
-    kernel: Kernel, node: Node, prepared: Any, x: np.ndarray, index: int = 0, others: Sequence[np.ndarray] = ()
+    kernel: Kernel,
+    node: Node,
+    prepared: Any,
+    x: np.ndarray,
+    index: int = 0,
+    others: Sequence[np.ndarray] = (),
+    parts: int = 1,
 ) -> tuple[np.ndarray, ...] | None:
-    """Run what ``lower`` returns on one machine row; None where it is not lowered.
+    """Run what ``lower`` returns on one machine row, or in parts where it can be divided; None where it is not lowered.
 
     ``x`` is the input at ``index``, and the last that is no constant but for ``others``, which follow it.
     """
@@ -59,8 +65,11 @@ def run_compiled(
     arrays = [x, *others, *results]
     inputs = [0] * (index + 1) + list(range(1, len(others) + 1))
     binder = Binder(arrays.__getitem__, aligned_empty(0))
-    row = binder.bind(instruction, inputs, list(range(len(others) + 1, len(arrays))))
-    Stretch([(kernel_address(instruction.kernel), row)])()
+    outside = list(range(len(others) + 1, len(arrays)))
+    for part in range(parts) if "parts" in instruction.fields else [None]:
+        if part is not None:
+            instruction = replace(instruction, fields={**instruction.fields, "part": part, "parts": parts})
+        Stretch([(kernel_address(instruction.kernel), binder.bind(instruction, inputs, outside))])()
     assert all(output.intact() for output in outputs), "written beyond the output"
     for name, scratch in scratches.items():
         assert scratch.intact(), f"written beyond scratch {name}"
@@ -82,6 +91,8 @@ def check(
     if compiled is None:
         assert not must_lower
         return
+    for one, other in zip(compiled, run_compiled(kernel, node, prepared, x, index, others, 3) or (), strict=True):
+        np.testing.assert_array_equal(one, other)
     arrays = [None if spec is None else spec.value for spec in node.inputs]
     arrays[index : index + 1 + len(others)] = [x, *others]
     expected = kernel.evaluate(prepared, *arrays)

@@ -153,7 +153,10 @@ def lower_table(table: np.ndarray, node: Node) -> Instruction:
     size = int(np.prod(node.input(0).shape, dtype=np.int64))
     width = table.itemsize
     fields: dict[str, Field] = {"input": Input(0, width * size), "output": Output(0, width * size)}
-    return Instruction("lookup8" if width == 1 else "lookup16", {**fields, "table": table, "size": size})
+    fields |= {"table": table, "size": size}
+    if width == 1:
+        return Instruction("lookup8", {**fields, "part": 0, "parts": 1})
+    return Instruction("lookup16", fields)
 
 
 def lower_elements(kernel: str, node: Node, **own: Field) -> Instruction | None:

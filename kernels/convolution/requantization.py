@@ -54,6 +54,21 @@ def requantization_fields(
     }
 
 
+def narrow_requantization(requantization: Requantization, reach: float) -> dict[str, Field] | None:
+    """Return the constants of form ``NARROW`` for one channel, as numbers; None where accumulators do not fit it.
+
+    Parameters
+    ----------
+    reach : what the magnitude of an accumulator does not pass.
+    """
+    if requantization.rounding is Rounding.FLOAT64 or not _is_narrow(requantization, np.array([reach])):
+        return None
+    added, constants = _narrow_constants(requantization)
+    constants["sign_mask"] = constants.pop("offset_below") - constants["offset"]
+    del constants["threshold"]
+    return {name: int(wrap32(values)[0]) for name, values in {"bias": added, **constants}.items()}
+
+
 def _is_narrow(requantization: Requantization, furthest: np.ndarray) -> bool:
     multiplier, shift = requantization.multiplier, requantization.shift
     shifts_fit = np.all((shift <= 0) & (shift >= -_LARGEST_EXPONENT))

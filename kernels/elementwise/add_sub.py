@@ -34,8 +34,17 @@ from ..gemmlowp import INT16_MAX, INT16_MIN, rounding_divide_int16_by_pot
 from ..operator import Field, Instruction, Kernel, Node, Prepared, Shape, TensorSpec
 from ..power_of_two import power_of_two
 from ..profiles import Precision, Profile, Rounding
-from .lowering import broadcast_fields, is_lowerable, lower_float_arithmetic, rescaling_fields, sized
+from .lowering import (
+    broadcast_fields,
+    byte_fields,
+    flip_of,
+    is_lowerable,
+    lower_float_arithmetic,
+    rescaling_fields,
+    sized,
+)
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
+from .weighted_sum import Definition, find_weighted_sum
 
 _QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
 _TYPES = (TensorType.FLOAT32, TensorType.INT32, TensorType.INT64, *_QUANTIZED)
@@ -266,7 +275,51 @@ def lower(prepared: Sum, node: Node) -> Instruction | None:
     shape = prepared.output_shape
     if not is_lowerable(node, shape):
         return None
-    rounding = prepared.rounding
+    weighted = _lower_to_weighted_sum(prepared, node)
+    return weighted if weighted is not None else _lower_rescalings(prepared, node)
+
+
+def _lower_to_weighted_sum(prepared: QuantizedSum, node: Node) -> Instruction | None:
+    """Lower 8-bit codes to ``weighted_sum8``, where that is exact."""
+    fields = byte_fields(node, prepared.output_shape, (prepared.activation_min, prepared.activation_max))
+    if fields is None:
+        return None
+    sign, flip, output_unit = (-1 if node.name == "SUB" else 1), flip_of(node), 2.0**prepared.output_shift
+    to_output = prepared.output_multiplier / 2**31 * output_unit  # of a step of the sum at the common scale
+
+    def step(multiplier: int, shift: int) -> float:
+        return multiplier / 2**31 * 2.0 ** (shift + prepared.left_shift) * to_output
+
+    def codes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        total = requantize(prepared, accumulate(prepared, first - flip, second - flip, sign))
+        limits = (prepared.activation_min, prepared.activation_max)
+        return output_codes(total, prepared.output_zero_point, *limits, np.int32) + np.int32(flip)
+
+    zero_points = (prepared.input1_zero_point, prepared.input2_zero_point, prepared.output_zero_point)
+    weighted = find_weighted_sum(
+        Definition(
+            step(prepared.input1_multiplier, prepared.input1_shift),
+            sign * step(prepared.input2_multiplier, prepared.input2_shift),
+            (zero_points[0] + flip, zero_points[1] + flip, zero_points[2] + flip),
+            prepared.activation_min + flip,
+            prepared.activation_max + flip,
+            2 * to_output + 1.5 * output_unit,  # of either operand at most 1, of the sum twice a half
+            codes,
+        )
+    )
+    if weighted is None:
+        return None
+    own: dict[str, Field] = {
+        "weights": weighted.weights,
+        "bias": weighted.bias,
+        "right_shift": weighted.right_shift,
+    }
+    return Instruction("weighted_sum8", {**fields, **own})
+
+
+def _lower_rescalings(prepared: QuantizedSum, node: Node) -> Instruction:
+    """Lower to three rescalings, ``add8`` or ``add16``."""
+    shape, rounding = prepared.output_shape, prepared.rounding
     own: dict[str, Field] = {
         "left_shift": prepared.left_shift,
         "negation": -1 if node.name == "SUB" else 0,

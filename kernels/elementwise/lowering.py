@@ -57,6 +57,24 @@ def broadcast_fields(node: Node, shape: Shape, zero_points: tuple[int, int], swa
     }
 
 
+def flip_of(node: Node) -> int:
+    """Return what makes a code of 8 bits an unsigned byte, added or flipped: 128 for int8, 0 for uint8."""
+    return 128 if node.input(0).type is TensorType.INT8 else 0
+
+
+def byte_fields(node: Node, shape: Shape, limits: tuple[int, int], swap: bool = False) -> dict[str, Field] | None:
+    """Return the fields that kernels of ``kernels/jit/byte_arithmetic.py`` share; ``limits`` clamp output codes.
+
+    None where codes are not of 8 bits, or limits are no codes.
+    """
+    flip = flip_of(node)
+    low, high = (limit + flip for limit in limits)
+    if node.input(0).type not in _EIGHT_BIT or not 0 <= low <= high <= 255:
+        return None
+    walk = walk_fields(node, shape, swap)
+    return {**walk, "sign_flip": flip, "code_min": low, "code_max": high, "part": 0, "parts": 1}
+
+
 def walk_fields(node: Node, shape: Shape, swap: bool = False) -> dict[str, Field]:
     """Return how to walk the output and both operands: the fields ``BROADCAST``.
 

@@ -18,6 +18,8 @@ from ..checks import (
     require_same_type,
     require_symmetric,
 )
+from ..convolution.prepared import Requantization
+from ..convolution.requantization import narrow_requantization
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes, rounding_divide_by_pot
 from ..gemmlowp import INT16_MAX
 from ..operator import Field, Instruction, Kernel, Node, Prepared
@@ -25,6 +27,8 @@ from ..profiles import Profile, Rounding
 from .complex_parts import multiply_complex
 from .lowering import (
     broadcast_fields,
+    byte_fields,
+    flip_of,
     is_lowerable,
     lower_float_arithmetic,
     rescaling_fields,
@@ -171,6 +175,9 @@ def lower(prepared: Product, node: Node) -> Instruction | None:
         return lower_float_arithmetic(node, prepared.output_shape, *bounds)
     if not isinstance(prepared, QuantizedProduct) or not is_lowerable(node, prepared.output_shape):
         return None
+    narrow = _lower_narrow(prepared, node)
+    if narrow is not None:
+        return narrow
     shape = prepared.output_shape
     own: dict[str, Field] = {
         "output_left_shift": max(prepared.output_shift, 0) if prepared.rounding is Rounding.DOUBLE else 0,
@@ -182,6 +189,36 @@ def lower(prepared: Product, node: Node) -> Instruction | None:
     zero_points = (prepared.input1_zero_point, prepared.input2_zero_point)
     swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
     return Instruction(sized("mul", node), {**own, **rescaling, **broadcast_fields(node, shape, zero_points, swap)})
+
+
+def _lower_narrow(prepared: QuantizedProduct, node: Node) -> Instruction | None:
+    """Lower codes of 8 bits to ``product8``, where a product is requantized in 32 bits, like a small accumulator."""
+    fields = byte_fields(node, prepared.output_shape, (prepared.activation_min, prepared.activation_max))
+    if fields is None:
+        return None
+    flip = flip_of(node)
+    requantization = Requantization(
+        np.zeros(1),
+        np.array([prepared.output_multiplier], np.int32),
+        np.array([prepared.output_shift], np.int32),
+        prepared.rounding,
+        np.dtype(np.int32),
+        prepared.output_zero_point + flip,
+        prepared.activation_min,
+        prepared.activation_max,
+        node.output().dtype,
+    )
+    narrow = narrow_requantization(requantization, _LARGEST_PRODUCT)
+    if narrow is None:
+        return None
+    zero_points: dict[str, Field] = {
+        "input1_zero_point": prepared.input1_zero_point + flip,
+        "input2_zero_point": prepared.input2_zero_point + flip,
+    }
+    return Instruction("product8", {**fields, **zero_points, **narrow})
+
+
+_LARGEST_PRODUCT = 255.0 * 255
 
 
 KERNELS = (Kernel("MUL", (1, 7), _TYPES, prepare, evaluate, lower),)

@@ -222,7 +222,7 @@ LAYOUTS: dict[str, Layout] = {
         f"""input output size input_width output_width input_zero_point output_left_shift {_rescaling("output")}
         output_zero_point code_min code_max""",
     ),
-    "lookup8": _layout("lookup", "input output table size"),
+    "lookup8": _layout("lookup", "input output table size part parts"),
     "lookup16": _layout("lookup", "input output table size"),
     **{
         f"add{bits}": _layout(
@@ -233,6 +233,14 @@ LAYOUTS: dict[str, Layout] = {
         )
         for bits in (8, 16)
     },
+    "weighted_sum8": _layout(
+        "byte_arithmetic", f"{BROADCAST} sign_flip weights bias right_shift code_min code_max part parts"
+    ),
+    "product8": _layout(
+        "byte_arithmetic",
+        f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point bias doubled_multiplier offset sign_mask exponent
+        code_min code_max part parts""",
+    ),
     **{
         f"mul{bits}": _layout(
             "elementwise",

@@ -104,23 +104,27 @@ def _call_masked(builder: ir.IRBuilder, operation: str, vector: Any, result: Any
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), arguments)
 
 
-def _load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
+def emit_load_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
+    """Emit a load of the first ``count`` lanes, fewer than 16, and zeros."""
     source = builder.bitcast(builder.gep(view, [index]), kind.as_pointer())
     arguments = [source, ir.Constant(INDEX, 1), _first_lanes(builder, count), ir.Constant(kind, None)]
     return _call_masked(builder, "load", kind, kind, arguments)
 
 
 def _load_first_bytes(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, count: Any) -> Any:
-    return builder.zext(_load_first(builder, ir.VectorType(ir.IntType(8), LANES), view, index, count), kind)
+    return builder.zext(emit_load_first(builder, ir.VectorType(ir.IntType(8), LANES), view, index, count), kind)
 
 
-def _store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
+def emit_store_first(builder: ir.IRBuilder, kind: Any, view: Any, index: Any, value: Any, count: Any) -> Any:
+    """Emit a store of the first ``count`` lanes, fewer than 16."""
     target = builder.bitcast(builder.gep(view, [index]), value.type.as_pointer())
     arguments = [value, target, ir.Constant(INDEX, 1), _first_lanes(builder, count)]
     _call_masked(builder, "store", value.type, ir.VoidType(), arguments)
 
 
-def _define_load_first(element: Any, vector: Vector, dtype: type, generate: Callable[..., Any] = _load_first) -> Any:
+def _define_load_first(
+    element: Any, vector: Vector, dtype: type, generate: Callable[..., Any] = emit_load_first
+) -> Any:
     """Return ``load(view, i, count)``: fewer than 16 elements, then zeros; nothing beyond them is touched."""
 
     def python(view: np.ndarray, i: int, count: int) -> np.ndarray:
@@ -135,7 +139,7 @@ def _define_store_first(element: Any, vector: Vector) -> Any:
     def python(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
         view[i : i + count] = value[:count]
 
-    return define(types.void(types.CPointer(element), types.int64, vector, types.int64), _store_first, python)
+    return define(types.void(types.CPointer(element), types.int64, vector, types.int64), emit_store_first, python)
 
 
 load_first_uint8 = _define_load_first(types.uint8, INT16, np.int16, _load_first_bytes)

@@ -24,7 +24,7 @@ RUN_LOOKUP = textwrap.dedent(
     x = np.arange(100, dtype=np.uint8)
     y = np.zeros_like(x)
     table = np.arange(256, dtype=np.uint8)[::-1].copy()
-    block = np.array([x.ctypes.data, y.ctypes.data, table.ctypes.data, 100])
+    block = np.array([x.ctypes.data, y.ctypes.data, table.ctypes.data, 100, 0, 1])
     machine.run([(machine.kernel_address("lookup8"), block.ctypes.data)])
     assert np.array_equal(y, 255 - x)
     print("numba" in sys.modules)

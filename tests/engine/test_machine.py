@@ -12,7 +12,7 @@ from q31.kernels.jit import layouts
 
 
 def lookup_row(source: np.ndarray, target: np.ndarray, table: np.ndarray) -> tuple[tuple[int, int], np.ndarray]:
-    block = np.array([source.ctypes.data, target.ctypes.data, table.ctypes.data, source.size], np.int64)
+    block = np.array([source.ctypes.data, target.ctypes.data, table.ctypes.data, source.size, 0, 1], np.int64)
     return (machine.kernel_address("lookup8"), block.ctypes.data), block
 
 
@@ -74,7 +74,7 @@ def test_the_interpreted_kernels_give_the_same():
         from q31.engine import machine
         x = np.arange(100, dtype=np.uint8)
         y, table = np.zeros_like(x), np.arange(256, dtype=np.uint8)[::-1].copy()
-        block = np.array([x.ctypes.data, y.ctypes.data, table.ctypes.data, 100])
+        block = np.array([x.ctypes.data, y.ctypes.data, table.ctypes.data, 100, 0, 1])
         machine.run([(machine.kernel_address("lookup8"), block.ctypes.data)])
         sys.exit(not np.array_equal(y, 255 - x))
         """

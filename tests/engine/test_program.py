@@ -6,6 +6,7 @@ import pytest
 import q31
 from q31.engine.binding import Binder, aligned_empty
 from q31.engine.program import Program
+from q31.kernels.convolution.packing import WHOLE
 from q31.kernels.operator import Input, Instruction, Output
 from q31.kernels.profiles import LITERT
 from q31.schema import TensorType
@@ -90,7 +91,7 @@ def test_variable_tensors_start_at_the_zero_point_if_int8():
 )
 def test_an_instruction_that_leaves_its_tensors_is_never_bound(change, message):
     memory = [aligned_empty(64), aligned_empty(64)]
-    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64}
+    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64, **WHOLE}
     binder = Binder(memory.__getitem__, aligned_empty(0))
     assert binder.bind(Instruction("lookup8", fields), [0], [1])
     with pytest.raises(q31.Error, match=message):
@@ -100,7 +101,7 @@ def test_an_instruction_that_leaves_its_tensors_is_never_bound(change, message):
 def test_a_constant_is_never_written():
     memory = [aligned_empty(64), aligned_empty(64)]
     memory[1].flags.writeable = False
-    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64}
+    fields = {"input": Input(0, 64), "output": Output(0, 64), "table": np.zeros(256, np.uint8), "size": 64, **WHOLE}
     with pytest.raises(q31.Error, match="constant"):
         Binder(memory.__getitem__, aligned_empty(0)).bind(Instruction("lookup8", fields), [0], [1])
 

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.skipif(INTERPRETED, reason="interpreted kernels run in 
 def divide_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divide operators of any size: the models here are small."""
     monkeypatch.setattr(tables, "_LEAST_WORK", 0)
+    monkeypatch.setattr(tables, "_LEAST_ELEMENTS", 0)
 
 
 def program_of(graph: Graph, threads: int) -> Program:

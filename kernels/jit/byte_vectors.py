@@ -1,0 +1,172 @@
+"""Vectors of bytes, for operators that are over in a few instructions: tables, extremes, weighted sums.
+
+Bytes are unsigned: an int8 code with its top bit flipped is the uint8 code whose zero point is 128 higher, and in the
+same order. :data:`CODES` are the codes that go with a vector of 16 int32; :data:`BYTES` are 32, a register of AVX2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from .isa import FEATURES
+from .vector_types import INDEX, Vector, define, emit_constant_load, emit_lanes, emit_load, emit_splat, emit_store
+from .vectors import INT32, LANES, PAIRS, emit_load_first, emit_store_first
+
+WIDE = 32
+"""Bytes of a vector of :data:`BYTES`."""
+
+CODES = Vector(types.uint8, LANES)
+BYTES = Vector(types.uint8, WIDE)
+_VIEW = types.CPointer(types.uint8)
+
+
+def _define_load(vector: Vector) -> Any:
+    """Return ``load(view, i)``."""
+    return define(vector(_VIEW, types.int64), emit_load, lambda view, i: view[i : i + vector.lanes].copy())
+
+
+def _define_store(vector: Vector) -> Any:
+    """Return ``store(view, i, value)``."""
+
+    def python(view: np.ndarray, i: int, value: np.ndarray) -> None:
+        view[i : i + vector.lanes] = value
+
+    return define(types.void(_VIEW, types.int64, vector), emit_store, python)
+
+
+def _define_splat(vector: Vector) -> Any:
+    """Return ``splat(value)``: the value, cut to a byte, in every lane."""
+
+    def generate(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+        return emit_splat(builder, kind, builder.trunc(value, kind.element))
+
+    return define(vector(types.int64), generate, lambda value: np.full(vector.lanes, value & 0xFF, np.uint8))
+
+
+def _define_choice(vector: Vector, compare: str, python: Callable[..., Any]) -> Any:
+    """Return ``choose(a, b)``: lane by lane the one that compares so to the other."""
+
+    def generate(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+        return builder.select(builder.icmp_unsigned(compare, a, b), a, b)
+
+    return define(vector(vector, vector), generate, python)
+
+
+load_codes, store_codes, splat_codes = _define_load(CODES), _define_store(CODES), _define_splat(CODES)
+load_bytes, store_bytes, splat_bytes = _define_load(BYTES), _define_store(BYTES), _define_splat(BYTES)
+greater_codes, lesser_codes = _define_choice(CODES, ">", np.maximum), _define_choice(CODES, "<", np.minimum)
+greater_bytes, lesser_bytes = _define_choice(BYTES, ">", np.maximum), _define_choice(BYTES, "<", np.minimum)
+
+
+def _generate_saturate(builder: ir.IRBuilder, kind: Any, numbers: Any) -> Any:
+    # With constant bounds LLVM finds the instructions that saturate and pack.
+    low, high = (emit_splat(builder, numbers.type, ir.Constant(numbers.type.element, x)) for x in (0, 255))
+    numbers = builder.select(builder.icmp_signed("<", numbers, low), low, numbers)
+    numbers = builder.select(builder.icmp_signed(">", numbers, high), high, numbers)
+    return builder.trunc(numbers, kind)
+
+
+saturate = define(CODES(INT32), _generate_saturate, lambda numbers: np.clip(numbers, 0, 255).astype(np.uint8))
+"""``saturate(numbers)``: int32 as bytes, 0 and 255 for what is beyond them."""
+
+
+def _generate_pair_codes(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+    return builder.zext(emit_lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]), kind)
+
+
+pair_codes = define(
+    PAIRS(CODES, CODES), _generate_pair_codes, lambda a, b: np.stack((a, b), axis=-1).ravel().astype(np.int16)
+)
+"""``pair_codes(a, b)``: the pairs ``(a[i], b[i])`` of int16."""
+
+
+def _generate_pair_with_zeros(builder: ir.IRBuilder, kind: Any, codes: Any) -> Any:
+    return builder.bitcast(builder.zext(codes, ir.VectorType(INDEX, LANES)), kind)
+
+
+pair_with_zeros = define(
+    PAIRS(CODES),
+    _generate_pair_with_zeros,
+    lambda codes: np.stack((codes, np.zeros_like(codes)), axis=-1).ravel().astype(np.int16),
+)
+"""``pair_with_zeros(codes)``: the pairs ``(codes[i], 0)`` of int16."""
+
+
+def _generate_splat_pair_of(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
+    wide = ir.VectorType(INDEX, LANES)
+    return builder.bitcast(emit_splat(builder, wide, builder.zext(builder.trunc(value, _INT16), INDEX)), kind)
+
+
+_INT16 = ir.IntType(16)
+
+splat_pair_of = define(
+    PAIRS(types.int64), _generate_splat_pair_of, lambda value: np.tile(np.array([value, 0], np.int16), LANES)
+)
+"""``splat_pair_of(value)``: the pair ``(value, 0)`` in every lane."""
+
+
+HAS_SHUFFLES = "avx2" in FEATURES
+"""Whether there is an instruction for :func:`look_up`; without it, loads one by one are as fast."""
+
+_ROW = 16  # bytes that one shuffle chooses from
+
+
+def _generate_look_up(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
+    """Emit 16 shuffles, each of a row of the table.
+
+    A shuffle gives 0 where the top bit of an index is set, else a byte of the row by the index modulo 16. So with the
+    indices less 16 each time, the shuffle of row ``r`` counts for all indices of its row and of those after it; the
+    rows are exclusive-ors with the row before, which leave the byte of the last row that counts. This goes for indices
+    below 128, and, with the top bit flipped, for the others.
+    """
+    if not HAS_SHUFFLES:
+        return ir.Constant(kind, None)  # never called
+    shuffle = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind, kind]), "llvm.x86.avx2.pshuf.b"
+    )
+    subtract = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind, kind]), f"llvm.ssub.sat.v{WIDE}i8"
+    )
+    row_type = ir.VectorType(kind.element, _ROW)
+    step = emit_splat(builder, kind, ir.Constant(kind.element, _ROW))
+    found: Any = None
+    for half in range(2):
+        before: Any = None
+        if half:
+            indices = builder.xor(indices, emit_splat(builder, kind, ir.Constant(kind.element, 0x80)))
+        remaining = indices
+        for number in range(8):
+            place = ir.Constant(ir.IntType(64), (8 * half + number) * _ROW)
+            row = emit_constant_load(builder, row_type, table, place)
+            difference = row if before is None else builder.xor(row, before)
+            before = row
+            doubled = emit_lanes(builder, difference, difference, [*range(_ROW)] * 2)
+            chosen = builder.call(shuffle, [doubled, remaining])
+            found = chosen if found is None else builder.xor(found, chosen)
+            remaining = builder.call(subtract, [remaining, step])
+    return found
+
+
+look_up = define(BYTES(_VIEW, BYTES), _generate_look_up, lambda table, indices: table[indices])
+"""``look_up(table, indices)``: a byte of a constant table of 256 for each index."""
+
+load_first_codes = define(
+    CODES(_VIEW, types.int64, types.int64),
+    emit_load_first,
+    lambda view, i, count: np.concatenate((view[i : i + count], np.zeros(LANES - count, np.uint8))),
+)
+"""``load_first_codes(view, i, count)``: fewer than 16, then zeros; nothing beyond them is touched."""
+
+
+def _store_first_codes(view: np.ndarray, i: int, value: np.ndarray, count: int) -> None:
+    view[i : i + count] = value[:count]
+
+
+store_first_codes = define(types.void(_VIEW, types.int64, CODES, types.int64), emit_store_first, _store_first_codes)
+"""``store_first_codes(view, i, value, count)``: the first ``count`` only, fewer than 16."""

@@ -33,6 +33,7 @@ _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
     "hybrid_sparse": _PRODUCT,
     "hybrid_transpose_conv": _PRODUCT,
     "depthwise_conv_2d": _LINES,
+    "depthwise_conv_2d_quads": _LINES,
     "depthwise_conv_2d_int16": _LINES,
     "float_depthwise_conv_2d": (*_WINDOW, "output_channels", "filter_height", "filter_width"),
 }

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...schema import TensorType
-from ..operator import Field, Instruction, Node, Output
+from ..operator import Instruction, Node
 from ..padding import Window
+from .depthwise_lowering import lower_lines
 from .float_lowering import (
     lower_float_conv_2d,
     lower_float_depthwise_conv_2d,
@@ -38,10 +39,7 @@ from .packing import (
     as_grouped_filter,
     bias_or_zeros,
     has_constants,
-    line_fields,
-    pack_depthwise_filter,
     transposed_constants,
-    window_fields,
 )
 from .prepared import (
     EmptyFullyConnected,
@@ -58,8 +56,7 @@ from .prepared import (
     QuantizedFullyConnected,
     QuantizedTransposeConv,
 )
-from .product_lowering import Product, code_fields, code_reach, lower_product
-from .requantization import requantization_fields
+from .product_lowering import Product, lower_product
 from .sparse_weights import wrapping_pairs
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
@@ -123,23 +120,7 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     window, image = prepared.window, node.input(0).shape
     if prepared.depth_multiplier > 1:
         return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(node.value(1)))
-    weights, bias = _centered_weights(node, prepared.filter_zero_point), bias_or_zeros(node, np.dtype(np.int32))
-    reach, channels = code_reach(weights[0], (0, 1)), weights.shape[3]
-    requantization = requantization_fields(prepared.requantization, bias, reach, groups=1)
-    lines = line_fields(window, channels)
-    if requantization is None or lines is None:
-        return None
-    packed = pack_depthwise_filter(weights[0], -(-window.filter_height // 2))
-    fields: dict[str, Field] = {
-        "output": Output(0, math.prod(prepared.output_shape)),
-        "filter": packed,
-        "filter_step": packed.shape[2] * 2,
-        **lines,
-        **code_fields(node.input(0), 0, prepared.input_zero_point),
-        **window_fields(window, image[0]),
-        **requantization,
-    }
-    return Instruction("depthwise_conv_2d", fields)
+    return lower_lines(prepared, node)
 
 
 def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:

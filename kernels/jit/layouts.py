@@ -54,6 +54,9 @@ WAY = "input output time_major backward output_width output_start batches steps 
 LINES = "channels pairs ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
+QUAD_LINES = "channels variants quads ring kept lines line_width line_size part parts"
+"""Fields of depthwise convolutions by quads (:mod:`.quad_depthwise`)."""
+
 POOL = """input output batches channels activation_min activation_max input_height input_width
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
 """Fields of poolings (:mod:`.pooling`)."""
@@ -103,6 +106,11 @@ LAYOUTS: dict[str, Layout] = {
         "depthwise",
         f"""input input_size output filter filter_step bias batches sign_flip input_zero_point {WINDOW}
         {REQUANTIZATION} {LINES}""",
+    ),
+    "depthwise_conv_2d_quads": _layout(
+        "quad_depthwise",
+        f"""input input_size output filter filter_step bias batches sign_flip input_zero_point {WINDOW}
+        {REQUANTIZATION} {QUAD_LINES}""",
     ),
     "float_conv_2d": _layout(
         "float_convolution",

@@ -16,8 +16,8 @@ from numba.extending import intrinsic
 
 from . import INTERPRETED
 from .isa import FEATURES
-from .vector_types import Vector, define, emit_constant_load, emit_load, emit_splat, emit_store
-from .vectors import INT32, LANES
+from .vector_types import Vector, define, emit_constant_load, emit_lanes, emit_load, emit_splat, emit_store
+from .vectors import INT8, INT16, INT32, LANES
 
 QUAD = 4
 """Bytes of a lane."""
@@ -54,6 +54,15 @@ def _emit_dot_quads(builder: ir.IRBuilder, kind: Any, total: Any, codes: Any, we
     return total
 
 
+def _python_dot_quads(total: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    products = codes.view(np.uint8).astype(np.int32) * weights
+    return total + products.reshape(LANES, QUAD).sum(axis=1, dtype=np.int32)
+
+
+def _python_store_quads(view: np.ndarray, i: int, value: np.ndarray) -> None:
+    view[i : i + BYTES] = value
+
+
 def _python_store_bytes(view: np.ndarray, i: int, value: np.ndarray) -> None:
     view[i : i + BYTES] = value.view(np.uint8)
 
@@ -72,6 +81,54 @@ splat_byte = define(
     lambda value: np.full(BYTES, value, np.uint8).view(np.int8),
 )
 """``splat_byte(value)``: the value, cut to 8 bits, in every byte."""
+
+
+load_quads = define(
+    QUADS(types.CPointer(types.int8), types.int64), emit_load, lambda view, i: view[i : i + BYTES].copy()
+)
+"""``load_quads(view, i)``: the quads of 16 channels."""
+
+constant_quads = define(
+    QUADS(types.CPointer(types.int8), types.int64), emit_constant_load, lambda view, i: view[i : i + BYTES].copy()
+)
+"""``constant_quads(view, i)``: the same of memory that no kernel writes."""
+
+store_quads = define(types.void(types.CPointer(types.int8), types.int64, QUADS), emit_store, _python_store_quads)
+"""``store_quads(view, i, value)``: the quads of 16 channels."""
+
+dot_quads = define(INT32(INT32, QUADS, QUADS), _emit_dot_quads, _python_dot_quads)
+"""``dot_quads(total, codes, weights)``: each lane's four products of uint8 and int8 added, in int32, wrapping."""
+
+load_codes = define(
+    INT8(types.CPointer(types.uint8), types.int64), emit_load, lambda view, i: view[i : i + LANES].view(np.int8)
+)
+"""``load_codes(view, i)``: 16 bytes from ``i`` on."""
+
+narrow_to_codes = define(
+    INT8(INT16), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.uint8).view(np.int8)
+)
+"""``narrow_to_codes(a)``: the lower bytes of int16."""
+
+splat_code = define(
+    INT8(types.int64),
+    lambda builder, kind, value: emit_splat(builder, kind, builder.trunc(value, kind.element)),
+    lambda value: np.full(LANES, value, np.uint8).view(np.int8),
+)
+"""``splat_code(value)``: the value, cut to 8 bits, in 16 bytes."""
+
+
+def _emit_interleave(builder: ir.IRBuilder, kind: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    pairs = [i + j for i in range(LANES) for j in (0, LANES)]
+    upper, lower = emit_lanes(builder, a, b, pairs), emit_lanes(builder, c, d, pairs)
+    return emit_lanes(
+        builder, upper, lower, [2 * i + j for i in range(LANES) for j in (0, 1, 2 * LANES, 2 * LANES + 1)]
+    )
+
+
+interleave_codes = define(
+    QUADS(INT8, INT8, INT8, INT8), _emit_interleave, lambda *rows: np.stack(rows, axis=-1).ravel()
+)
+"""``interleave_codes(a, b, c, d)``: the quads ``(a[i], b[i], c[i], d[i])``."""
 
 
 def _define_tile(rows: int, blocks: int) -> Any:

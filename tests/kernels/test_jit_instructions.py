@@ -58,6 +58,7 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("depthwise_conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("conv_2d_int16", HASWELL, "vpmaddwd", "%ymm", 12),
         ("hybrid_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("depthwise_conv_2d_quads", ICE_LAKE, "vpdpbusd", "%zmm", 3 + 1),
         ("conv_2d_quads", ICE_LAKE, "vpdpbusd", "%zmm", 24 + 24 + 12 + 4 + 1),
     ],
 )

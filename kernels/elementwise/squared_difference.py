@@ -59,16 +59,16 @@ def prepare(node: Node, profile: Profile) -> PlainSquaredDifference | QuantizedS
     require_quantized(node, *tensors)
     rounding = profile.rounding_of(node.name)
     with np.errstate(all="ignore"):
-        twice_max_scale = np.float32(2) * max(first.scale, second.scale)
-        square = float(twice_max_scale * twice_max_scale)
+        twice_max_scale = 2 * float(max(first.scale, second.scale))
+        square = twice_max_scale * twice_max_scale
         divisor = float(np.float32(1 << 2 * _SPARE_BITS) * output.scale)
     node.require(divisor > 0, "an output scale of more than 0")
     return QuantizedSquaredDifference(
         (shape,),
         first.zero_point,
-        *checked_multiplier(node, float(first.scale) / float(twice_max_scale), rounding),
+        *checked_multiplier(node, float(first.scale) / twice_max_scale, rounding),
         second.zero_point,
-        *checked_multiplier(node, float(second.scale) / float(twice_max_scale), rounding),
+        *checked_multiplier(node, float(second.scale) / twice_max_scale, rounding),
         output.zero_point,
         *checked_multiplier(node, square / divisor, rounding),
         *type_range(output.type),

@@ -180,6 +180,9 @@ class Program:
     # Steps
 
     def _lower(self) -> dict[int, tuple[Instruction, ...]]:
+        from .tiles import confirm_tiles  # imports the compiled back end
+
+        confirm_tiles()
         instructions: dict[int, tuple[Instruction, ...]] = {}
         for operator in self.preparation.operators:
             lower = operator.kernel.lower

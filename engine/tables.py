@@ -27,6 +27,7 @@ _LINES = (*_WINDOW, "channels", "filter_height", "filter_width")
 _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
     "conv_2d": _PRODUCT,
     "conv_2d_quads": _PRODUCT,
+    "conv_2d_tiles": _PRODUCT,
     "conv_2d_int16": _PRODUCT,
     "float_conv_2d": _PRODUCT,
     "hybrid_conv_2d": _PRODUCT,

@@ -144,6 +144,18 @@ def pack_filter(weights: np.ndarray, groups: int, depth: int, step: int) -> np.n
     return np.ascontiguousarray(stepped.transpose(0, 1, 3, 2, 4))
 
 
+def pack_squares(packed: np.ndarray) -> np.ndarray:
+    """Pack squares, [groups][blocks / 2][depth / 64][2][16][16][4], of a filter packed by steps of 4.
+
+    Its depth is a multiple of 64. An odd last block gets one of zeros beside it.
+    """
+    groups, blocks, steps = packed.shape[:3]
+    padded = np.zeros((groups, round_up(blocks, 2), *packed.shape[2:]), packed.dtype)
+    padded[:, :blocks] = packed
+    parts = padded.reshape(groups, -1, 2, steps // 16, 16, LANES, 4)
+    return np.ascontiguousarray(parts.transpose(0, 1, 3, 2, 4, 5, 6))
+
+
 def pack_depthwise_filter(weights: np.ndarray, pairs: int) -> np.ndarray:
     """Pack int16 (FH, FW, channels) as [pairs of rows][FW][channels][2], filled up with zeros."""
     height, width, channels = weights.shape

@@ -11,15 +11,28 @@ import numpy as np
 from ...schema import TensorType
 from ..operator import Field, Input, Instruction, Output, Scratch, TensorSpec
 from ..padding import Window
-from .packing import LANES, TILE, pack_filter, pad_channels, panel_fields, round_up, transposed_fields, window_fields
+from .packing import (
+    LANES,
+    TILE,
+    pack_filter,
+    pack_squares,
+    pad_channels,
+    panel_fields,
+    round_up,
+    transposed_fields,
+    window_fields,
+)
 from .prepared import Requantization
 from .requantization import requantization_fields, wrap32
 
-QUAD_TILE = 12
-"""Rows of a panel that the kernel of quads computes at a time, at most."""
+QUAD_TILE, SQUARE = 12, 32
+"""Rows of a panel that the kernels of quads and of tiles compute at a time, at most."""
 
-_QUAD_SUMS = 24
-"""Vectors of sums of its largest tile."""
+_QUAD_SUMS, _SQUARE_SUMS = 24, 64
+"""Vectors of sums of their largest tile."""
+
+_CONFIG_BYTES = 64
+_LEAST_TAPS, _LEAST_ROWS = 48, 4  # below which tiles are mostly filling
 
 _MOST_TAPS = 1 << 16  # products of a row's sum and a zero point stay within int32
 
@@ -50,9 +63,9 @@ class Product:
     transposed: bool = False
 
 
-def lower_product(product: Product) -> Instruction | None:
-    """Return the instruction, by quads where the tier has them; None where no kernel holds the product."""
-    from ..jit.isa import QUADS  # asks LLVM, which only compiled code needs
+def lower_product(product: Product, tiles: bool = True) -> Instruction | None:
+    """Return the instruction of the tier, without tiles where not wanted; None where no kernel holds the product."""
+    from ..jit import isa  # asks LLVM, which only compiled code needs
 
     centered = product.weights.astype(np.int16) - np.int16(product.filter_zero_point)
     reach = code_reach(centered, (1, 2, 3))
@@ -60,7 +73,9 @@ def lower_product(product: Product) -> Instruction | None:
     taps = math.prod(centered.shape[1:])
     if requantization is None:
         return None
-    if QUADS and taps <= _MOST_TAPS:
+    if tiles and isa.TILES and taps <= _MOST_TAPS and _fills_tiles(product, taps):
+        return _lower_by_tiles(product, requantization, taps)
+    if isa.QUADS and taps <= _MOST_TAPS:
         return _lower_by_quads(product, requantization, taps)
     panel = _panel(product, round_up(taps, 2), itemsize=2, tile=TILE)
     if panel is None:
@@ -69,9 +84,31 @@ def lower_product(product: Product) -> Instruction | None:
     return Instruction("conv_2d", {**_shared(product), **panel, **requantization, "filter": packed})
 
 
+def _fills_tiles(product: Product, taps: int) -> bool:
+    rows = math.prod(product.output_shape) // max(len(product.weights), 1)
+    return product.groups == 1 and len(product.weights) > LANES and taps >= _LEAST_TAPS and rows >= _LEAST_ROWS
+
+
 def _lower_by_quads(product: Product, requantization: Mapping[str, Field], taps: int) -> Instruction | None:
-    depth = round_up(taps, 4)
-    panel = _panel(product, depth, itemsize=1, tile=QUAD_TILE)
+    fields = _byte_fields(product, requantization, taps, round_up(taps, 4), QUAD_TILE, _QUAD_SUMS)
+    return None if fields is None else Instruction("conv_2d_quads", fields)
+
+
+def _lower_by_tiles(product: Product, requantization: Mapping[str, Field], taps: int) -> Instruction | None:
+    fields = _byte_fields(product, requantization, taps, round_up(taps, 64), SQUARE, _SQUARE_SUMS)
+    if fields is None:
+        return None
+    bias = np.asarray(fields["bias"])
+    whole = np.pad(bias, (0, -len(bias) % SQUARE))
+    packed = pack_squares(np.asarray(fields["filter"]))
+    return Instruction("conv_2d_tiles", {**fields, "filter": packed, "bias": whole, "config": Scratch(_CONFIG_BYTES)})
+
+
+def _byte_fields(
+    product: Product, requantization: Mapping[str, Field], taps: int, depth: int, tile: int, sums: int
+) -> dict[str, Field] | None:
+    """Return the fields ``BYTE_PRODUCT`` of ``kernels/jit/layouts.py``, the filter packed by quads."""
+    panel = _panel(product, depth, itemsize=1, tile=tile)
     if panel is None:
         return None
     shift = 128 if product.weights.dtype == np.uint8 else 0
@@ -79,24 +116,21 @@ def _lower_by_quads(product: Product, requantization: Mapping[str, Field], taps:
     shared, left = _shared(product), product.filter_zero_point - shift
     code_of_zero, rows, size = shared["input_zero_point"], panel["panel_rows"], panel["panel"]
     assert isinstance(code_of_zero, int) and isinstance(rows, int) and isinstance(size, Scratch)
-    sums = weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)
-    start = np.asarray(requantization["bias"]) + pad_channels(code_of_zero * (left * taps - sums), product.groups)
-    return Instruction(
-        "conv_2d_quads",
-        {
-            **shared,
-            **panel,
-            **requantization,
-            "filter": pack_filter(weights, product.groups, depth, 4),
-            "bias": wrap32(start),
-            "panel_size": size.size,
-            "taps": taps,
-            "filter_zero_point": left,
-            "row_terms": Scratch(4 * rows),
-            "sums": Scratch(4 * LANES * _QUAD_SUMS),
-            "sums_size": LANES * _QUAD_SUMS,
-        },
-    )
+    totals = weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)
+    start = np.asarray(requantization["bias"]) + pad_channels(code_of_zero * (left * taps - totals), product.groups)
+    return {
+        **shared,
+        **panel,
+        **requantization,
+        "filter": pack_filter(weights, product.groups, depth, 4),
+        "bias": wrap32(start),
+        "panel_size": size.size,
+        "taps": taps,
+        "filter_zero_point": left,
+        "row_terms": Scratch(4 * rows),
+        "sums": Scratch(4 * LANES * sums),
+        "sums_size": LANES * sums,
+    }
 
 
 def _panel(product: Product, depth: int, itemsize: int, tile: int) -> dict[str, Field] | None:

@@ -23,6 +23,7 @@ Another processor's tier, say Arm's with its dot product, is one more line in ``
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -48,6 +49,24 @@ def _listed() -> list[str]:
     return (os.environ.get("NUMBA_CPU_FEATURES") or get_host_cpu_features().flatten()).split(",")
 
 
+def _tiles_are_withheld() -> bool:
+    """Ask Linux, which keeps the tiles' large state only for processes that have asked; once is enough for all threads.
+
+    Whatever makes it refuse, there are then no tiles.
+    """
+    if "amxint8" not in processor_flags():
+        return False
+    request, data_of_tiles, arch_prctl = 0x1023, 18, 158
+    try:
+        return bool(ctypes.CDLL(None).syscall(arch_prctl, request, data_of_tiles) != 0)
+    except (AttributeError, OSError, TypeError):
+        return True
+
+
+_WITHHELD = frozenset({"amx-tile", "amx-int8"}) if _tiles_are_withheld() else frozenset()
+"""Features of this processor that the system does not let this process use."""
+
+
 def _choose_tier() -> str:
     asked = os.environ.get("Q31_ISA", "")
     if asked in TIERS:
@@ -55,6 +74,7 @@ def _choose_tier() -> str:
     there = frozenset() if os.environ.get("NUMBA_CPU_FEATURES") else processor_flags()
     if not there:
         there = frozenset(word[1:].replace("-", "") for word in _listed() if word.startswith("+"))
+    there -= {name.replace("-", "") for name in _WITHHELD}
     return [tier for tier, needed in TIERS.items() if {name.replace("-", "") for name in needed} <= there][-1]
 
 
@@ -64,7 +84,7 @@ TIER = _choose_tier()
 
 def target_features() -> str:
     """Return the features of LLVM's target, as it writes them: the processor's, less those above the tier."""
-    words = [word for word in _listed() if word]
+    words = [word for word in _listed() if word and word[1:] not in _WITHHELD]
     if os.environ.get("Q31_ISA") == TIER:
         words = ["-" + word[1:] if word[1:].startswith(_ABOVE[TIER]) else word for word in words]
     return ",".join(words)

@@ -54,6 +54,11 @@ WAY = "input output time_major backward output_width output_start batches steps 
 LINES = "channels pairs ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
+BYTE_PRODUCT = f"""input input_size output filter bias batches input_channels output_channels groups sign_flip
+    input_zero_point {WINDOW} {REQUANTIZATION} depth panel panel_size panel_rows contiguous transposed part parts taps
+    filter_zero_point row_terms sums sums_size"""
+"""Fields of products over panels of bytes (:mod:`.quad_convolution`)."""
+
 QUAD_LINES = "channels variants quads ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions by quads (:mod:`.quad_depthwise`)."""
 
@@ -96,12 +101,8 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
-    "conv_2d_quads": _layout(
-        "quad_convolution",
-        f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_size panel_rows contiguous transposed part parts taps
-        filter_zero_point row_terms sums sums_size""",
-    ),
+    "conv_2d_quads": _layout("quad_convolution", BYTE_PRODUCT),
+    "conv_2d_tiles": _layout("tile_convolution", f"{BYTE_PRODUCT} config"),
     "depthwise_conv_2d": _layout(
         "depthwise",
         f"""input input_size output filter filter_step bias batches sign_flip input_zero_point {WINDOW}

@@ -108,9 +108,9 @@ def multiply_panel(p: Any, group: Any, block: Any, blocks: Any, first: Any, rows
 
 @fragment
 def finish_tile(p: Any, first: Any, rows: Any, index: Any, blocks: Any, output: Any, channels: Any) -> None:
-    """Requantize and store the sums of a tile."""
+    """Requantize and store the sums of a tile, of which blocks beyond the channels count for nothing."""
     sums, terms = int32_view(p.sums, p.sums_size), int32_view(p.row_terms, p.panel_rows)
-    for j in range(blocks):
+    for j in range(min(blocks, -(-channels // LANES))):
         constants = load_requantization(p, (index + j) * LANES)
         stored = min(LANES, channels - j * LANES)
         for row in range(rows):

@@ -88,6 +88,13 @@ load_quads = define(
 )
 """``load_quads(view, i)``: the quads of 16 channels."""
 
+splat_quad = define(
+    QUADS(types.CPointer(types.uint8), types.int64),
+    _emit_splat_quad,
+    lambda view, i: np.tile(view[i : i + QUAD].view(np.int8), LANES),
+)
+"""``splat_quad(view, i)``: bytes ``i`` to ``i + 3`` as the quad of every lane."""
+
 constant_quads = define(
     QUADS(types.CPointer(types.int8), types.int64), emit_constant_load, lambda view, i: view[i : i + BYTES].copy()
 )

@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -17,6 +18,10 @@ HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"}
 ICE_LAKE = {
     "NUMBA_CPU_NAME": "icelake-server",
     "NUMBA_CPU_FEATURES": "+avx2,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512vnni",
+}
+SAPPHIRE_RAPIDS = {
+    "NUMBA_CPU_NAME": "sapphirerapids",
+    "NUMBA_CPU_FEATURES": ICE_LAKE["NUMBA_CPU_FEATURES"] + ",+amx-tile,+amx-int8",
 }
 
 _LIST = """
@@ -36,9 +41,14 @@ compile_kernel(sys.argv[1], "entry", Listing)
 def listing(kernel: str, **environment: str) -> str:
     """Return the assembly of a kernel, compiled in a process with these environment variables."""
     pytest.importorskip("q31.engine.compiler")
+    return _listing(kernel, tuple(environment.items()))
+
+
+@cache
+def _listing(kernel: str, environment: tuple[tuple[str, str], ...]) -> str:
     env = {name: value for name, value in os.environ.items() if name not in ("Q31_ISA", "Q31_JIT")}
     command = [sys.executable, "-c", _LIST, kernel]
-    done = subprocess.run(command, env={**env, **environment}, capture_output=True, text=True)
+    done = subprocess.run(command, env={**env, **dict(environment)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -58,6 +68,9 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("depthwise_conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("conv_2d_int16", HASWELL, "vpmaddwd", "%ymm", 12),
         ("hybrid_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("conv_2d_tiles", SAPPHIRE_RAPIDS, "tdpbusd", "%tmm", 4),
+        ("conv_2d_tiles", SAPPHIRE_RAPIDS, "tileloadd", "%tmm", 4 + 4),
+        ("conv_2d_tiles", SAPPHIRE_RAPIDS, "tilestored", "%tmm", 4),
         ("depthwise_conv_2d_quads", ICE_LAKE, "vpdpbusd", "%zmm", 3 + 1),
         ("conv_2d_quads", ICE_LAKE, "vpdpbusd", "%zmm", 24 + 24 + 12 + 4 + 1),
     ],
@@ -74,6 +87,12 @@ def test_the_largest_tile_of_quads_stays_in_registers():
     loops = [block for block in blocks if count(block, "vpdpbusd") == 24]
     assert len(loops) == 2  # 6 rows of 4 blocks, 12 rows of 2
     assert not any(count(loop, "vmov\\w+", r"%zmm.*\(%rsp|\(%rsp.*%zmm") for loop in loops)
+
+
+@X86
+def test_tiles_are_configured_and_released():
+    text = listing("conv_2d_tiles", **SAPPHIRE_RAPIDS)
+    assert count(text, "ldtilecfg") == 1 and "tilerelease" in text
 
 
 @X86

@@ -1,4 +1,4 @@
-"""SQUARED_DIFFERENCE of codes: which numbers are float64 decides a multiplier's last bits, and so a code now and then."""
+"""SQUARED_DIFFERENCE of codes: what is float64 decides a multiplier's last bits, and a code now and then."""
 
 import numpy as np
 

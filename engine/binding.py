@@ -7,7 +7,7 @@ of its tensor before a row exists. A program that fails the check is never run.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 
 import numpy as np
 
@@ -17,6 +17,14 @@ from ..schema import Error
 from .arena import ALIGNMENT, aligned
 
 Memory = Callable[[int], np.ndarray]
+
+Key = tuple[tuple[int, ...], str, str]
+"""Where a constant is needed: the outputs of the operator, the kernel and its field."""
+
+Packed = MutableMapping[Key, np.ndarray]
+"""Constants that programs for other shapes of the same inputs may need, too."""
+
+_WORTH_SHARING = 1 << 12  # bytes
 
 
 def aligned_empty(size: int) -> np.ndarray:
@@ -47,13 +55,16 @@ class Binder:
     ----------
     memory : tensor index -> its array, in the arena or a constant.
     scratch : memory shared by all instructions for their own use.
+    packed : constants of other programs of the subgraph, such as packed weights: those that are equal are shared.
     """
 
-    def __init__(self, memory: Memory, scratch: np.ndarray) -> None:
+    def __init__(self, memory: Memory, scratch: np.ndarray, packed: Packed | None = None) -> None:
         self._memory = memory
         self._scratch = scratch
-        self._constants: dict[int, np.ndarray] = {}
-        self._blocks: list[np.ndarray] = []
+        self._packed: Packed = {} if packed is None else packed
+        self._tensors: dict[int, np.ndarray] = {}
+        self._fields: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._alive: list[np.ndarray] = []
         self._faults: list[tuple[np.ndarray, str]] = []
 
     def bind(
@@ -89,12 +100,18 @@ class Binder:
             if isinstance(value, Scratch):
                 block[position] = scratch.ctypes.data + scratch_offset
                 scratch_offset += aligned(value.size)
+            elif isinstance(value, np.ndarray):
+                block[position] = self._field((tuple(outputs), instruction.kernel, name), value)
             else:
                 block[position] = self._resolve(f"kernel {instruction.kernel}: {name}", value, inputs, outputs)
         if scratch_offset > scratch.nbytes:
             raise Error(f"kernel {instruction.kernel}: needs {scratch_offset} bytes of scratch, not planned for")
-        self._blocks.append(block)
+        self._alive.append(block)
         return block.ctypes.data
+
+    def forget_originals(self) -> None:
+        """Let go of the arrays of the instructions bound so far: what rows point to are aligned copies of most."""
+        self._fields.clear()
 
     @property
     def may_fault(self) -> bool:
@@ -113,14 +130,12 @@ class Binder:
             return self._operand(place, inputs[value.index], value.size, write=True)
         if isinstance(value, Output):
             return self._operand(place, outputs[value.index], value.size, write=True)
-        if isinstance(value, np.ndarray):
-            return self._keep(value)
         if isinstance(value, Fault):
             self._faults.append((np.zeros(1 + value.values, np.int64), value.message))
             return self._faults[-1][0].ctypes.data
         if isinstance(value, float):
             return int(struct.unpack("<q", struct.pack("<d", value))[0])
-        assert not isinstance(value, Scratch)
+        assert not isinstance(value, (Scratch, np.ndarray))
         return int(value)
 
     def _operand(self, place: str, index: int, size: int, write: bool) -> int:
@@ -129,13 +144,25 @@ class Binder:
             raise Error(f"{place}: {size} bytes of tensor {index}, which has {array.nbytes}")
         if write and not array.flags.writeable:
             raise Error(f"{place}: tensor {index} is a constant and would be written")
-        return array.ctypes.data if array.flags.writeable else self._keep(array)
+        return array.ctypes.data if array.flags.writeable else self._constant(index, array)
 
-    def _keep(self, array: np.ndarray) -> int:
-        kept = self._constants.get(id(array))
+    def _constant(self, index: int, array: np.ndarray) -> int:
+        if index not in self._tensors:
+            self._tensors[index] = aligned_copy(array)
+        return self._tensors[index].ctypes.data
+
+    def _field(self, key: Key, array: np.ndarray) -> int:
+        """Return the address of an array that an instruction brings along, or of another program's that is equal."""
+        # Parts of one instruction bring the same array; the original is kept while its id is a key.
+        _, kept = self._fields.get(id(array), (None, None))
         if kept is None:
-            kept = aligned_copy(array)
-            # Both are kept: the key is the id of the original, which must not be used again by another array.
-            self._constants[id(array)] = kept
-            self._blocks.append(array)
+            kept = self._shared(key, array) if array.nbytes >= _WORTH_SHARING else aligned_copy(array)
+            self._fields[id(array)] = (array, kept)
+            self._alive.append(kept)
         return kept.ctypes.data
+
+    def _shared(self, key: Key, array: np.ndarray) -> np.ndarray:
+        other = self._packed.get(key)
+        if other is None or other.dtype != array.dtype or not np.array_equal(other, array):
+            other = self._packed[key] = aligned_copy(array)
+        return other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,11 @@ import numpy as np
 from ..kernels.operator import Prepared, Shape
 from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
+from .batches import chunk_sizes, largest_chunk
 from .program import Program
 from .runtime import as_array, as_strings, require_range
 from .session import Session, open_model, sha256
 from .structure import is_stateful
-
-# Batches run in chunks of about this much memory, so that a data set does not need memory for all of it at once.
-_BATCH_MEMORY = 32 << 20
-_LARGEST_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ class Model:
                 operator.operator.outputs,
                 operator.operator.options,
                 operator.prepared,
-                operator.index in self._program.instructions,
+                operator.index in self._program.compiled,
                 operator.folded,
             )
             for operator in self._program.preparation.operators
@@ -201,6 +198,68 @@ class Model:
         with self._lock:
             batch = self._batch_size(arrays)
             results = self._run(self._program, arrays) if batch is None else self._run_batch(arrays, batch)
+        return self._named(results)
+
+    def map(self, examples: Iterable[Any]) -> Iterator[Any]:
+        """Run the model on one example after the other, in batches inside, and yield the result of each.
+
+        Parameters
+        ----------
+        examples : each an array of the input's shape, or without its first dimension where that is 1, as come from
+            going through an array of images; or a tuple of such arrays by input, or a dict of them by name.
+
+        Yields
+        ------
+        What a call gives for the example, without the first dimension where the example came without it.
+
+        Raises
+        ------
+        InputError
+            Where an example does not fit, after the results of those before it.
+        """
+        waiting: list[tuple[list[np.ndarray], bool]] = []
+        size = self._largest_chunk()
+        with self._lock:
+            if any(self._shape(port)[:1] != (1,) for port in self.inputs) or self._batch_program(size) is None:
+                size = 1
+        for example in examples:
+            try:
+                waiting.append(self._example(example))
+            except InputError:
+                yield from self._results(waiting)
+                raise
+            if len(waiting) == size:
+                yield from self._results(waiting)
+                waiting = []
+        yield from self._results(waiting)
+
+    def _example(self, example: Any) -> tuple[list[np.ndarray], bool]:
+        """Return an example's arrays in the shapes of the inputs, and whether they came without a first dimension."""
+        arrays = self._arguments(example if isinstance(example, tuple) else (example,), {})
+        shapes = [self._shape(port) for port in self.inputs]
+        if all(shape == (1, *array.shape) for shape, array in zip(shapes, arrays, strict=True)):
+            return [array[None] for array in arrays], True
+        for port, shape, array in zip(self.inputs, shapes, arrays, strict=True):
+            if array.shape != shape:
+                raise InputError(f"input {port.name!r}: expected shape {list(shape)}, got {list(array.shape)}")
+        return arrays, False
+
+    def _results(self, examples: Sequence[tuple[list[np.ndarray], bool]]) -> Iterator[Any]:
+        if not examples:
+            return
+        with self._lock:
+            if len(examples) == 1:
+                results = self._run(self._program, examples[0][0])
+            else:
+                together = zip(*(arrays for arrays, _ in examples), strict=True)
+                results = self._run_batch([np.concatenate(parts) for parts in together], len(examples))
+        for index, (_, bare) in enumerate(examples):
+            own = results
+            if len(examples) > 1:
+                own = [np.array(result[index : index + 1]) for result in results]
+            yield self._named([result[0] if bare and result.shape[:1] == (1,) else result for result in own])
+
+    def _named(self, results: Sequence[np.ndarray]) -> Any:
         if len(self.outputs) == 1:
             return results[0]
         return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
@@ -267,21 +326,31 @@ class Model:
                 self._require_batch(port, shape, 1)
         if batch == 0:
             return [np.empty((0, *self._shape(port)[1:]), port.dtype) for port in self.outputs]
-        size = min(batch, _LARGEST_BATCH, max(1, _BATCH_MEMORY // max(1, self.arena_size)))
-        program = self._batch_program(size)
-        if program is None:
-            program, size = self._program, 1
-        pieces: list[list[np.ndarray]] = []
-        for start in range(0, batch, size):
-            chunk = [array[start : start + size] for array in arrays]
-            count = len(chunk[0])
-            if count < size:  # the last chunk is filled up with its last example, so that one program serves all
+        results: list[np.ndarray] = []
+        start = 0
+        for program, size in self._programs(batch):
+            count = min(size, batch - start)
+            chunk = [array[start : start + count] for array in arrays]
+            if count < size:  # filled up with the last example, so that a program serves several numbers of them
                 chunk = [np.concatenate([part, np.repeat(part[-1:], size - count, axis=0)]) for part in chunk]
-            results = self._run(program, chunk)
-            for port, result, first in zip(self.outputs, results, (pieces or [results])[0], strict=True):
-                self._require_batch(port, result.shape, size, first.shape[1:])
-            pieces.append([result[:count] for result in results])
-        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+            given = self._run(program, chunk)
+            if not results:
+                results = [np.empty((batch, *one.shape[1:]), one.dtype) for one in given]
+            for port, result, target in zip(self.outputs, given, results, strict=True):
+                self._require_batch(port, result.shape, size, target.shape[1:])
+                target[start : start + count] = result[:count]
+            start += count
+        return results
+
+    def _programs(self, batch: int) -> Iterator[tuple[Program, int]]:
+        """Yield the programs that run a batch, with the number of examples each takes."""
+        for size in chunk_sizes(batch, self._largest_chunk()):
+            program = self._batch_program(size)
+            yield from [(self._program, 1)] * min(size, batch) if program is None else [(program, size)]
+            batch -= size
+
+    def _largest_chunk(self) -> int:
+        return largest_chunk(self.arena_size)
 
     def _require_batch(self, port: Port, shape: Shape, size: int, example: Shape | None = None) -> None:
         """Raise InputError where an output is not a batch of ``size`` examples, each of the shape given."""

@@ -15,7 +15,7 @@ from ..kernels.operator import Instruction, Shape
 from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
-from .binding import Binder, aligned_empty, scratch_size
+from .binding import Binder, Packed, aligned_empty, scratch_size
 from .kept import Kept
 from .memory import copy_of, empty_strings, physical_memory
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
@@ -41,6 +41,7 @@ class Program:
     environment : runs other subgraphs and holds resource variables; needed where the graph has such operators.
     separate : let each operator be a step of its own, so that it can be timed.
     threads : how many threads work on a run.
+    packed : constants to share with other programs of the subgraph.
 
     Raises
     ------
@@ -60,6 +61,7 @@ class Program:
         environment: Environment | None = None,
         separate: bool = False,
         threads: int = 1,
+        packed: Packed | None = None,
     ) -> None:
         self.profile = profile
         self._threads = threads
@@ -68,24 +70,26 @@ class Program:
         self._environment = environment
         try:
             self.preparation: Preparation = prepare(graph, subgraph_index, profile, input_shapes)
-            self._build(compiled, preserve_all)
+            self._build(compiled, preserve_all, packed)
         except MemoryError as error:
             raise ModelError(f"the model needs more memory than can be had: {error}") from None
         self.reset_variables()
 
-    def _build(self, compiled: bool, preserve_all: bool) -> None:
+    def _build(self, compiled: bool, preserve_all: bool, packed: Packed | None) -> None:
         self._arrays: list[np.ndarray | None] = [None] * len(self.preparation.tensors)
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
         self.arena_size = self._allocate(preserve_all)
-        self.instructions: Mapping[int, tuple[Instruction, ...]] = self._lower() if compiled else {}
-        self._scratches = [self._allocate_scratch() for _ in range(self._threads)]
-        self._binder = Binder(partial(_compiled_memory, self._arrays), self._scratches[0])
+        instructions = self._lower() if compiled else {}
+        self.compiled = frozenset(instructions)
+        scratch = max(map(scratch_size, chain(*instructions.values())), default=0) + _SLACK
+        self._scratches = [aligned_empty(scratch) for _ in range(self._threads)]
+        self._binder = Binder(partial(_compiled_memory, self._arrays), self._scratches[0], packed)
         self._reset_with_variables: list[Kept] = []
         self._kept: list[Kept] = []
         self._steps: list[Step] = []
         self._operators_of_steps: list[int] = []
-        self._build_steps()
+        self._build_steps(instructions)
 
     # Memory
 
@@ -174,9 +178,6 @@ class Program:
             size *= dimension
         return size
 
-    def _allocate_scratch(self) -> np.ndarray:
-        return aligned_empty(max(map(scratch_size, chain(*self.instructions.values())), default=0) + _SLACK)
-
     # Steps
 
     def _lower(self) -> dict[int, tuple[Instruction, ...]]:
@@ -200,7 +201,9 @@ class Program:
         arrays = [self._arrays[index] for index in indices if index >= 0]
         return all(array is not None and array.dtype != object for array in arrays)
 
-    def _build_steps(self) -> None:
+    def _build_steps(self, instructions: dict[int, tuple[Instruction, ...]]) -> None:
+        """Build the steps; uses the instructions up, for packed weights are large and bound as aligned copies."""
+
         def add(operator: int, step: Step) -> None:
             self._steps.append(step)
             self._operators_of_steps.append(operator)
@@ -212,23 +215,23 @@ class Program:
                     add(operator, partial(raise_faults, faults))
 
         tables = None
-        if self.instructions:
+        if instructions:
             from .machine import load_kernels  # imports the compiled back end
             from .tables import Tables
 
-            load_kernels(sorted({instruction.kernel for instruction in chain(*self.instructions.values())}))
+            load_kernels(sorted({instruction.kernel for instruction in chain(*instructions.values())}))
             tables = Tables(self._binder, self._scratches)
         resized: list[int] = []
         for operator in self.preparation.operators:
             if operator.folded or self._is_alias(operator):
                 continue
-            if operator.index not in self.instructions:
+            if operator.index not in self.compiled:
                 close_stretch(operator.index - 1)
                 structural = operator.operator.name in STRUCTURAL
                 add(operator.index, self._structural(operator) if structural else self._evaluation(operator, resized))
             elif self._binder.may_fault and self._leaves_traces(operator):
                 close_stretch(operator.index - 1)  # what outlives the run must not follow from senseless values
-            for instruction in self.instructions.get(operator.index, ()):
+            for instruction in instructions.pop(operator.index, ()):
                 assert tables is not None
                 tables.add(instruction, operator.operator.inputs, operator.operator.outputs)
             if self._separate:

@@ -11,6 +11,7 @@ from ..kernels.jit import INTERPRETED
 from ..kernels.operator import Shape
 from ..kernels.profiles import PROFILES, Profile
 from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
+from .binding import Packed
 from .program import Program
 from .structure import Environment
 
@@ -108,6 +109,7 @@ class Session:
         self.backend = choose_backend(backend)
         self.preserve_all = preserve_all
         self._threads = choose_threads(num_threads, self.backend)
+        self._packed: dict[int, Packed] = {}
         self._environment = Environment(graph, self.program)
 
     def program(self, subgraph_index: int = 0, input_shapes: Mapping[int, Shape] | None = None) -> Program:
@@ -121,4 +123,5 @@ class Session:
             preserve_all=self.preserve_all,
             environment=self._environment,
             threads=self._threads,
+            packed=self._packed.setdefault(subgraph_index, {}),
         )

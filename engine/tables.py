@@ -149,6 +149,7 @@ class Tables:
             [(address, self._binder.bind(one, inputs, outputs, scratch))]
             for one, scratch in zip(instructions, self._scratches, strict=False)
         ]
+        self._binder.forget_originals()
         if len(parts) == 1 and self._rows and len(self._rows[-1]) == 1:
             self._rows[-1][0] += parts[0]
         else:

@@ -64,7 +64,7 @@ def profile(path: str, rounds: int, seed: int, peak: float) -> list[OperatorTime
         found.append(
             OperatorTime(
                 *(operator, prepared.operator.name, text, seconds * 1e6, seconds / whole, products, rate),
-                *(rate / peak if peak else 0.0, operator in own.instructions),
+                *(rate / peak if peak else 0.0, operator in own.compiled),
             )
         )
     return found

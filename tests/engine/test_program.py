@@ -116,7 +116,7 @@ def test_a_state_is_updated_in_place_unless_it_is_another_operand_too(shared):
     y = builder.tensor("y", TensorType.FLOAT32, (1, 2))
     builder.operator("SVDF", [state if shared else x, features, time, -1, state], [y], SVDFOptions(rank=1))
     compiled, evaluated = (program(builder.build([x], [y]), compiled=compiled) for compiled in (True, False))
-    assert bool(compiled.instructions) is not shared
+    assert bool(compiled.compiled) is not shared
     for _ in range(3):
         states = []
         for prepared in (compiled, evaluated):
@@ -147,7 +147,7 @@ def picks_and_state():
 @pytest.mark.parametrize("compiled", [False, True])
 def test_indices_beyond_their_axis_are_told_once_and_leave_no_trace(compiled):
     prepared = program(picks_and_state(), compiled)
-    assert len(prepared.instructions) == (3 if compiled else 0)
+    assert len(prepared.compiled) == (3 if compiled else 0)
     _, others, state = prepared.preparation.outputs
     for index, size in [(-1, 6), (6, 6), (2**31 - 1, 6), (-(2**31), 6), (5, 5)]:
         message = rf"^GATHER: expected indices in \[0, {size}\); got some in \[{index}, {index}\]$"

@@ -35,6 +35,9 @@ _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
     "hybrid_transpose_conv": _PRODUCT,
     "depthwise_conv_2d": _LINES,
     "depthwise_conv_2d_quads": _LINES,
+    "max_pool_bytes": _LINES,
+    "average_pool_bytes": _LINES,
+    "resize_bilinear_bytes": (*_WINDOW, "channels"),
     "depthwise_conv_2d_int16": _LINES,
     "float_depthwise_conv_2d": (*_WINDOW, "output_channels", "filter_height", "filter_width"),
 }
@@ -47,6 +50,8 @@ _ELEMENTS: Mapping[str, str] = {
     "lookup8": "size",
     "weighted_sum8": "sizes",
     "product8": "sizes",
+    "greater8": "sizes",
+    "dequantize_bytes": "size",
 }
 """The same of kernels that do little with each element, and the field that says how many there are."""
 

@@ -1,4 +1,4 @@
-"""ADD, SUB and MUL of codes of 8 bits, 16 at a time, with broadcasting.
+"""ADD, SUB, MUL, MAXIMUM and MINIMUM of codes of 8 bits, 16 at a time, with broadcasting.
 
 The output is walked row by row, as in :mod:`.elementwise`. Codes are unsigned bytes here, those of int8 with their top
 bit flipped, and so are the limits of the clamp; ``output_zero_point`` goes with them.
@@ -29,6 +29,7 @@ from .vectors import LANES, dot_pairs, multiply_high, splat_int32, splat_pair
 
 WEIGHTED_SUM8 = fields("weighted_sum8")
 PRODUCT8 = fields("product8")
+GREATER8 = fields("greater8")
 
 
 def weighted_sum8(block: Any) -> None:
@@ -55,8 +56,8 @@ def product8(block: Any) -> None:
     """MUL: the product of codes less their zero points, requantized in the form ``NARROW`` of :mod:`.requantize`."""
     p = read_block(block, PRODUCT8)
     constants = (
-        splat_pair_of(p.input1_zero_point),
-        splat_pair_of(p.input2_zero_point),
+        splat_pair_of(p.input1_zero_point, 0),
+        splat_pair_of(p.input2_zero_point, 0),
         splat_int32(p.bias),
         splat_int32(p.doubled_multiplier),
         splat_int32(p.offset),
@@ -77,6 +78,18 @@ def multiply(p: Any, first: Any, second: Any, constants: Any) -> Any:
     scaled = multiply_high(product + bias, multiplier)
     below = (product >> splat_int32(31)) & sign_mask
     return saturate((scaled + (offset + below)) >> exponent)
+
+
+def greater8(block: Any) -> None:
+    """MAXIMUM, and with other bits flipped MINIMUM: the greater of two codes."""
+    p = read_block(block, GREATER8)
+    combine_rows(p, take_greater, 0)
+
+
+@helper
+def take_greater(p: Any, first: Any, second: Any, constants: Any) -> Any:
+    """Return the greater codes."""
+    return greater_codes(first, second)
 
 
 @fragment

@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 from .isa import FEATURES
 from .vector_types import INDEX, Vector, define, emit_constant_load, emit_lanes, emit_load, emit_splat, emit_store
-from .vectors import INT32, LANES, PAIRS, emit_load_first, emit_store_first
+from .vectors import INT16, INT32, LANES, PAIRS, emit_load_first, emit_store_first
 
 WIDE = 32
 """Bytes of a vector of :data:`BYTES`."""
@@ -76,6 +76,16 @@ saturate = define(CODES(INT32), _generate_saturate, lambda numbers: np.clip(numb
 """``saturate(numbers)``: int32 as bytes, 0 and 255 for what is beyond them."""
 
 
+widen_codes = define(INT16(CODES), lambda builder, kind, a: builder.zext(a, kind), lambda a: a.astype(np.int16))
+"""``widen_codes(codes)``: bytes as int16."""
+
+
+widen_codes_to_int32 = define(
+    INT32(CODES), lambda builder, kind, a: builder.zext(a, kind), lambda a: a.astype(np.int32)
+)
+"""``widen_codes_to_int32(codes)``: bytes as int32."""
+
+
 def _generate_pair_codes(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
     return builder.zext(emit_lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]), kind)
 
@@ -98,17 +108,18 @@ pair_with_zeros = define(
 """``pair_with_zeros(codes)``: the pairs ``(codes[i], 0)`` of int16."""
 
 
-def _generate_splat_pair_of(builder: ir.IRBuilder, kind: Any, value: Any) -> Any:
-    wide = ir.VectorType(INDEX, LANES)
-    return builder.bitcast(emit_splat(builder, wide, builder.zext(builder.trunc(value, _INT16), INDEX)), kind)
+def _generate_splat_pair_of(builder: ir.IRBuilder, kind: Any, first: Any, second: Any) -> Any:
+    low, high = (builder.zext(builder.trunc(value, kind.element), INDEX) for value in (first, second))
+    pair = builder.or_(low, builder.shl(high, ir.Constant(INDEX, 16)))
+    return builder.bitcast(emit_splat(builder, ir.VectorType(INDEX, LANES), pair), kind)
 
-
-_INT16 = ir.IntType(16)
 
 splat_pair_of = define(
-    PAIRS(types.int64), _generate_splat_pair_of, lambda value: np.tile(np.array([value, 0], np.int16), LANES)
+    PAIRS(types.int64, types.int64),
+    _generate_splat_pair_of,
+    lambda first, second: np.tile(np.array([first, second], np.int16), LANES),
 )
-"""``splat_pair_of(value)``: the pair ``(value, 0)`` in every lane."""
+"""``splat_pair_of(first, second)``: two numbers, cut to int16, as the pair of every lane."""
 
 
 HAS_SHUFFLES = "avx2" in FEATURES

@@ -24,7 +24,6 @@ MUL8 = fields("mul8")
 MUL16 = fields("mul16")
 PRELU8 = fields("prelu8")
 PRELU16 = fields("prelu16")
-GREATER8 = fields("greater8")
 GREATER16 = fields("greater16")
 
 
@@ -199,17 +198,8 @@ def multiply_rows(p: Any, first: Any, second: Any, target: Any, value: Any, code
                 target[to + i] = code(p, value(p, a, b))
 
 
-def greater8(block: Any) -> None:
-    """MAXIMUM, and with ``turn`` MINIMUM: of the codes ``^ turn`` the greater is taken."""
-    p = read_block(block, GREATER8)
-    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
-    compare_rows(
-        p, first, second, uint8_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank)), np.uint8(p.turn)
-    )
-
-
 def greater16(block: Any) -> None:
-    """Do the same with 16 bits."""
+    """MAXIMUM, and with ``turn`` MINIMUM: of the codes ``^ turn`` the greater is taken."""
     p = read_block(block, GREATER16)
     first, second = int16_view(p.input1, p.input1_size), int16_view(p.input2, p.input2_size)
     target = int16_view(p.output, box_size(int64_view(p.sizes, p.rank), p.rank))

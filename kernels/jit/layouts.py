@@ -62,9 +62,9 @@ BYTE_PRODUCT = f"""input input_size output filter bias batches input_channels ou
 QUAD_LINES = "channels variants quads ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions by quads (:mod:`.quad_depthwise`)."""
 
-POOL = """input output batches channels activation_min activation_max input_height input_width
+POOL = """input output batches channels input_height input_width
     output_height output_width filter_height filter_width stride_height stride_width padding_top padding_left"""
-"""Fields of poolings (:mod:`.pooling`)."""
+"""Fields of poolings (:mod:`.pooling`, :mod:`.byte_pooling`)."""
 
 FLOAT_SVDF = """input input_size output state batches inputs filters memory units rank blocks feature_weights
     time_weights bias biased activation activation_min activation_max sums"""
@@ -82,6 +82,10 @@ def _rescaling(name: str) -> str:
     """Name the constants of one scalar rescaling (:func:`.elementwise.rescale`)."""
     return " ".join(f"{name}_{part}" for part in ("multiplier", "rounding", "sign_mask", "right_shift"))
 
+
+INTERPOLATION = """input output lower_rows upper_rows row_distances lower_columns upper_columns column_distances
+    batches input_height input_width output_height output_width channels"""
+"""Fields of bilinear interpolations (:mod:`.resize`)."""
 
 REDUCTION = "input input_size output outputs sizes strides rank run run_stride"
 """Fields of kernels that reduce axes (:mod:`q31.kernels.reduce.lowering`)."""
@@ -212,12 +216,9 @@ LAYOUTS: dict[str, Layout] = {
         "resize",
         """input output rows columns batches input_height input_width output_height output_width pixel""",
     ),
+    "resize_bilinear_bytes": _layout("resize", f"{INTERPOLATION} part parts"),
     **{
-        f"resize_bilinear_{element}": _layout(
-            "resize",
-            """input output lower_rows upper_rows row_distances lower_columns upper_columns column_distances batches
-            input_height input_width output_height output_width channels""",
-        )
+        f"resize_bilinear_{element}": _layout("resize", INTERPOLATION)
         for element in ("float32", "uint8", "int8", "int16")
     },
     "arg_max8": _layout("arg_max", "input output outer size inner wide flip"),
@@ -225,6 +226,7 @@ LAYOUTS: dict[str, Layout] = {
     "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max"),
     "dequantize8": _layout("quantize", "input output table size"),
+    "dequantize_bytes": _layout("quantize", "input output size sign_flip zero_point scale part parts"),
     "dequantize16": _layout("quantize", "input output size scale zero_point"),
     "requantize": _layout(
         "quantize",
@@ -258,7 +260,8 @@ LAYOUTS: dict[str, Layout] = {
         )
         for bits in (8, 16)
     },
-    **{f"greater{bits}": _layout("elementwise", f"{BROADCAST} turn") for bits in (8, 16)},
+    "greater8": _layout("byte_arithmetic", f"{BROADCAST} sign_flip code_min code_max part parts"),
+    "greater16": _layout("elementwise", f"{BROADCAST} turn"),
     **{
         f"prelu{bits}": _layout(
             "elementwise",
@@ -276,12 +279,14 @@ LAYOUTS: dict[str, Layout] = {
     "gelu_approximate_float32": _layout("eigen", "input output size"),
     "logistic_float32": _layout("float_functions", "input output size exponential"),
     "softmax_float32": _layout("float_functions", "input output rows depth beta exponential"),
-    "max_pool8": _layout("pooling", f"{POOL} sign_flip"),
-    "average_pool8": _layout("pooling", f"{POOL} sign_flip sums"),
-    "max_pool16": _layout("pooling", POOL),
-    "average_pool16": _layout("pooling", f"{POOL} sums"),
-    "max_pool_float32": _layout("pooling", POOL),
-    "average_pool_float32": _layout("pooling", f"{POOL} sums"),
+    "max_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max part parts"),
+    "average_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max part parts"),
+    "max_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip"),
+    "average_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip sums"),
+    "max_pool16": _layout("pooling", f"{POOL} activation_min activation_max"),
+    "average_pool16": _layout("pooling", f"{POOL} activation_min activation_max sums"),
+    "max_pool_float32": _layout("pooling", f"{POOL} activation_min activation_max"),
+    "average_pool_float32": _layout("pooling", f"{POOL} activation_min activation_max sums"),
     "sum8": _layout("reduction", f"{REDUCTION} {SUM_OF_CODES} turn"),
     "sum16": _layout("reduction", f"{REDUCTION} {SUM_OF_CODES}"),
     "sum_float32": _layout("reduction", f"{REDUCTION} divisor whole"),

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 
 from .addressing import float32_view, float_field, helper, int16_view, int32_view, read_block, uint8_view
+from .byte_vectors import load_codes, splat_codes, widen_codes_to_int32
+from .dividing import elements_of_part
 from .elementwise import rescale
 from .layouts import fields
+from .vectors import LANES, float32_from_int32, splat_float32, splat_int32, store_float32
 
 QUANTIZE8 = fields("quantize8")
 QUANTIZE16 = fields("quantize16")
 DEQUANTIZE8 = fields("dequantize8")
+DEQUANTIZE_BYTES = fields("dequantize_bytes")
 DEQUANTIZE16 = fields("dequantize16")
 REQUANTIZE = fields("requantize")
 
@@ -62,6 +66,21 @@ def dequantize8(block: Any) -> None:
     target = float32_view(p.output, p.size)
     for i in range(p.size):
         target[i] = table[source[i]]
+
+
+def dequantize_bytes(block: Any) -> None:
+    """``output[i] = scale * (input[i] - zero_point)`` in float32, of at least 16 codes; codes are unsigned bytes."""
+    p = read_block(block, DEQUANTIZE_BYTES)
+    source, target = uint8_view(p.input, p.size), float32_view(p.output, p.size)
+    flip, zero_point = splat_codes(p.sign_flip), splat_int32(p.zero_point)
+    scale = splat_float32(np.float32(float_field(p.scale)))
+    first, end = elements_of_part(p, p.size)
+    i = first
+    while i < end:
+        i = min(i, p.size - LANES)  # of the last vector, some are computed twice
+        numbers = widen_codes_to_int32(load_codes(source, i) ^ flip) - zero_point
+        store_float32(target, i, float32_from_int32(numbers) * scale)
+        i += LANES
 
 
 def dequantize16(block: Any) -> None:

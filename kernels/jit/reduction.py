@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from .addressing import float32_view, fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
+from .byte_vectors import greater_codes, load_codes, splat_codes, store_codes, widen_codes
 from .copies import box_offset, box_size
 from .elementwise import rescale, to_code, to_code16
 from .layouts import fields
+from .vectors import LANES, splat_int16, splat_int32, store_int32, widen_int16
 
 SUM8 = fields("sum8")
 SUM16 = fields("sum16")
@@ -34,7 +36,10 @@ def sum8(block: Any) -> None:
     target = uint8_view(p.output, p.outputs)
     for i in range(p.outputs):
         sums[i] = 0
-    walk(p, uint8_view(p.input, p.input_size), sums, add_code)
+    if are_columns_of_bytes(p):
+        add_columns(p, uint8_view(p.input, p.input_size), sums)
+    else:
+        walk(p, uint8_view(p.input, p.input_size), sums, add_code)
     for i in range(p.outputs):
         target[i] = to_code(p, rescaled(p, sums[i]))
 
@@ -69,7 +74,10 @@ def extreme8(block: Any) -> None:
     target = uint8_view(p.output, p.outputs)
     for i in range(p.outputs):
         target[i] = 0
-    walk(p, uint8_view(p.input, p.input_size), target, greater_code)
+    if are_columns_of_bytes(p):
+        take_greatest_of_columns(p, uint8_view(p.input, p.input_size), target)
+    else:
+        walk(p, uint8_view(p.input, p.input_size), target, greater_code)
     for i in range(p.outputs):
         target[i] = target[i] ^ np.uint8(p.turn)
 
@@ -114,6 +122,47 @@ def walk(p: Any, source: Any, results: Any, combine: Any) -> None:
         else:
             for i in range(p.run):
                 results[to + i] = combine(p, results[to + i], source[at + i])
+
+
+@helper
+def are_columns_of_bytes(p: Any) -> Any:
+    """Whether rows of at least 16 bytes, one behind the other, are reduced to one that nothing else is reduced to."""
+    return p.rank == 1 and p.run_stride == 1 and p.run >= LANES and int64_view(p.strides, 1)[0] == 0
+
+
+@fragment
+def add_columns(p: Any, source: Any, sums: Any) -> None:
+    """Add columns up, 16 side by side; the last 16 begin as early as they must."""
+    rows, run, turn = int64_view(p.sizes, 1)[0], p.run, splat_codes(p.turn)
+    c = 0
+    while c < run:
+        c = min(c, run - LANES)
+        at, past, total = c, c + rows * run, splat_int32(0)
+        while at < past:
+            part, end = splat_int16(0), min(at + _SHORT_SUM * run, past)
+            while at < end:
+                part = part + widen_codes(load_codes(source, at) ^ turn)
+                at += run
+            total = total + widen_int16(part)
+        store_int32(sums, c, total)
+        c += LANES
+
+
+_SHORT_SUM = 128  # bytes, of which the sum fits int16
+
+
+@fragment
+def take_greatest_of_columns(p: Any, source: Any, target: Any) -> None:
+    """Take the greatest of each column, turned, in the same way."""
+    rows, run, turn = int64_view(p.sizes, 1)[0], p.run, splat_codes(p.turn)
+    c = 0
+    while c < run:
+        c = min(c, run - LANES)
+        best = splat_codes(0)
+        for row in range(rows):
+            best = greater_codes(best, load_codes(source, row * run + c) ^ turn)
+        store_codes(target, c, best)
+        c += LANES
 
 
 @helper

@@ -230,6 +230,7 @@ interleave = define(
 """``interleave(a, b)``: the pairs ``(a[i], b[i])``."""
 
 widen = define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
+widen_int16 = define(INT32(INT16), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int32))
 narrow_to_int32 = define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))
 float32_from_int32 = define(
     FLOAT32(INT32), lambda builder, kind, a: builder.sitofp(a, kind), lambda a: a.astype(np.float32)

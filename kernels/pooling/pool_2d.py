@@ -134,6 +134,10 @@ _ELEMENTS = {TensorType.INT8: "8", TensorType.UINT8: "8", TensorType.INT16: "16"
 _MOST_TAPS = {"average_pool8": 1 << 16, "average_pool16": 5000}  # rounded_quotient in kernels/jit/pooling.py
 
 
+_LEAST_CHANNELS = 16  # of kernels/jit/byte_pooling.py
+_MOST_TAPS_OF_BYTES = 128
+
+
 def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
     """Lower a pooling; empty tensors and averages of very many codes stay with ``evaluate``."""
     source, window = node.input(0), prepared.window
@@ -143,6 +147,24 @@ def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
         return None
     if prepared.activation_max < prepared.activation_min:  # a bound beyond int32, which codes are cut to
         return None
+    window_fields = {field: getattr(window, field) for field in _WINDOW_FIELDS}
+    flip = 128 if source.type is TensorType.INT8 else 0
+    limits_are_codes = prepared.activation_min + flip >= 0 and prepared.activation_max + flip <= 255
+    wide = source.shape[3] >= _LEAST_CHANNELS and taps <= _MOST_TAPS_OF_BYTES
+    if _ELEMENTS[source.type] == "8" and wide and limits_are_codes:
+        size = math.prod(source.shape)
+        own: dict[str, Field] = {
+            "input": Input(0, size),
+            "output": Output(0, math.prod(prepared.output_shape)),
+            "batches": source.shape[0],
+            "channels": source.shape[3],
+            "sign_flip": flip,
+            "code_min": int(prepared.activation_min) + flip,
+            "code_max": int(prepared.activation_max) + flip,
+            "part": 0,
+            "parts": 1,
+        }
+        return Instruction(f"{name}_bytes", own | window_fields)
     number = float if source.type is TensorType.FLOAT32 else int
     fields: dict[str, Field] = {
         "input": Input(0, source.dtype.itemsize * math.prod(source.shape)),
@@ -153,10 +175,10 @@ def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
         "activation_max": number(prepared.activation_max),
     }
     if _ELEMENTS[source.type] == "8":
-        fields["sign_flip"] = 128 if source.type is TensorType.INT8 else 0
+        fields["sign_flip"] = flip
     if name == "average_pool":
         fields["sums"] = Scratch(4 * source.shape[3])
-    return Instruction(kernel, fields | {name: getattr(window, name) for name in _WINDOW_FIELDS})
+    return Instruction(kernel, fields | window_fields)
 
 
 _WINDOW_FIELDS = (

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...schema import TensorType
 from ..checks import require_arity
-from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from .channels import Affine, affine
 
@@ -57,8 +57,11 @@ def evaluate(prepared: Dequantize, x: np.ndarray) -> np.ndarray:
         return np.asarray(scale.astype(precision) * difference.astype(precision), np.float32)
 
 
+_LANES = 16  # of kernels/jit/vectors.py
+
+
 def lower(prepared: Dequantize, node: Node) -> Instruction | None:
-    """Lower per-tensor codes: 16 bits to ``dequantize16``, 8 to ``dequantize8``, a table of the 256 real numbers."""
+    """Lower per-tensor codes: 16 bits to ``dequantize16``, 8 to products in float32, or by a table of them."""
     source = node.input(0)
     size = math.prod(source.shape)
     if size == 0 or prepared.input is None or prepared.input.axis is not None:
@@ -76,7 +79,16 @@ def lower(prepared: Dequantize, node: Node) -> Instruction | None:
         )
     if source.type not in _EIGHT_BITS:
         return None
-    table = evaluate(prepared, np.arange(256, dtype=np.uint8).view(source.dtype))
+    codes = np.arange(256, dtype=np.uint8).view(source.dtype)
+    table = evaluate(prepared, codes)
+    scale, zero_point = np.float32(prepared.input.scale[0]), int(prepared.input.zero_point[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = scale * (codes.astype(np.int64) - zero_point).astype(np.float32)
+    if size >= _LANES and np.array_equal(products.view(np.int32), table.view(np.int32)):
+        flip = 128 if source.type is TensorType.INT8 else 0
+        fields: dict[str, Field] = {"input": Input(0, size), "output": Output(0, 4 * size), "size": size}
+        own = {"sign_flip": flip, "zero_point": zero_point + flip, "scale": float(scale), "part": 0, "parts": 1}
+        return Instruction("dequantize_bytes", {**fields, **own})
     return Instruction(
         "dequantize8", {"input": Input(0, size), "output": Output(0, 4 * size), "table": table, "size": size}
     )

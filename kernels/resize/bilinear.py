@@ -10,7 +10,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import ResizeBilinearOptions
 from ..checks import options_of
-from ..operator import Input, Instruction, Kernel, Node, Output, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from .size import output_shape
 
@@ -144,25 +144,33 @@ def lower(prepared: ResizeBilinear, node: Node) -> Instruction | None:
     _, output_height, output_width, _ = prepared.output_shape
     if batches * channels == 0:
         return None
-    return Instruction(
-        _COMPILED[spec.type],
-        {
-            "input": Input(0, math.prod(spec.shape) * spec.dtype.itemsize),
-            "output": Output(0, math.prod(prepared.output_shape) * spec.dtype.itemsize),
-            "lower_rows": prepared.rows.lower,
-            "upper_rows": prepared.rows.upper,
-            "row_distances": prepared.rows.distance,
-            "lower_columns": prepared.columns.lower,
-            "upper_columns": prepared.columns.upper,
-            "column_distances": prepared.columns.distance,
-            "batches": batches,
-            "input_height": height,
-            "input_width": width,
-            "output_height": output_height,
-            "output_width": output_width,
-            "channels": channels,
-        },
-    )
+    fields: dict[str, Field] = {
+        "input": Input(0, math.prod(spec.shape) * spec.dtype.itemsize),
+        "output": Output(0, math.prod(prepared.output_shape) * spec.dtype.itemsize),
+        "lower_rows": prepared.rows.lower,
+        "upper_rows": prepared.rows.upper,
+        "row_distances": prepared.rows.distance,
+        "lower_columns": prepared.columns.lower,
+        "upper_columns": prepared.columns.upper,
+        "column_distances": prepared.columns.distance,
+        "batches": batches,
+        "input_height": height,
+        "input_width": width,
+        "output_height": output_height,
+        "output_width": output_width,
+        "channels": channels,
+    }
+    if spec.type is TensorType.INT8 and channels >= _LANES and _are_fractions(prepared.rows, prepared.columns):
+        return Instruction("resize_bilinear_bytes", {**fields, "part": 0, "parts": 1})
+    return Instruction(_COMPILED[spec.type], fields)
+
+
+_LANES = 16  # of kernels/jit/vectors.py
+
+
+def _are_fractions(*interpolations: Interpolation) -> bool:
+    """Whether distances are what they are but for positions that wrapped: of a half before the border, to one."""
+    return all(one.distance.min() >= -_ONE // 2 and one.distance.max() <= _ONE for one in interpolations)
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8, TensorType.INT16)

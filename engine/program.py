@@ -18,6 +18,7 @@ from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
 from .kept import Kept
 from .memory import copy_of, empty_strings, physical_memory
+from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
 from .steps import WITHOUT_FIXED_SIZE, prepare_now, raise_faults, run_structural
 from .structure import STRUCTURAL, Environment
@@ -79,9 +80,11 @@ class Program:
         self._arrays: list[np.ndarray | None] = [None] * len(self.preparation.tensors)
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
+        unobserved = compiled and not preserve_all
+        self._operators = fuse(self.preparation) if unobserved else self.preparation.operators
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}
-        self.compiled = frozenset(instructions)
+        self.compiled = frozenset(instructions) | missing(self.preparation, self._operators)
         scratch = max(map(scratch_size, chain(*instructions.values())), default=0) + _SLACK
         self._scratches = [aligned_empty(scratch) for _ in range(self._threads)]
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._scratches[0], packed)
@@ -127,7 +130,7 @@ class Program:
         fixed = {*self.preparation.inputs, *self.preparation.constants}
         fixed.update(i for i, tensor in enumerate(self.preparation.tensors) if tensor.is_variable)
         roots: dict[int, int] = {}
-        for operator in self.preparation.operators:
+        for operator in self._operators:
             if not operator.kernel.aliases or operator.late or operator.folded or preserve_all:
                 continue
             source, target = operator.operator.inputs[0], operator.operator.outputs[0]
@@ -136,7 +139,7 @@ class Program:
         return roots
 
     def _lifetimes(self, roots: Mapping[int, int], preserve_all: bool) -> dict[int, arena.Lifetime]:
-        operators = self.preparation.operators
+        operators = self._operators
         end = len(operators)
         first: dict[int, int] = {}
         last: dict[int, int] = {}
@@ -185,7 +188,7 @@ class Program:
 
         confirm_tiles()
         instructions: dict[int, tuple[Instruction, ...]] = {}
-        for operator in self.preparation.operators:
+        for operator in self._operators:
             lower = operator.kernel.lower
             if lower is None or operator.folded or operator.node is None or not self._has_memory(operator):
                 continue
@@ -222,7 +225,7 @@ class Program:
             load_kernels(sorted({instruction.kernel for instruction in chain(*instructions.values())}))
             tables = Tables(self._binder, self._scratches)
         resized: list[int] = []
-        for operator in self.preparation.operators:
+        for operator in self._operators:
             if operator.folded or self._is_alias(operator):
                 continue
             if operator.index not in self.compiled:

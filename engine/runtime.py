@@ -66,7 +66,9 @@ class Runtime:
         else:
             array = program.array(index)
         if array is None:
-            todo = "call allocate_tensors() first" if program is None else "it is not computed yet; call invoke()"
+            todo = "call allocate_tensors() first"
+            if program is not None:
+                todo = "it is not computed yet, or only with experimental_preserve_all_tensors; call invoke()"
             raise StateError(f"tensor {index} ({tensor.name!r}) has no data: {todo}")
         return array
 

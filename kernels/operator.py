@@ -16,12 +16,13 @@ Kernels see no graph, no bytes of a file and no interpreter.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..schema import ModelError, Quantization, Sparsity, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema.deferred import dataclass
 from .profiles import Profile
 
 Shape: TypeAlias = tuple[int, ...]

@@ -7,11 +7,11 @@ One computation for convolutions and poolings alike. A tap outside the input is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..schema import Padding
+from ..schema.deferred import dataclass
 from .operator import Node
 
 _INT32_MAX = 2**31 - 1

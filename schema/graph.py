@@ -6,9 +6,10 @@ buffers by content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from .deferred import dataclass
 from .types import DimensionType, TensorType, as_float32
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from .deferred import dataclass
 from .errors import ModelError
 from .graph import Graph, Operator, Quantization, Signature, Subgraph, Tensor
 from .options import layout

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from .. import gemmlowp
 from ..activation_range import type_range
 from ..checks import require_arity, require_quantized, require_same_type

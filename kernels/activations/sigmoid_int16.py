@@ -5,10 +5,9 @@ The table has a value for every 1/24 from 0 to 10.625; tanh(x) is ``2 * logistic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from ...schema.deferred import dataclass
 from ..checks import require_symmetric
 from ..fixed_point import INT32_MIN
 from ..operator import Node, Prepared

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ...schema.options import SoftmaxOptions
 from ..checks import (
     checked_multiplier,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from ...schema.deferred import dataclass
 from ..fixed_point import int32_from_float
 from ..operator import Node, Prepared, Shape, TensorSpec
 from .hybrid import _row_sums, quantize_asymmetric, quantize_symmetric

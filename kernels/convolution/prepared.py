@@ -6,11 +6,10 @@ both), hybrid (float32 activations, integer weights).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...schema import ActivationFunctionType
+from ...schema.deferred import dataclass
 from ..operator import Prepared
 from ..padding import Window
 from ..profiles import Rounding

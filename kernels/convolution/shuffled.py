@@ -7,11 +7,11 @@ read as int8, is the code less 128: the zero point of activations and weights.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import ActivationFunctionType, TensorType
+from ...schema.deferred import dataclass
 from ..operator import Node, Prepared, Shape
 from ..profiles import Precision, Profile
 from .prepared import Requantization

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ..activation_range import type_range
 from ..activations.lookup import lower_table, tabulate
 from ..checks import checked_multiplier, require_arity, require_quantized

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ...schema.options import ReducerOptions
 from ..activation_range import type_range
 from ..checks import (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
 from .. import types
+from ..deferred import dataclass
 from ..errors import ModelError
 
 # In an annotation these names say how the schema stores the number; to Python it is an int or a float.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..deferred import dataclass
 from ..types import ActivationFunctionType, Padding, TensorType
 from .base import Int32, NoOptions, Options
 

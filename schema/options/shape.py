@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ..deferred import dataclass
 from ..types import MirrorPadMode
 from .base import Int32, NoOptions, Options
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ..deferred import dataclass
 from ..types import (
     CustomOptionsFormat,
     ReduceWindowFunction,

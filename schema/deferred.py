@@ -1,0 +1,86 @@
+"""Frozen dataclasses that are made when they are first used.
+
+To make a dataclass takes up to a millisecond, for its methods are compiled from text. q31 has hundreds, and a model
+needs few: those that it does not need would take a tenth of the time from a process's start to its first result.
+
+``dataclass`` here is that of the standard library with ``frozen=True``, put off until the class gets an instance, a
+class derived from it does, or somebody asks for its fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+_lock = threading.RLock()
+_MADE = ("__dataclass_fields__", "__dataclass_params__", "__match_args__", "__repr__", "__eq__", "__hash__", "__init__")
+"""What ``dataclasses`` adds to a class. ``__init__`` is the last: who finds it finds all others."""
+
+_NOT_COPIED = ("__dict__", "__weakref__", "__annotate__", "__annotate_func__", "__annotations_cache__")
+
+
+class _Attribute:
+    """Stands for an attribute that the class gets when it is made."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        _make(next(one for one in owner.__mro__ if self._name in vars(one)))
+        return getattr(owner, self._name)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    def stand_in(self: object, *arguments: Any, **keywords: Any) -> Any:
+        _make(next(one for one in type(self).__mro__ if name in vars(one)))
+        return getattr(self, name)(*arguments, **keywords)
+
+    return stand_in
+
+
+_STAND_INS: dict[str, Any] = {name: _Attribute(name) if _MADE.index(name) < 3 else _method(name) for name in _MADE}
+
+
+def _make(cls: type) -> None:
+    """Give a class what its dataclass has, unless another thread has done so; at no time is it without stand-ins."""
+    with _lock:
+        standing = [name for name in _MADE if vars(cls).get(name) is _STAND_INS[name]]
+        if not standing:
+            return
+        left_out = {*standing, *_NOT_COPIED, "__setattr__", "__delattr__"}
+        content = {name: value for name, value in vars(cls).items() if name not in left_out}
+        content["__annotations__"] = dict(cls.__annotations__)
+        twin: type = dataclasses.dataclass(frozen=True)(type(cls.__name__, cls.__bases__, content))
+        for field in content["__annotations__"]:
+            if field in vars(twin):
+                setattr(cls, field, vars(twin)[field])  # the default
+            elif field in vars(cls):
+                delattr(cls, field)  # what said how to make a default
+        for name in standing:
+            setattr(cls, name, vars(twin)[name])
+
+
+def _refuse(self: object, name: str, value: object = None) -> NoReturn:
+    raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _put_off(cls: type[T]) -> type[T]:
+    for name, stand_in in _STAND_INS.items():
+        if vars(cls).get(name) is None:  # a method of the class's own stays; its own __eq__ leaves __hash__ None
+            setattr(cls, name, stand_in)
+    cls.__setattr__ = cls.__delattr__ = _refuse  # type: ignore[method-assign]
+    return cls
+
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as dataclass
+else:
+
+    def dataclass(*, frozen: bool) -> Callable[[type[T]], type[T]]:
+        """Decorate a class as ``dataclasses.dataclass(frozen=True)`` does, when it is first used."""
+        assert frozen
+        return _put_off

@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +33,8 @@ from ..schema.errors import InputError
 from .object_code import PlacedObject, Unsupported
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import llvmlite.binding as llvm
 
 Progress = Callable[[str, int, int], None]
@@ -52,26 +53,28 @@ _SETTINGS = (
 _PATIENCE_SECONDS = 1.0
 
 
-def cache_directory() -> Path:
+def cache_directory() -> str:
     """Return the folder of the cache, which need not exist."""
     if explicit := os.environ.get("Q31_CACHE_DIR"):
-        return Path(explicit)
+        return explicit
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "q31"
-    try:
-        return Path.home() / ".cache" / "q31"
-    except RuntimeError:  # no home
-        from tempfile import gettempdir
+        return os.path.join(base, "q31")
+    home = os.path.expanduser("~")
+    if home != "~":
+        return os.path.join(home, ".cache", "q31")
+    from tempfile import gettempdir
 
-        return Path(gettempdir()) / f"q31-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-
-
-def source_files() -> list[Path]:
-    """Return the files that define compiled code, in a fixed order."""
-    return [*sorted(Path(jit.__file__).parent.glob("*.py")), Path(__file__).with_name("compiler.py")]
+    return os.path.join(gettempdir(), f"q31-{os.getuid() if hasattr(os, 'getuid') else 'cache'}")
 
 
-def cache_key(sources: Iterable[Path] | None = None) -> str:
+def source_files() -> list[str]:
+    """Return the paths of the files that define compiled code, in a fixed order."""
+    folder = os.path.dirname(jit.__file__)
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
+    return [*(os.path.join(folder, name) for name in names), os.path.join(os.path.dirname(__file__), "compiler.py")]
+
+
+def cache_key(sources: Iterable[str | Path] | None = None) -> str:
     """Return the hash of everything that compiled code depends on, in hexadecimal."""
     digest = hashlib.sha256(_MAGIC)
 
@@ -80,8 +83,8 @@ def cache_key(sources: Iterable[Path] | None = None) -> str:
         digest.update(struct.pack("<q", len(data)) + data)
 
     for path in source_files() if sources is None else sources:
-        add(path.name)
-        add(path.read_bytes())
+        add(os.path.basename(path))
+        add(_content(path))
     for text in (sys.version, np.__version__, *_processor()):
         add(text)
     for package in ("numba", "llvmlite"):
@@ -92,12 +95,17 @@ def cache_key(sources: Iterable[Path] | None = None) -> str:
     return digest.hexdigest()[:32]
 
 
+def _content(path: str | Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
 def _version(package: str) -> bytes:
     """Return what tells one version of a package from another, without importing it."""
     spec = find_spec(package)
     if spec is not None and spec.origin:
         with contextlib.suppress(OSError):
-            return Path(spec.origin).with_name("_version.py").read_bytes()
+            return _content(os.path.join(os.path.dirname(spec.origin), "_version.py"))
     from importlib import metadata
 
     return metadata.version(package).encode()
@@ -139,7 +147,7 @@ class CodeCache:
     progress : called before each compilation; by default a line on stderr when it takes long.
     """
 
-    def __init__(self, directory: Path | None = None, progress: Progress | None = None) -> None:
+    def __init__(self, directory: str | Path | None = None, progress: Progress | None = None) -> None:
         self.progress: Progress = Announcement() if progress is None else progress
         self._root = cache_directory() if directory is None else directory
         self._lock = threading.RLock()
@@ -147,12 +155,12 @@ class CodeCache:
         self._placed: list[PlacedObject] = []
 
     @cached_property
-    def directory(self) -> Path:
+    def directory(self) -> str:
         """The folder of the present key. InputError where ``Q31_ISA`` names no tier."""
         asked = os.environ.get("Q31_ISA")
         if asked and asked not in TIERS:
             raise InputError(f"Q31_ISA={asked}: expected one of {', '.join(TIERS)}")
-        return self._root / cache_key()
+        return os.path.join(self._root, cache_key())
 
     @cached_property
     def _engine(self) -> llvm.ExecutionEngine:
@@ -176,7 +184,7 @@ class CodeCache:
         return self.addresses([kernel])[0] if known is None else known
 
     def _load(self, kernel: str) -> bool:
-        code = read_object(self.directory / kernel)
+        code = read_object(os.path.join(self.directory, kernel))
         if code is not None:
             self._link(kernel, code)
         return code is not None
@@ -187,7 +195,7 @@ class CodeCache:
 
         code = compile_kernel(kernel, entry_point(kernel), create_target())
         self._link(kernel, code)
-        write_object(self.directory / kernel, code)
+        write_object(os.path.join(self.directory, kernel), code)
 
     def _link(self, kernel: str, code: bytes) -> None:
         # Nobody checks what is linked, and rubbish would crash: the file's checksum stands before this.
@@ -228,10 +236,10 @@ def create_target() -> llvm.TargetMachine:
     )
 
 
-def read_object(path: Path) -> bytes | None:
+def read_object(path: str | Path) -> bytes | None:
     """Read a cached kernel's object code; None where the file is absent, damaged or not to be trusted."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             if not _trusted(os.fstat(file.fileno())):
                 return None
             data = file.read()
@@ -241,14 +249,15 @@ def read_object(path: Path) -> bytes | None:
     return code if head == _MAGIC and digest == hashlib.sha256(code).digest() else None
 
 
-def write_object(path: Path, code: bytes) -> bool:
+def write_object(path: str | Path, code: bytes) -> bool:
     """Store a kernel's object code in one step, so that no process reads half of it; False where it cannot."""
     import tempfile
 
     temporary = None
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+        folder, name = os.path.split(path)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=name, suffix=".part", dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(_MAGIC + hashlib.sha256(code).digest() + code)
         os.replace(temporary, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from importlib.util import find_spec
 
@@ -46,7 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
 
         count = machine.warmup(progress)
     directory = CodeCache().directory
-    if missing := [kernel for kernel in LAYOUTS if not (directory / kernel).is_file()]:
+    if missing := [kernel for kernel in LAYOUTS if not os.path.isfile(os.path.join(directory, kernel))]:
         raise OSError(f"{directory}: {len(missing)} of {count} kernels could not be stored there")
     print(f"{count} kernels ready in {time.perf_counter() - start:.1f} s, in {directory}")
     return 0

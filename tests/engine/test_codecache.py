@@ -115,7 +115,7 @@ def test_threads_starting_together_get_one_address(warm):
 
 def test_the_key_changes_with_any_source_file(tmp_path):
     copies = []
-    for path in source_files():
+    for path in map(Path, source_files()):
         copies.append(tmp_path / path.name)
         copies[-1].write_bytes(path.read_bytes())
     assert cache_key(copies) == cache_key()
@@ -138,9 +138,9 @@ def test_the_key_changes_with_the_cpu(monkeypatch):
 def test_the_directory_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("Q31_CACHE_DIR", raising=False)
-    assert codecache.cache_directory() == tmp_path / "q31"
+    assert codecache.cache_directory() == str(tmp_path / "q31")
     monkeypatch.setenv("Q31_CACHE_DIR", str(tmp_path / "own"))
-    assert codecache.cache_directory() == tmp_path / "own"
+    assert codecache.cache_directory() == str(tmp_path / "own")
 
 
 def test_compiling_for_more_than_a_second_is_announced_once(capsys):
@@ -161,7 +161,7 @@ def test_progress_is_reported_for_each_compilation_only(tmp_path):
 
 
 def trees() -> dict[str, ast.Module]:
-    return {path.name: ast.parse(path.read_text()) for path in source_files()}
+    return {path.name: ast.parse(path.read_text()) for path in map(Path, source_files())}
 
 
 def test_compiled_code_depends_on_what_the_key_covers_only():

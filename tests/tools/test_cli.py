@@ -323,8 +323,8 @@ def test_warmup_compiles_into_the_cache(tmp_path: Path) -> None:
 
     machine = pytest.importorskip("q31.engine.machine")
     machine.warmup()
-    known = CodeCache().directory
-    copy = CodeCache(tmp_path).directory
+    known = Path(CodeCache().directory)
+    copy = Path(CodeCache(tmp_path).directory)
     for kernel in LAYOUTS:
         if kernel != "walk":
             content = (known / kernel).read_bytes()

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addressing import fragment, helper, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, read_block, uint8_view
 from .byte_vectors import (
     WIDE,
     greater_bytes,
     greater_codes,
+    high_product,
     lesser_bytes,
     lesser_codes,
     load_bytes,
     load_codes,
     saturate,
+    saturate_int16,
     splat_bytes,
     splat_codes,
     store_bytes,
@@ -27,48 +29,42 @@ from .byte_vectors import (
 )
 from .dividing import rows_of_part
 from .layouts import fields
-from .vectors import LANES, splat_int16, splat_int32, widen_int16
+from .vectors import LANES, load_int16, splat_int16, splat_int32, store_int16, widen_int16
 
 MAX_POOL_BYTES = fields("max_pool_bytes")
 AVERAGE_POOL_BYTES = fields("average_pool_bytes")
-
-RECIPROCAL_BITS = 22
 
 
 def max_pool_bytes(block: Any) -> None:
     """MAX_POOL_2D of at least 16 channels."""
     p = read_block(block, MAX_POOL_BYTES)
-    pool_rows(p, max_at)
-
-
-def average_pool_bytes(block: Any) -> None:
-    """AVERAGE_POOL_2D of at least 16 channels under at most 128 taps."""
-    p = read_block(block, AVERAGE_POOL_BYTES)
-    pool_rows(p, average_at)
-
-
-@fragment
-def pool_rows(p: Any, pool_at: Any) -> None:
-    """Pool at every position of the rows of this part of the work.
-
-    ``pool_at(p, source, target, start, rows, columns, to)`` pools taps that lie inside the image, of which the first is
-    at ``start``.
-    """
     source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.channels)
     target = uint8_view(p.output, p.batches * p.output_height * p.output_width * p.channels)
     first, end = rows_of_part(p, p.batches * p.output_height)
     for row in range(first, end):
-        image = row // p.output_height
-        top = (row - image * p.output_height) * p.stride_height - p.padding_top
-        first_y, past_y = max(top, 0), min(top + p.filter_height, p.input_height)
-        line = (image * p.input_height + first_y) * p.input_width
-        left = -p.padding_left
+        start, rows = lines_under(p, row)
         to = row * p.output_width * p.channels
-        for _ in range(p.output_width):
-            first_x, past_x = max(left, 0), min(left + p.filter_width, p.input_width)
-            pool_at(p, source, target, (line + first_x) * p.channels, past_y - first_y, past_x - first_x, to)
-            left += p.stride_width
+        for x in range(p.output_width):
+            column, columns = columns_under(p, x)
+            max_at(p, source, target, start + column * p.channels, rows, columns, to)
             to += p.channels
+
+
+@helper
+def lines_under(p: Any, row: Any) -> Any:
+    """Return where the first line of the input under a row of the output starts, and how many there are."""
+    image = row // p.output_height
+    top = (row - image * p.output_height) * p.stride_height - p.padding_top
+    first, past = max(top, 0), min(top + p.filter_height, p.input_height)
+    return (image * p.input_height + first) * p.input_width * p.channels, past - first
+
+
+@helper
+def columns_under(p: Any, x: Any) -> Any:
+    """Return the first column of the input under a position, and how many there are."""
+    left = x * p.stride_width - p.padding_left
+    first, past = max(left, 0), min(left + p.filter_width, p.input_width)
+    return first, past - first
 
 
 @helper
@@ -82,9 +78,14 @@ def max_at(p: Any, source: Any, target: Any, start: Any, rows: Any, columns: Any
             best = low
             for y in range(rows):
                 at = start + y * p.input_width * p.channels + c
-                for _ in range(columns):
+                if columns == 3:  # common, and LLVM makes loops for many
                     best = greater_bytes(best, load_bytes(source, at) ^ flip)
-                    at += p.channels
+                    best = greater_bytes(best, load_bytes(source, at + p.channels) ^ flip)
+                    best = greater_bytes(best, load_bytes(source, at + 2 * p.channels) ^ flip)
+                else:
+                    for _ in range(columns):
+                        best = greater_bytes(best, load_bytes(source, at) ^ flip)
+                        at += p.channels
             store_bytes(target, to + c, lesser_bytes(best, high) ^ flip)
             c += WIDE
     else:
@@ -101,30 +102,77 @@ def max_at(p: Any, source: Any, target: Any, start: Any, rows: Any, columns: Any
             c += LANES
 
 
-@helper
-def average_at(p: Any, source: Any, target: Any, start: Any, rows: Any, columns: Any, to: Any) -> None:
+def average_pool_bytes(block: Any) -> None:
+    """AVERAGE_POOL_2D of at least 16 channels under at most 128 taps: ``sums`` are of the lines under a row."""
+    p = read_block(block, AVERAGE_POOL_BYTES)
+    source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.channels)
+    target = uint8_view(p.output, p.batches * p.output_height * p.output_width * p.channels)
+    sums = int16_view(p.sums, p.input_width * p.channels)
+    first, end = rows_of_part(p, p.batches * p.output_height)
+    for row in range(first, end):
+        start, rows = lines_under(p, row)
+        add_lines(p, source, start, rows, sums)
+        to = row * p.output_width * p.channels
+        for x in range(p.output_width):
+            column, columns = columns_under(p, x)
+            average_at(p, sums, column * p.channels, columns, rows * columns, target, to)
+            to += p.channels
+
+
+@fragment
+def add_lines(p: Any, source: Any, start: Any, rows: Any, sums: Any) -> None:
+    """Add lines of the input up, each element on its own."""
+    flip, line = splat_codes(p.sign_flip), p.input_width * p.channels
+    i = 0
+    while i < line:
+        i = min(i, line - LANES)
+        at = start + i
+        total = widen_codes(load_codes(source, at) ^ flip)
+        if rows == 3:  # common, and LLVM makes loops for many
+            total = total + widen_codes(load_codes(source, at + line) ^ flip)
+            total = total + widen_codes(load_codes(source, at + 2 * line) ^ flip)
+        else:
+            for _ in range(1, rows):
+                at += line
+                total = total + widen_codes(load_codes(source, at) ^ flip)
+        store_int16(sums, i, total)
+        i += LANES
+
+
+@fragment
+def average_at(p: Any, sums: Any, start: Any, columns: Any, count: Any, target: Any, to: Any) -> None:
     """Write the average of each channel at one position.
 
-    Halves go away from the number 0, the byte ``sign_flip``: of numbers below it, one less is added where the count is
-    even. A sum is below ``256 * count``, and ``count`` at most 128, so that with the reciprocal ``2**22 // count + 1``
-    the product stays in 31 bits, and is above the exact quotient by less than ``1 / count``.
+    Halves go away from the number 0, the byte ``sign_flip``: of sums below it, one less is added where the count is
+    even. A sum ``n`` with its half is below ``256 * count``. The product with a reciprocal ``2**bits // count + 1`` has
+    the quotient above bit ``bits`` where ``n * count < 2**bits``. That of 3 and more fits int16.
     """
-    count = rows * columns
     flip, low, high = splat_codes(p.sign_flip), splat_codes(p.code_min), splat_codes(p.code_max)
-    reciprocal = splat_int32((1 << RECIPROCAL_BITS) // count + 1)
-    half, zero, is_even = splat_int32(count // 2), splat_int32(p.sign_flip * count), splat_int32(1 - count % 2)
+    is_short = 3 <= count <= _SHORT_COUNT
+    bits = 16 if is_short else RECIPROCAL_BITS
+    reciprocal = (1 << bits) // count + 1
+    half, is_even = splat_int16(count // 2), splat_int16(1 - count % 2)
+    zero, fifteen = splat_int16(p.sign_flip * count), splat_int16(15)
+    short_reciprocal, long_reciprocal = splat_int16(reciprocal if is_short else 0), splat_int32(reciprocal)
     c = 0
     while c < p.channels:
         c = min(c, p.channels - LANES)
-        sums = splat_int16(0)
-        for y in range(rows):
-            at = start + y * p.input_width * p.channels + c
-            for _ in range(columns):
-                sums = sums + widen_codes(load_codes(source, at) ^ flip)
+        at = start + c
+        total = load_int16(sums, at)
+        if columns == 3:
+            total = total + load_int16(sums, at + p.channels) + load_int16(sums, at + 2 * p.channels)
+        else:
+            for _ in range(1, columns):
                 at += p.channels
-        total = widen_int16(sums)
-        below = ((total - zero) >> splat_int32(31)) & is_even
-        quotient = ((total + half - below) * reciprocal) >> splat_int32(RECIPROCAL_BITS)
-        codes = lesser_codes(greater_codes(saturate(quotient), low), high)
-        store_codes(target, to + c, codes ^ flip)
+                total = total + load_int16(sums, at)
+        total = total + half - (((total - zero) >> fifteen) & is_even)
+        if is_short:
+            codes = saturate_int16(high_product(total, short_reciprocal))
+        else:
+            codes = saturate((widen_int16(total) * long_reciprocal) >> splat_int32(RECIPROCAL_BITS))
+        store_codes(target, to + c, lesser_codes(greater_codes(codes, low), high) ^ flip)
         c += LANES
+
+
+RECIPROCAL_BITS = 22
+_SHORT_COUNT = 15

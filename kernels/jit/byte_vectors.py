@@ -122,6 +122,24 @@ splat_pair_of = define(
 """``splat_pair_of(first, second)``: two numbers, cut to int16, as the pair of every lane."""
 
 
+saturate_int16 = define(CODES(INT16), _generate_saturate, lambda numbers: np.clip(numbers, 0, 255).astype(np.uint8))
+"""``saturate_int16(numbers)``: int16 as bytes in the same way."""
+
+
+def _generate_high_product(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+    wide = ir.VectorType(INDEX, LANES)
+    product = builder.mul(builder.zext(a, wide), builder.zext(b, wide))
+    return builder.trunc(builder.lshr(product, emit_splat(builder, wide, ir.Constant(INDEX, 16))), kind)
+
+
+high_product = define(
+    INT16(INT16, INT16),
+    _generate_high_product,
+    lambda a, b: ((a.view(np.uint16).astype(np.uint32) * b.view(np.uint16)) >> 16).astype(np.uint16).view(np.int16),
+)
+"""``high_product(a, b)``: the upper half of the product of two unsigned numbers of 16 bits."""
+
+
 HAS_SHUFFLES = "avx2" in FEATURES
 """Whether there is an instruction for :func:`look_up`; without it, loads one by one are as fast."""
 
@@ -164,7 +182,7 @@ def _generate_look_up(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any
     return found
 
 
-look_up = define(BYTES(_VIEW, BYTES), _generate_look_up, lambda table, indices: table[indices])
+look_up = define(BYTES(_VIEW, BYTES), _generate_look_up, lambda table, indices: table[0:256][indices])
 """``look_up(table, indices)``: a byte of a constant table of 256 for each index."""
 
 load_first_codes = define(

@@ -280,7 +280,7 @@ LAYOUTS: dict[str, Layout] = {
     "logistic_float32": _layout("float_functions", "input output size exponential"),
     "softmax_float32": _layout("float_functions", "input output rows depth beta exponential"),
     "max_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max part parts"),
-    "average_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max part parts"),
+    "average_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max sums part parts"),
     "max_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip"),
     "average_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip sums"),
     "max_pool16": _layout("pooling", f"{POOL} activation_min activation_max"),

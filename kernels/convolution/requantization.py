@@ -9,7 +9,7 @@ from ..profiles import Rounding
 from .packing import pad_channels
 from .prepared import Requantization
 
-WIDE, IN_FLOAT64, NARROW = 0, 1, 2
+WIDE, IN_FLOAT64, NARROW, NARROW_FROM_ZERO = 0, 1, 2, 3
 """The forms of ``kernels/jit/requantize.py``."""
 
 _LARGEST_NARROW = 2.0**30  # what an accumulator stays below
@@ -31,7 +31,8 @@ def requantization_fields(
     if in_float64 and np.any(np.minimum(furthest, 2.0**31) * requantization.real_multiplier >= 2.0**31 - 1):
         return None
     narrow = not in_float64 and _is_narrow(requantization, furthest)
-    form = IN_FLOAT64 if in_float64 else NARROW if narrow else WIDE
+    from_zero = requantization.activation_min >= requantization.output_zero_point
+    form = IN_FLOAT64 if in_float64 else WIDE if not narrow else NARROW_FROM_ZERO if from_zero else NARROW
     start = bias.astype(np.int64)
     constants = dict.fromkeys(("doubled_multiplier", "threshold", "offset", "offset_below", "exponent"), start * 0)
     if narrow:

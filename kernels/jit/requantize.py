@@ -20,7 +20,9 @@ unsigned product of ``u`` and ``2*M`` is ``s`` plus a constant ``T``::
     floor(u * 2M / 2**32) = floor((a*M + 2**30) / 2**31) + T,  T = floor(B * 2M / 2**32)
 
 What is left is one shift: ``(t + H) >> e`` with ``H = 2**(e-1) - T + (zero_point << e)``, and one less where ``s`` is
-negative, that is ``t < T``. Single rounding does not round ``s``: ``B = 2**31``, and one ``H`` for all.
+negative, that is ``t < T``. Single rounding does not round ``s``: ``B = 2**31``, and one ``H`` for all. One ``H`` also
+does where the lower clamp is at the zero point or above (form ``NARROW_FROM_ZERO``: RELU, RELU6), since a negative
+``s`` ends below zero, or at it, with either.
 ``kernels/convolution/requantization.py`` makes the constants of every form.
 """
 
@@ -47,13 +49,13 @@ from .vectors import (
     widen,
 )
 
-WIDE, IN_FLOAT64, NARROW = 0, 1, 2
+WIDE, IN_FLOAT64, NARROW, NARROW_FROM_ZERO = 0, 1, 2, 3
 """The forms of a requantization."""
 
 
 @helper
 def load_requantization(p: Any, channel: Any) -> Any:
-    """Load the constants of form ``NARROW`` of channels ``channel`` to ``channel + 15``, to be kept in registers.
+    """Load the constants of the narrow forms of channels ``channel`` to ``channel + 15``, to be kept in registers.
 
     ``p`` is a parameter block with the fields ``REQUANTIZATION`` of :mod:`.layouts`, of which the arrays are padded
     to whole vectors.
@@ -69,7 +71,10 @@ def load_requantization(p: Any, channel: Any) -> Any:
 @helper
 def requantize(p: Any, accumulators: Any, channel: Any, constants: Any) -> Any:
     """Turn the accumulators of channels ``channel`` to ``channel + 15`` into codes, clamped, still as int32."""
-    if p.form == NARROW:
+    if p.form == NARROW_FROM_ZERO:
+        multiplier, threshold, offset, offset_below, exponent = constants
+        codes = (multiply_high(accumulators, multiplier) + offset) >> exponent
+    elif p.form == NARROW:
         multiplier, threshold, offset, offset_below, exponent = constants
         scaled = multiply_high(accumulators, multiplier)
         codes = (scaled + choose_below(scaled, threshold, offset_below, offset)) >> exponent

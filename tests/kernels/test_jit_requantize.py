@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compiled_nodes import check
 from q31.kernels.convolution import conv_2d
-from q31.kernels.convolution.requantization import NARROW
+from q31.kernels.convolution.requantization import NARROW, NARROW_FROM_ZERO
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, SINGLE, Profile
 from q31.schema import ActivationFunctionType, Quantization, TensorType
@@ -62,7 +62,9 @@ def test_narrow_codes_are_those_of_evaluate(profile: Profile) -> None:
         prepared = conv_2d.KERNELS[0].prepare(node, profile)
         assert conv_2d.KERNELS[0].lower is not None
         instruction = conv_2d.KERNELS[0].lower(prepared, node)
-        assert instruction is not None and instruction.fields["form"] == NARROW
+        step = prepared.requantization
+        from_zero = step.activation_min >= step.output_zero_point
+        assert instruction is not None and instruction.fields["form"] == (NARROW_FROM_ZERO if from_zero else NARROW)
         check(conv_2d.KERNELS[0], node, np.zeros((1, 1, 1, 1), np.int8), profile)
 
     agree()
@@ -74,5 +76,5 @@ def test_what_is_not_narrow_has_another_form(reason: str) -> None:
     bias = np.full(CHANNELS, 2**30 if reason == "large sum" else 1)
     node = layer(np.full(CHANNELS, multiplier), bias, 3, ActivationFunctionType.NONE)
     instruction = conv_2d.KERNELS[0].lower(conv_2d.KERNELS[0].prepare(node, LITERT), node)  # type: ignore[misc]
-    assert instruction is not None and instruction.fields["form"] != NARROW
+    assert instruction is not None and instruction.fields["form"] < NARROW
     check(conv_2d.KERNELS[0], node, np.zeros((1, 1, 1, 1), np.int8), LITERT)

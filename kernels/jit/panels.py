@@ -68,6 +68,19 @@ def fill_row(
     beside = p.dilation_width == 1 and p.groups == 1  # the taps of a row lie side by side
     before = min(max(-left, 0), p.filter_width)
     inside = max(min(p.input_width - left, p.filter_width) - before, 0)
+    top = y * p.stride_height - p.padding_top
+    if (
+        beside
+        and inside == p.filter_width
+        and top >= 0
+        and top + (p.filter_height - 1) * p.dilation_height < p.input_height
+    ):
+        start = ((batch * p.input_height + top) * p.input_width + left) * depth
+        for _ in range(p.filter_height):
+            copy(p, source, start, panel, position, run)
+            start += p.dilation_height * p.input_width * depth
+            position += run
+        return
     for filter_y in range(p.filter_height):
         input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
         line = (batch * p.input_height + input_y) * p.input_width + left

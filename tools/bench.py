@@ -11,7 +11,7 @@ import importlib.util
 import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,14 +113,16 @@ def measure(
             engines[name] = open_engine(name, path, threads, batch, seed)
         except Unavailable as error:
             notes.append(f"{Path(path).name}: {error}")
+    # Of their first runs, for a model may keep state from run to run.
+    outputs = {name: engine.outputs() for name, engine in engines.items()}
+    expected = _reference(path, batch, seed, outputs)
     medians = dict(zip(engines, time_by_turns(list(engines.values()), rounds), strict=True))
-    expected = _reference(path, batch, seed, engines)
     products = batch * _macs(path)
     rows = []
-    for name, engine in engines.items():
+    for name in engines:
         seconds = medians[name]
         rate = products / seconds / 1e9
-        bits = "" if expected is None else _compare(expected, engine.outputs())
+        bits = "" if expected is None else _compare(expected, outputs[name])
         ratio = seconds / medians["q31"]
         share = rate / (peak * threads) if peak else 0.0
         rows.append(Row(Path(path).name, name, threads, batch, seconds * 1e3, ratio, rate, share, bits))
@@ -138,10 +140,12 @@ def time_by_turns(engines: Sequence[Engine], rounds: int) -> list[float]:
     return [statistics.median(own) for own in times]
 
 
-def _reference(path: str, batch: int, seed: int, engines: dict[str, Engine]) -> list[np.ndarray] | None:
+def _reference(
+    path: str, batch: int, seed: int, outputs: Mapping[str, Sequence[np.ndarray]]
+) -> Sequence[np.ndarray] | None:
     """Return the outputs of LiteRT's reference kernels; None where they cannot be had."""
-    if "litert-ref" in engines:
-        return engines["litert-ref"].outputs()
+    if "litert-ref" in outputs:
+        return outputs["litert-ref"]
     if importlib.util.find_spec("ai_edge_litert") is None:
         return None
     try:

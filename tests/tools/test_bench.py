@@ -14,8 +14,8 @@ from conformance.case import Case, constant, network, result, tensor
 from q31.engine.preparation import prepare
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import LITERT
-from q31.schema import Quantization, TensorType
-from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, SoftmaxOptions
+from q31.schema import GraphBuilder, Quantization, TensorType, write
+from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, SoftmaxOptions, SVDFOptions
 from q31.tools import bench, bench_engines, cli
 from q31.tools.bench_operators import profile
 from q31.tools.macs import macs
@@ -115,6 +115,21 @@ def test_a_start_that_fails_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixt
     assert cli.main(["bench", str(path), "--start", "--rounds", "1", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["rows"] == [] and printed["notes"][0].startswith("no.tflite: q31: q31.schema.errors.ModelError: ")
+
+
+@pytest.mark.skipif(not HAS_LITERT, reason="ai-edge-litert is not installed")
+def test_a_model_with_state_is_compared_after_as_many_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    builder = GraphBuilder()
+    x = builder.tensor("x", TensorType.FLOAT32, (1, 6))
+    state = builder.tensor("state", TensorType.FLOAT32, (1, 6), is_variable=True)
+    features = builder.tensor("features", TensorType.FLOAT32, (2, 6), value=np.arange(12.0).reshape(2, 6))
+    time = builder.tensor("time", TensorType.FLOAT32, (2, 3), value=np.arange(6.0).reshape(2, 3))
+    y = builder.tensor("y", TensorType.FLOAT32, (1, 2))
+    builder.operator("SVDF", [x, features, time, -1, state], [y], SVDFOptions(rank=1))
+    path = tmp_path / "state.tflite"
+    path.write_bytes(write(builder.build([x], [y])))
+    assert cli.main(["bench", str(path), "--rounds", "3", "--json"]) == 0
+    assert [row["bits"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["equal"]
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,33 @@ HAS_SHUFFLES = "avx2" in FEATURES
 """Whether there is an instruction for :func:`look_up`; without it, loads one by one are as fast."""
 
 _ROW = 16  # bytes that one shuffle chooses from
+_QUARTER = 64  # bytes of the table in a register of AVX-512
 
 
 def _generate_look_up(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
+    if "avx512vbmi" in FEATURES:
+        return _choose_from_quarters(builder, table, indices)
+    if HAS_SHUFFLES:
+        return _shuffle_rows(builder, kind, table, indices)
+    return ir.Constant(kind, None)  # never called
+
+
+def _choose_from_quarters(builder: ir.IRBuilder, table: Any, indices: Any) -> Any:
+    """Emit the instruction that chooses from 128 bytes by 7 bits of an index, for both halves of the table."""
+    kind = ir.VectorType(ir.IntType(8), _QUARTER)
+    choose = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind] * 3), "llvm.x86.avx512.vpermi2var.qi.512"
+    )
+    places = [ir.Constant(ir.IntType(64), number * _QUARTER) for number in range(4)]
+    quarters = [emit_constant_load(builder, kind, table, place) for place in places]
+    wide = emit_lanes(builder, indices, indices, [*range(WIDE)] * 2)
+    low, high = (builder.call(choose, [quarters[n], wide, quarters[n + 1]]) for n in (0, 2))
+    is_high = builder.icmp_signed("<", wide, ir.Constant(kind, None))
+    chosen = builder.select(is_high, high, low)
+    return emit_lanes(builder, chosen, chosen, [*range(WIDE)])
+
+
+def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
     """Emit 16 shuffles, each of a row of the table.
 
     A shuffle gives 0 where the top bit of an index is set, else a byte of the row by the index modulo 16. So with the
@@ -154,8 +178,6 @@ def _generate_look_up(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any
     rows are exclusive-ors with the row before, which leave the byte of the last row that counts. This goes for indices
     below 128, and, with the top bit flipped, for the others.
     """
-    if not HAS_SHUFFLES:
-        return ir.Constant(kind, None)  # never called
     shuffle = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(kind, [kind, kind]), "llvm.x86.avx2.pshuf.b"
     )

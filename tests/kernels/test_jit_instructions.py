@@ -24,6 +24,8 @@ SAPPHIRE_RAPIDS = {
     "NUMBA_CPU_FEATURES": ICE_LAKE["NUMBA_CPU_FEATURES"] + ",+amx-tile,+amx-int8",
 }
 
+ICE_LAKE_WITH_VBMI = {**ICE_LAKE, "NUMBA_CPU_FEATURES": ICE_LAKE["NUMBA_CPU_FEATURES"] + ",+avx512vbmi"}
+
 _LIST = """
 import sys
 from q31.engine.codecache import create_target
@@ -62,6 +64,12 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
 @pytest.mark.parametrize(
     ("kernel", "processor", "mnemonic", "registers", "least"),
     [
+        ("lookup8", HASWELL, "vpshufb", "%ymm", 16),
+        ("lookup8", ICE_LAKE_WITH_VBMI, "vpermi2b|vpermt2b", "%zmm", 2),
+        ("weighted_sum8", HASWELL, "vpmaddwd", "%ymm", 4),
+        ("product8", HASWELL, "vpmuludq", "%ymm", 4),
+        ("average_pool_bytes", HASWELL, "vpmulhuw", "%ymm", 1),
+        ("max_pool_bytes", HASWELL, "vpmaxub", "%ymm", 1),
         ("conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("depthwise_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),

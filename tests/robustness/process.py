@@ -17,6 +17,9 @@ from robustness.jobs import Job, Outcome
 
 WORKER = Path(__file__).with_name("worker.py")
 
+_COMPILING = 900
+"""Seconds more, since the first job waits until all kernels are compiled, minutes where the processors are busy."""
+
 
 class Died(Exception):
     """The worker crashed, hung or was killed; the message has what it wrote to stderr."""
@@ -56,7 +59,7 @@ class Worker:
             view = memoryview(struct.pack("<Q", len(payload)) + payload)
             while view:
                 view = view[process.stdin.write(view) :]
-            deadline = time.monotonic() + job.seconds + 120  # the first job waits for kernels to be compiled
+            deadline = time.monotonic() + job.seconds + _COMPILING
             (length,) = struct.unpack("<Q", self._read(8, deadline))
             return pickle.loads(self._read(length, deadline))
         except (EOFError, OSError, TimeoutError) as error:

@@ -2,8 +2,8 @@
 
 ``x * LOGISTIC(x)``, ``x * RELU6(x + 3) / 6``, a product with a constant: whatever operators compute element by element,
 from one tensor and constants of one element, their own ``evaluate`` computes once for all codes, and a run looks the
-result up. The bits are the same, and what lies between is not written, so this is for programs whose tensors in
-between nobody reads.
+result up. RSQRT is not among them, for it refuses some codes. The bits are the same, and what lies between is not
+written, so this is for programs whose tensors in between nobody reads.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ _UNARY = frozenset(
         "RELU6",
         "RELU_0_TO_1",
         "RELU_N1_TO_1",
-        "RSQRT",
         "TANH",
     ]
 )

@@ -69,7 +69,8 @@ def data(x: np.ndarray, tensor_type: TensorType, quantization: Quantization) -> 
 def sized(low_rank: int = 1, high_rank: int = 4) -> SearchStrategy[tuple[int, ...]]:
     """Shapes, now and then with an empty axis; the oracle gives no answer where the output is empty."""
     plain = shapes(low_rank, high_rank)
-    return st.integers(0, 9).flatmap(lambda n: shapes(low_rank, high_rank, low=0, high=2) if n == 9 else plain)
+    # Not at an end of the range: hypothesis draws those more often than others.
+    return st.integers(0, 9).flatmap(lambda n: shapes(low_rank, high_rank, low=0, high=2) if n == 6 else plain)
 
 
 @st.composite

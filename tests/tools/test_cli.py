@@ -360,8 +360,9 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 
 def test_ctrl_c_is_quiet_and_130() -> None:
     code = (
-        "import sys, types, time\n"
+        "import signal, sys, types, time\n"
         "from q31.tools import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores it
         "verb = types.ModuleType('q31.tools.operators')\n"
         "verb.add_arguments = lambda parser: None\n"
         "verb.main = lambda arguments: (print('started', flush=True), time.sleep(60))\n"

@@ -45,7 +45,7 @@ _CODES = np.arange(256, dtype=np.uint8)
 
 @dataclass(frozen=True)
 class _Function:
-    """A tensor as a function of the codes of another, ``source``; its operators, and whether a table is worth while."""
+    """A tensor as a function of the codes of another, ``source``, and whether a table is worth while."""
 
     source: int
     spec: TensorSpec
@@ -80,7 +80,8 @@ def _find_functions(preparation: Preparation) -> Mapping[int, _Function]:
         known = node is not None and operator.prepared is not None and not operator.folded
         if not known or operator.kernel.foreign or operator.operator.name not in _UNARY | _BINARY:
             continue
-        once = len(outputs) == 1 and written[outputs[0]] == 1 and outputs[0] not in inputs
+        # Of a tensor that is written again, a table might read another value than the operators did.
+        once = len(outputs) == 1 and outputs[0] not in inputs and all(written[i] <= 1 for i in (*inputs, *outputs))
         if once and not any(preparation.tensors[index].is_variable for index in (*inputs, *outputs) if index >= 0):
             function = _function_of(operator, preparation, functions)
             if function is not None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from .addressing import helper, int8_view, int16_view, int32_view, read_block, uint8_view
-from .isa import QUADS
+from .isa import QUADS, TIER
 from .layouts import fields
 from .quads import tile_6x4
-from .vectors import LANES, PAIRED, constant_pairs, dot_pairs, load_pairs, splat_int32, store_int32
+from .vectors import LANES, PAIRED, as_pairs, constant_int32, constant_pairs, dot_pairs, store_int32
 
 INTEGER_PEAK = fields("integer_peak")
 
-_DEPTH = 64
+_DEPTH = 256
 
-PRODUCTS = 6 * 4 * LANES * _DEPTH if QUADS else 6 * PAIRED
+SUMS = 3 if TIER == "generic" else 6
+"""Sums of pairs that stay in registers: a vector of 16 channels is two of AVX2's 16 registers, or four of SSE's."""
+
+PRODUCTS = 6 * 4 * LANES * _DEPTH if QUADS else SUMS * PAIRED
 """Products of a round."""
 
 NUMBERS = 4 * LANES * _DEPTH
@@ -43,25 +46,29 @@ def multiply_quads(p: Any) -> None:
 
 @helper
 def multiply_pairs(p: Any) -> None:
-    """Multiply what lies in registers: six sums of products of int16 pairs."""
-    numbers, result = int16_view(p.numbers, 5 * PAIRED), int32_view(p.result, LANES)
-    first, step = load_pairs(numbers, 0), constant_pairs(numbers, PAIRED)
-    b0, b1, b2 = (
-        constant_pairs(numbers, 2 * PAIRED),
-        constant_pairs(numbers, 3 * PAIRED),
-        constant_pairs(numbers, 4 * PAIRED),
-    )
-    c0 = c1 = c2 = c3 = c4 = c5 = splat_int32(0)
+    """Multiply what lies in registers.
+
+    A sum is itself the factor of what is added to it: so no two products are the same, which LLVM would form once, and
+    nothing else need be kept, which would take registers from the sums.
+    """
+    factor = constant_pairs(int16_view(p.numbers, PAIRED), 0)
+    start, result = int32_view(p.numbers, 7 * LANES), int32_view(p.result, 6 * LANES)
+    c0, c1, c2 = constant_int32(start, LANES), constant_int32(start, 2 * LANES), constant_int32(start, 3 * LANES)
+    c3, c4, c5 = constant_int32(start, 4 * LANES), constant_int32(start, 5 * LANES), constant_int32(start, 6 * LANES)
     for _ in range(p.rounds):
-        first = first + step  # another factor in every round: products of the same could be formed once
-        second = first ^ step
-        c0 = dot_pairs(c0, first, b0)
-        c1 = dot_pairs(c1, first, b1)
-        c2 = dot_pairs(c2, first, b2)
-        c3 = dot_pairs(c3, second, b0)
-        c4 = dot_pairs(c4, second, b1)
-        c5 = dot_pairs(c5, second, b2)
-    store_int32(result, 0, ((c0 + c1) + (c2 + c3)) + (c4 + c5))
+        c0 = dot_pairs(c0, as_pairs(c0), factor)
+        c1 = dot_pairs(c1, as_pairs(c1), factor)
+        c2 = dot_pairs(c2, as_pairs(c2), factor)
+        if SUMS > 3:
+            c3 = dot_pairs(c3, as_pairs(c3), factor)
+            c4 = dot_pairs(c4, as_pairs(c4), factor)
+            c5 = dot_pairs(c5, as_pairs(c5), factor)
+    store_int32(result, 0, c0)
+    store_int32(result, LANES, c1)
+    store_int32(result, 2 * LANES, c2)
+    store_int32(result, 3 * LANES, c3)
+    store_int32(result, 4 * LANES, c4)
+    store_int32(result, 5 * LANES, c5)
 
 
 run_rounds = multiply_quads if QUADS else multiply_pairs

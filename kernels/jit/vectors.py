@@ -229,6 +229,11 @@ interleave = define(
 )
 """``interleave(a, b)``: the pairs ``(a[i], b[i])``."""
 
+as_pairs = define(
+    PAIRS(INT32), lambda builder, kind, a: builder.bitcast(a, kind), lambda a: np.ascontiguousarray(a).view(np.int16)
+)
+"""``as_pairs(a)``: the halves of each int32 as a pair."""
+
 widen = define(INT64(INT32), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int64))
 widen_int16 = define(INT32(INT16), lambda builder, kind, a: builder.sext(a, kind), lambda a: a.astype(np.int32))
 narrow_to_int32 = define(INT32(INT64), lambda builder, kind, a: builder.trunc(a, kind), lambda a: a.astype(np.int32))

@@ -13,6 +13,7 @@ import pytest
 from q31.engine.codecache import CodeCache, cache_key, entry_point, read_object
 from q31.engine.object_code import PlacedObject, Unsupported
 from q31.kernels.jit import INTERPRETED
+from q31.kernels.jit.peak import NUMBERS, RESULTS
 
 pytestmark = pytest.mark.skipif(
     INTERPRETED or sys.platform != "linux" or not Path("/proc/self/maps").exists(), reason="needs compiled code in ELF"
@@ -31,7 +32,7 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def run(address: int) -> np.ndarray:
-    numbers, result = np.arange(160, dtype=np.int16), np.zeros(16, np.int32)
+    numbers, result = np.arange(NUMBERS // 2, dtype=np.int16), np.zeros(RESULTS, np.int32)
     block = np.array([3, numbers.ctypes.data, result.ctypes.data])
     ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)(block.ctypes.data)
     return result

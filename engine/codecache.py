@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     import llvmlite.binding as llvm
 
 Progress = Callable[[str, int, int], None]
-"""Called before a kernel is compiled: its name, how many of this batch were compiled before, how many it has."""
+"""Called for each kernel that is compiled: its name, how many of this batch were before it, how many it has."""
 
 _MAGIC = b"q31-object-code-1\n"
 _SETTINGS = (
@@ -144,7 +145,7 @@ class CodeCache:
     Parameters
     ----------
     directory : the cache's folder; by default :func:`cache_directory`.
-    progress : called before each compilation; by default a line on stderr when it takes long.
+    progress : called for each compilation; by default a line on stderr when it takes long.
     """
 
     def __init__(self, directory: str | Path | None = None, progress: Progress | None = None) -> None:
@@ -174,8 +175,8 @@ class CodeCache:
         with self._lock:
             missing = [name for name in dict.fromkeys(kernels) if name not in self._addresses]
             absent = [name for name in missing if not self._load(name)]
-            for done, name in enumerate(absent):
-                self._compile(name, done, len(absent))
+            if absent:
+                self._compile(absent)
             return [self._addresses[name] for name in kernels]
 
     def address(self, kernel: str) -> int:
@@ -189,13 +190,13 @@ class CodeCache:
             self._link(kernel, code)
         return code is not None
 
-    def _compile(self, kernel: str, done: int, total: int) -> None:
-        self.progress(kernel, done, total)
-        from .compiler import compile_kernel  # imports numba
+    def _compile(self, kernels: list[str]) -> None:
+        from .compilation import compile_kernels
 
-        code = compile_kernel(kernel, entry_point(kernel), create_target())
-        self._link(kernel, code)
-        write_object(os.path.join(self.directory, kernel), code)
+        done = count()
+        for kernel, code in compile_kernels(kernels, lambda name: self.progress(name, next(done), len(kernels))):
+            self._link(kernel, code)
+            write_object(os.path.join(self.directory, kernel), code)
 
     def _link(self, kernel: str, code: bytes) -> None:
         # Nobody checks what is linked, and rubbish would crash: the file's checksum stands before this.

@@ -90,7 +90,7 @@ def warmup(progress: Callable[[str, int, int], None] | None = None) -> int:
 
     Parameters
     ----------
-    progress : called before each compilation with the kernel's name, how many were compiled and how many there are.
+    progress : called for each kernel compiled, with its name, how many were before it and how many there are.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 
 from ..kernels.jit import INTERPRETED
+from ..kernels.jit.processor import available_processors
 from ..kernels.operator import Shape
 from ..kernels.profiles import PROFILES, Profile
 from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
@@ -89,8 +90,7 @@ def choose_threads(num_threads: int | None, backend: str) -> int:
         raise InputError(f"num_threads: expected a positive integer, got {num_threads!r}")
     if num_threads is None or num_threads == 1 or backend != "numba" or INTERPRETED:
         return 1
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(num_threads, available)
+    return min(num_threads, available_processors())
 
 
 class Session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 _TELLING = (
@@ -27,3 +28,8 @@ def processor_flags() -> frozenset[str]:
         if line.startswith("flags"):
             return frozenset(word.replace("_", "") for word in line.split(":")[1].split())
     return frozenset()
+
+
+def available_processors() -> int:
+    """Return how many processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

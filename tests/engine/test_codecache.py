@@ -156,7 +156,8 @@ def test_progress_is_reported_for_each_compilation_only(tmp_path):
     cache = CodeCache(tmp_path, lambda *call: calls.append(call))
     cache.addresses(["walk", "lookup8"])
     cache.addresses(["walk", "lookup8"])
-    assert calls == [("walk", 0, 2), ("lookup8", 1, 2)]
+    assert sorted(kernel for kernel, _, _ in calls) == ["lookup8", "walk"]  # one may be compiled by another process
+    assert [(done, total) for _, done, total in calls] == [(0, 2), (1, 2)]
     assert np.all([address > 0 for address in cache.addresses(["walk", "lookup8"])])
 
 

@@ -5,58 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels.operator import Prepared, Shape
+from ..kernels.operator import Shape
 from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
+from .arguments import arguments, batch_size, one_example
 from .batches import chunk_sizes, largest_chunk
 from .program import Program
-from .runtime import as_array, as_strings, require_range
-from .session import Session, open_model, sha256
+from .session import Session, find_profile, open_model, sha256
 from .structure import is_stateful
+from .views import OperatorView, Port
 
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of a model.
-
-    ``shape`` is the one in the file; ``shape_signature`` has -1 where the size is free. ``scale`` and
-    ``zero_point`` are 0 where the tensor is not quantized.
-    """
-
-    name: str
-    index: int
-    shape: Shape
-    shape_signature: Shape
-    dtype: np.dtype
-    scale: float
-    zero_point: int
-
-    def __str__(self) -> str:
-        quantized = f", scale {self.scale:.6g}, zero point {self.zero_point}" if self.scale else ""
-        return f"{self.name}: {self.dtype}{list(self.shape)}{quantized}"
-
-
-@dataclass(frozen=True)
-class OperatorView:
-    """An operator of a loaded model: its place, name, tensor indices and what was derived for it.
-
-    ``prepared`` is None where the operator is prepared at run time; ``folded`` operators are constants.
-    """
-
-    index: int
-    name: str
-    version: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    options: Any
-    prepared: Prepared | None
-    compiled: bool
-    folded: bool
+if TYPE_CHECKING:
+    from .explanation import Explanation
+    from .trace import Trace
 
 
 def load(
@@ -103,6 +68,8 @@ class Model:
         self._session = Session(graph, profile, backend, num_threads=num_threads)
         self._program = self._session.program()
         self._batched: dict[int, Program | None] = {}
+        self._observed: Program | None = None
+        self.trace_of_last_run: Trace | None = None
         self._lock = threading.Lock()
         self.inputs = tuple(self._port(index) for index in graph.subgraphs[0].inputs)
         self.outputs = tuple(self._port(index) for index in graph.subgraphs[0].outputs)
@@ -233,16 +200,80 @@ class Model:
                 waiting = []
         yield from self._results(waiting)
 
+    def trace(self, *args: Any, seed: int | None = None, **kwargs: Any) -> Trace:
+        """Run the model as a call does, and return everything that lies between inputs and outputs.
+
+        Parameters
+        ----------
+        args, kwargs : as for a call; of exactly the inputs' shapes, no batch of examples.
+        seed : of random inputs, to be remembered with the trace.
+
+        Returns
+        -------
+        Trace : tensors, accumulators, prepared parameters; the outputs have the bits of a call.
+
+        Raises
+        ------
+        InputError
+            Where the inputs do not fit.
+        """
+        from .trace import trace_run
+
+        arrays = self._arguments(args, kwargs)
+        with self._lock:
+            if self._batch_size(arrays) is not None:
+                shapes = ", ".join(str(list(self._shape(port))) for port in self.inputs)
+                raise InputError(f"a trace is of one call: expected inputs of shape {shapes}")
+            if self._observed is None:
+                self._observed = self._session.program(preserve_all=True)
+            self._observed.take_state(self._program)
+            self._fill(self._observed, arrays)
+            stamp = {**self.stamp, "seed": seed}
+            trace = trace_run(self._session, self._observed, stamp)
+            self._program.take_state(self._observed)
+            self.trace_of_last_run = trace
+            return trace
+
+    @property
+    def stamp(self) -> dict[str, Any]:
+        """Whose numbers the model gives: profile and its oracle, q31's version, the SHA-256 of the file."""
+        from .. import __version__
+
+        return {
+            "profile": self.profile.name,
+            "oracle": self.profile.oracle,
+            "q31_version": __version__,
+            "model_sha256": self.sha256,
+        }
+
+    def explain(
+        self, operator: int, at: Sequence[int], *args: Any, profile: str | Sequence[str] | None = None, **kwargs: Any
+    ) -> Explanation:
+        """Explain one output value of an operator, from operands to result.
+
+        Parameters
+        ----------
+        operator : its index.
+        at : the index of the value in the operator's first output.
+        args, kwargs : the model's inputs, as for :meth:`trace`; without any, those of the last trace.
+        profile : one profile or several, each with the operands of this model's own run; its own where left out.
+
+        Raises
+        ------
+        InputError
+            Where there is no such operator or value, or the operator has no integer arithmetic to explain.
+        """
+        from .explanation import explain
+
+        last = self.trace_of_last_run
+        trace = self.trace(*args, **kwargs) if args or kwargs or last is None else last
+        names = [self.profile.name] if profile is None else [profile] if isinstance(profile, str) else list(profile)
+        return explain(trace, operator, at, [find_profile(name) for name in names])
+
     def _example(self, example: Any) -> tuple[list[np.ndarray], bool]:
         """Return an example's arrays in the shapes of the inputs, and whether they came without a first dimension."""
         arrays = self._arguments(example if isinstance(example, tuple) else (example,), {})
-        shapes = [self._shape(port) for port in self.inputs]
-        if all(shape == (1, *array.shape) for shape, array in zip(shapes, arrays, strict=True)):
-            return [array[None] for array in arrays], True
-        for port, shape, array in zip(self.inputs, shapes, arrays, strict=True):
-            if array.shape != shape:
-                raise InputError(f"input {port.name!r}: expected shape {list(shape)}, got {list(array.shape)}")
-        return arrays, False
+        return one_example(self.inputs, [self._shape(port) for port in self.inputs], arrays)
 
     def _results(self, examples: Sequence[tuple[list[np.ndarray], bool]]) -> Iterator[Any]:
         if not examples:
@@ -265,58 +296,28 @@ class Model:
         return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
 
     def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[np.ndarray]:
-        names = [port.name for port in self.inputs]
-        match args:
-            case (Mapping() as by_name,):
-                args, kwargs = (), {**by_name, **kwargs}
-        if len(args) > len(names):
-            raise InputError(f"the model has {len(names)} inputs ({', '.join(names)}); got {len(args)}")
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        if unknown := [name for name in given if name not in names]:
-            raise InputError(f"no input is named {unknown[0]!r}; the model has {', '.join(names)}")
-        if missing := [name for name in names if name not in given]:
-            raise InputError(f"input {missing[0]!r} is missing")
-        return [self._checked(port, given[port.name]) for port in self.inputs]
-
-    def _checked(self, port: Port, value: Any) -> np.ndarray:
-        name = f"input {port.name!r}"
-        array = as_strings(name, value) if port.dtype == object else as_array(name, value)
-        if array.dtype != port.dtype:
-            raise InputError(f"input {port.name!r}: expected data type {port.dtype}, got {array.dtype}")
-        require_range(name, self.graph.subgraphs[0].tensors[port.index].type, array)
-        return array
+        types = [self.graph.subgraphs[0].tensors[port.index].type for port in self.inputs]
+        return arguments(self.inputs, types, args, kwargs)
 
     def _batch_size(self, arrays: list[np.ndarray]) -> int | None:
-        """Return N where the inputs are N examples of a model whose batch is 1; None where they fit as they are."""
-        if all(array.shape == self._shape(port) for port, array in zip(self.inputs, arrays, strict=True)):
-            return None
-        batches = set()
-        for port, array in zip(self.inputs, arrays, strict=True):
-            expected = self._shape(port)
-            batched = expected[:1] == (1,) and array.ndim == len(expected) and array.shape[1:] == expected[1:]
-            if not batched:
-                batch = f" or {['N', *expected[1:]]}".replace("'", "") if expected[:1] == (1,) else ""
-                raise InputError(
-                    f"input {port.name!r}: expected shape {list(expected)}{batch}, got {list(array.shape)}"
-                )
-            batches.add(array.shape[0])
-        if len(batches) > 1:
-            raise InputError(f"the inputs have different batch sizes: {', '.join(map(str, sorted(batches)))}")
-        return batches.pop()
+        return batch_size(self.inputs, [self._shape(port) for port in self.inputs], arrays)
 
     def _shape(self, port: Port) -> Shape:
         array = self._program.array(port.index)
         return port.shape if array is None else array.shape
 
     def _run(self, program: Program, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        self._fill(program, arrays)
+        program.run()
+        return [program.output(port.index) for port in self.outputs]
+
+    def _fill(self, program: Program, arrays: list[np.ndarray]) -> None:
         for port, array in zip(self.inputs, arrays, strict=True):
             target = program.array(port.index)
             if target is None or target.dtype == object:
                 program.set_object(port.index, array)
             else:
                 target[...] = array
-        program.run()
-        return [program.output(port.index) for port in self.outputs]
 
     def _run_batch(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
         """Run N examples: in chunks through a program of that batch size, or one by one where there is none."""

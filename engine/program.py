@@ -359,6 +359,15 @@ class Program:
         """Set a tensor that has no fixed size, such as strings."""
         self._arrays[index] = value
 
+    def take_state(self, other: Program) -> None:
+        """Copy from another program of the subgraph what runs leave behind: variables, and what operators keep."""
+        for index, tensor in enumerate(self.preparation.tensors):
+            source, target = other._arrays[index], self._arrays[index]
+            if tensor.is_variable and source is not None and target is not None:
+                np.copyto(target, source)
+        for own, others in zip(self._kept, other._kept, strict=True):
+            own.value, own.shapes = others.value, others.shapes
+
     def restart(self) -> None:
         """Set back what runs leave behind: variable tensors, and what operators keep without a tensor."""
         self.reset_variables()

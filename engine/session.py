@@ -112,15 +112,20 @@ class Session:
         self._packed: dict[int, Packed] = {}
         self._environment = Environment(graph, self.program)
 
-    def program(self, subgraph_index: int = 0, input_shapes: Mapping[int, Shape] | None = None) -> Program:
-        """Prepare a subgraph for the given input shapes."""
+    def program(
+        self,
+        subgraph_index: int = 0,
+        input_shapes: Mapping[int, Shape] | None = None,
+        preserve_all: bool | None = None,
+    ) -> Program:
+        """Prepare a subgraph for the given input shapes; ``preserve_all`` in place of the session's own."""
         return Program(
             self.graph,
             subgraph_index,
             profile=self.profile,
             compiled=self.backend == "numba",
             input_shapes=input_shapes,
-            preserve_all=self.preserve_all,
+            preserve_all=self.preserve_all if preserve_all is None else preserve_all,
             environment=self._environment,
             threads=self._threads,
             packed=self._packed.setdefault(subgraph_index, {}),

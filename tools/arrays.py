@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..engine.model import Port
+from ..engine.views import Port
 from ..schema import InputError
 from .ports import from_pixels
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..engine.model import Port
+from ..engine.views import Port
 from ..kernels.fixed_point import round_half_away
 from ..schema import InputError
 

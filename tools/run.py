@@ -13,7 +13,7 @@ import numpy as np
 from .console import add_backend, add_profile
 
 if TYPE_CHECKING:
-    from ..engine.model import Port
+    from ..engine.views import Port
 
 _INPUT = """\
 x.npy: the model's one input. x.npz: arrays named as the model's inputs (any name where there is one).

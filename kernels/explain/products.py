@@ -1,0 +1,167 @@
+"""CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV and FULLY_CONNECTED on codes: one accumulator, product by product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from ..convolution.prepared import (
+    QuantizedConv2D,
+    QuantizedDepthwiseConv2D,
+    QuantizedFullyConnected,
+    QuantizedTransposeConv,
+    Requantization,
+)
+from ..convolution.reading import Reading, read_as
+from ..operator import Node, Shape, TensorSpec
+from ..padding import Window
+from .narration import Narration
+from .requantization import explain_requantization
+
+Place: TypeAlias = "tuple[int, ...]"
+Pair: TypeAlias = "tuple[Place, Place | None, int, int]"
+"""Place in the filter, place in the input (None: padding), input code, filter code."""
+
+Convolution: TypeAlias = "QuantizedConv2D | QuantizedDepthwiseConv2D | QuantizedTransposeConv | QuantizedFullyConnected"
+
+
+def _taps(window: Window, y: int, x: int) -> Iterator[tuple[int, int, int, int, bool]]:
+    """Yield for each tap of a window its place, that in the image, and whether that is inside."""
+    for tap_y in range(window.filter_height):
+        for tap_x in range(window.filter_width):
+            source_y = y * window.stride_height - window.padding_top + tap_y * window.dilation_height
+            source_x = x * window.stride_width - window.padding_left + tap_x * window.dilation_width
+            inside = 0 <= source_y < window.input_height and 0 <= source_x < window.input_width
+            yield tap_y, tap_x, source_y, source_x, inside
+
+
+def explain_conv_2d(
+    n: Narration, prepared: QuantizedConv2D, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of CONV_2D."""
+    x, weights, bias = _three(arrays)
+    if prepared.reading is not None:
+        weights = read_as(weights, prepared.reading.weights, weights.shape)
+    batch, y, column, channel = at
+    depth = weights.shape[3]
+    first = channel // (len(weights) // prepared.groups) * depth
+    pairs: list[Pair] = []
+    for tap_y, tap_x, source_y, source_x, inside in _taps(prepared.window, y, column):
+        for k in range(depth):
+            place = (batch, source_y, source_x, first + k)
+            code = int(x[place]) if inside else prepared.input_zero_point
+            filter_place = (channel, tap_y, tap_x, k)
+            pairs.append((filter_place, place if inside else None, code, int(weights[filter_place])))
+    _explain(n, prepared, node.input(0), node.input(1), pairs, bias, channel)
+
+
+def explain_depthwise_conv_2d(
+    n: Narration, prepared: QuantizedDepthwiseConv2D, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of DEPTHWISE_CONV_2D."""
+    x, weights, bias = _three(arrays)
+    if prepared.reading is not None:
+        weights = read_as(weights, prepared.reading.weights, weights.shape)
+    batch, y, column, channel = at
+    pairs: list[Pair] = []
+    for tap_y, tap_x, source_y, source_x, inside in _taps(prepared.window, y, column):
+        place = (batch, source_y, source_x, channel // prepared.depth_multiplier)
+        code = int(x[place]) if inside else prepared.input_zero_point
+        filter_place = (0, tap_y, tap_x, channel)
+        pairs.append((filter_place, place if inside else None, code, int(weights[filter_place])))
+    _explain(n, prepared, node.input(0), node.input(1), pairs, bias, channel)
+
+
+def explain_transpose_conv(
+    n: Narration, prepared: QuantizedTransposeConv, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of TRANSPOSE_CONV: what the inputs scatter to its place."""
+    weights, x = arrays[1], arrays[2]
+    bias = arrays[3] if len(arrays) > 3 else None
+    assert weights is not None and x is not None
+    batch, y, column, channel = at
+    window = prepared.window
+    pairs: list[Pair] = []
+    for source_y in range(x.shape[1]):
+        for source_x in range(x.shape[2]):
+            tap_y = y + window.padding_top - source_y * window.stride_height
+            tap_x = column + window.padding_left - source_x * window.stride_width
+            if 0 <= tap_y < window.filter_height and 0 <= tap_x < window.filter_width:
+                for k in range(x.shape[3]):
+                    place, filter_place = (batch, source_y, source_x, k), (channel, tap_y, tap_x, k)
+                    pairs.append((filter_place, place, int(x[place]), int(weights[filter_place])))
+    _explain(n, prepared, node.input(2), node.input(1), pairs, bias, channel)
+
+
+def explain_fully_connected(
+    n: Narration, prepared: QuantizedFullyConnected, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of FULLY_CONNECTED."""
+    x, weights, bias = _three(arrays)
+    reading = prepared.reading or Reading()
+    codes = read_as(x, reading.activations, (prepared.batch, prepared.depth))
+    weights = read_as(weights, reading.weights, (prepared.units, prepared.depth))
+    bias = None if bias is None else read_as(bias, reading.bias, (prepared.units,))
+    row, unit = divmod(int(np.ravel_multi_index(at, prepared.output_shape)), prepared.units)
+    pairs: list[Pair] = [
+        ((unit, k), (row, k), int(codes[row, k]), int(weights[unit, k])) for k in range(prepared.depth)
+    ]
+    _explain(n, prepared, node.input(0), node.input(1), pairs, bias, unit)
+
+
+def _three(arrays: Sequence[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    x, weights = arrays[0], arrays[1]
+    assert x is not None and weights is not None
+    return x, weights, arrays[2] if len(arrays) > 2 else None
+
+
+def _explain(
+    n: Narration,
+    prepared: Convolution,
+    source: TensorSpec,
+    filters: TensorSpec,
+    pairs: Sequence[Pair],
+    bias: np.ndarray | None,
+    channel: int,
+) -> None:
+    """Narrate products, sum, bias and requantization."""
+    requantization: Requantization = prepared.requantization
+    input_zero_point, filter_zero_point = prepared.input_zero_point, prepared.filter_zero_point
+    rows = []
+    for filter_place, place, code, weight in pairs:
+        left, right = code - input_zero_point, weight - filter_zero_point
+        where = "padding" if place is None else str(list(place))
+        rows.append((str(list(filter_place)), where, code, left, weight, right, left * right))
+    columns = ("filter at", "input at", "input", "input - zero point", "weight", "weight - zero point", "product")
+    n.table(
+        f"receptive field: {len(rows)} products, zero points {input_zero_point} and {filter_zero_point}", columns, rows
+    )
+    bits = 8 * requantization.accumulator.itemsize
+    scales = np.broadcast_to(np.array(filters.quantization.scale, np.float32), len(requantization.multiplier))
+    input_scale, filter_scale = float(source.scale), float(scales[channel])
+    step = input_scale * filter_scale
+    total = n.step("sum of products", "sum", terms=[row[-1] for row in rows], real=sum(row[-1] for row in rows) * step)
+    total = _wrapped(n, total, bits)
+    if bias is not None:
+        total = n.step(
+            "accumulator",
+            "add",
+            a=total,
+            b=int(bias.reshape(-1)[channel]),
+            note="plus the bias",
+            real=(total + int(bias.reshape(-1)[channel])) * step,
+        )
+        total = _wrapped(n, total, bits)
+    exact = total * step
+    low = (requantization.activation_min - n.zero_point) * n.scale
+    high = (requantization.activation_max - n.zero_point) * n.scale
+    n.exact = max(low, min(exact, high))
+    explain_requantization(n, requantization, channel, total, (input_scale, filter_scale))
+
+
+def _wrapped(n: Narration, total: int, bits: int) -> int:
+    if -(2 ** (bits - 1)) <= total < 2 ** (bits - 1):
+        return total
+    return int(n.step(f"as int{bits}", f"wrap_int{bits}", x=total, note="the accumulator overflows"))

@@ -16,7 +16,7 @@ from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
 from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
-from .kept import Kept
+from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
@@ -361,10 +361,7 @@ class Program:
 
     def take_state(self, other: Program) -> None:
         """Copy from another program of the subgraph what runs leave behind: variables, and what operators keep."""
-        for index, tensor in enumerate(self.preparation.tensors):
-            source, target = other._arrays[index], self._arrays[index]
-            if tensor.is_variable and source is not None and target is not None:
-                np.copyto(target, source)
+        copy_variables(self.preparation.tensors, other._arrays, self._arrays)
         for own, others in zip(self._kept, other._kept, strict=True):
             own.value, own.shapes = others.value, others.shapes
 
@@ -379,12 +376,7 @@ class Program:
 
         What tflite-micro's operators keep from run to run begins again, as in its own reset.
         """
-        for index, tensor in enumerate(self.preparation.tensors):
-            array = self._arrays[index]
-            if tensor.is_variable and array is not None:
-                zero_point = tensor.quantization.zero_point
-                filled = tensor.type is TensorType.INT8 and zero_point
-                array[...] = np.array(zero_point[0]).astype(np.int8) if filled else 0  # a byte of the zero point
+        fill_variables(self.preparation.tensors, self._arrays)
         for kept in self._reset_with_variables:
             kept.value = None
 

@@ -38,6 +38,7 @@ _DIVISIBLE: Mapping[str, tuple[str, ...]] = {
     "max_pool_bytes": _LINES,
     "average_pool_bytes": _LINES,
     "resize_bilinear_bytes": (*_WINDOW, "channels"),
+    "turned_copy": ("boxes", "rows", "columns"),
     "depthwise_conv_2d_int16": _LINES,
     "float_depthwise_conv_2d": (*_WINDOW, "output_channels", "filter_height", "filter_width"),
 }

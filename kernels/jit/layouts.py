@@ -196,6 +196,11 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "strided_copy": _layout("copies", f"{BOX} unit"),
     "strided_lookup8": _layout("copies", f"{BOX} table"),
+    "turned_copy": _layout(
+        "transposition",
+        """input output sizes input_strides output_strides rank boxes rows columns row_stride column_stride input_offset
+        output_offset input_size output_size unit part parts""",
+    ),
     "gather": _layout(
         "copies",
         """input output starts positions position_step indices index_size index_count axis_size fault batches outer

@@ -48,6 +48,9 @@ def define(signature: Any, generate: Callable[..., Any], python: Callable[..., A
         lambda typing_context, a, b: (signature, code),
         lambda typing_context, a, b, c: (signature, code),
         lambda typing_context, a, b, c, d: (signature, code),
+        lambda typing_context, a, b, c, d, e: (signature, code),
+        lambda typing_context, a, b, c, d, e, f: (signature, code),
+        lambda typing_context, a, b, c, d, e, f, g: (signature, code),
     ]
     return intrinsic(by_arity[len(signature.args)])
 

@@ -112,6 +112,10 @@ def strided_copy(
         return None
     item_size = node.output(output_index).dtype.itemsize
     loops, run = _merge(source, target, item_size)
+    if table is None and run <= widest:
+        turned = _turned_copy(source, target, input_index, output_index, item_size, loops, run)
+        if turned is not None:
+            return turned
     unit = 1
     if table is None:
         unit = math.gcd(widest, run, source.offset, target.offset, *(stride for loop in loops for stride in loop[1:]))
@@ -133,6 +137,43 @@ def strided_copy(
     if table is None:
         return Instruction("strided_copy", {**fields, "unit": unit})
     return Instruction("strided_lookup8", {**fields, "table": table})
+
+
+_BLOCKS = {1: 16, 2: 8, 4: 4}
+"""Elements of a row of 16 bytes, by their size."""
+
+
+def _turned_copy(
+    source: Region, target: Region, input_index: int, output_index: int, item_size: int, loops: list[Loop], unit: int
+) -> Instruction | None:
+    """Copy where one loop is over neighbours in the source, and a long one over neighbours in the target."""
+    columns = next((loop for loop in loops if loop[1] == unit), None)
+    rows = next((loop for loop in loops if loop[2] == unit), None)
+    if unit not in _BLOCKS or columns is None or rows is None or rows[0] < _BLOCKS[unit]:
+        return None
+    boxes = [loop for loop in loops if loop not in (columns, rows)]
+    input_size, output_size = source.end(item_size), target.end(item_size)
+    fields: dict[str, Field] = {
+        "input": Input(input_index, input_size),
+        "output": Output(output_index, output_size),
+        "sizes": np.array([size for size, _, _ in boxes], np.int64),
+        "input_strides": np.array([stride for _, stride, _ in boxes], np.int64),
+        "output_strides": np.array([stride for _, _, stride in boxes], np.int64),
+        "rank": len(boxes),
+        "boxes": math.prod(size for size, _, _ in boxes),
+        "rows": rows[0],
+        "columns": columns[0],
+        "row_stride": rows[1],
+        "column_stride": columns[2],
+        "input_offset": source.offset,
+        "output_offset": target.offset,
+        "input_size": input_size,
+        "output_size": output_size,
+        "unit": unit,
+        "part": 0,
+        "parts": 1,
+    }
+    return Instruction("turned_copy", fields)
 
 
 def contiguous_copy(node: Node) -> Instruction | None:

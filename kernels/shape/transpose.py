@@ -44,7 +44,7 @@ def evaluate(prepared: Transpose, x: np.ndarray, permutation: np.ndarray) -> np.
 
 
 def lower(prepared: Transpose, node: Node) -> Instruction | None:
-    """Lower to ``strided_copy``: the input is read with its strides permuted."""
+    """Lower to ``strided_copy`` or ``turned_copy``: the input is read with its strides permuted."""
     return copies.permute(node, node.input(0).shape, prepared.permutation)
 
 

@@ -1,6 +1,7 @@
 """Boxes of any strides copied by the compiled machine, against NumPy: loops longer than the conformance cases have."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -71,6 +72,30 @@ def test_boxes_of_any_strides(data, tensor_type):
     instruction = strided_copy(node_of(tensor_type, base, target), region(source, base), region(view, target))
     assert instruction is not None
     moved = move(instruction, base, target)
+    view[...] = source
+    np.testing.assert_array_equal(moved, target)
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    st.tuples(st.integers(1, 3), st.integers(16, 140), st.integers(1, 3), st.integers(2, 70)),
+    st.sampled_from([TensorType.INT8, TensorType.INT16, TensorType.FLOAT32]),
+    st.sampled_from([1, -1]),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_rows_and_columns_change_places_in_blocks(shape, tensor_type, step, parts, cropped):
+    """Rows of the input, read backwards too, become columns; so they do in parts, and within a larger output."""
+    base = counted(shape, TensorSpec("x", tensor_type, ()).dtype)
+    source = base[:, ::step].transpose(0, 2, 3, 1)
+    target = np.full([size + 2 * cropped for size in source.shape], 77).astype(base.dtype)
+    view = target[tuple(slice(1, -1) for _ in shape)] if cropped else target
+    instruction = strided_copy(node_of(tensor_type, base, target), region(source, base), region(view, target))
+    assert instruction is not None and instruction.kernel == "turned_copy"
+    moved = target
+    for part in range(parts):
+        fields = {**instruction.fields, "part": part, "parts": parts}
+        moved = move(replace(instruction, fields=fields), base, moved)
     view[...] = source
     np.testing.assert_array_equal(moved, target)
 

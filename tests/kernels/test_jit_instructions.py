@@ -66,6 +66,8 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
     [
         ("lookup8", HASWELL, "vpshufb", "%ymm", 16),
         ("lookup8", ICE_LAKE_WITH_VBMI, "vpermi2b|vpermt2b", "%zmm", 2),
+        ("turned_copy", HASWELL, "vpunpck[lh]bw", "%ymm", 16),
+        ("turned_copy", HASWELL, "vpunpck[lh]wd", "%ymm", 8),
         ("weighted_sum8", HASWELL, "vpmaddwd", "%ymm", 4),
         ("product8", HASWELL, "vpmuludq", "%ymm", 4),
         ("average_pool_bytes", HASWELL, "vpmulhuw", "%ymm", 1),

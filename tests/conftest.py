@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from conformance.oracle import Oracle, missing
+from q31.tools.conformance.oracle import Oracle, missing
 
 EXAMPLES = int(os.environ.get("Q31_CONFORMANCE_EXAMPLES", "0"))
 

@@ -9,10 +9,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from conformance.case import Case
-from conformance.judge import BACKENDS, ask, compare, run
-from conformance.oracle import Answer, Oracle
+from conformance.judge import BACKENDS, ask, run
 from q31.schema import read
+from q31.tools.conformance.case import Case
+from q31.tools.conformance.differences import compare
+from q31.tools.conformance.oracle import Answer, Oracle
 
 
 def main() -> None:

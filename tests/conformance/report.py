@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from conformance.cells import Cell
+from q31.tools.conformance.cells import Cell
 from q31.tools.console import table
 from q31.tools.reference_types import COLUMNS
 from q31.tools.support import DEFINITION, NOT_TAKEN, NOT_YET, cells

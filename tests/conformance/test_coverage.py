@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.cells import Cell, named_cell
 from conformance.conftest import HELD_BY_RECORDINGS
 from conformance.report import wanted
 from conformance.test_operators import CASES
+from q31.tools.conformance.cells import Cell, named_cell
 
 NAMED = {named_cell(name) for name in CASES}
 

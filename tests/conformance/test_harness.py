@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 import q31
 from conformance import judge as judging
-from conformance.case import Case, result, single_operator, tensor
-from conformance.judge import Tally, differences, judge
-from conformance.oracle import Abort, Answer, Oracle, Refusal
+from conformance.judge import Tally, judge
 from q31.schema import Quantization, TensorType
 from q31.schema.options import AddOptions
+from q31.tools.conformance.case import Case, result, single_operator, tensor
+from q31.tools.conformance.differences import differences
+from q31.tools.conformance.oracle import Abort, Answer, Oracle, Refusal
 
 INT8 = TensorType.INT8
 

@@ -1,34 +1,22 @@
 """Every operator, three ways: ``evaluate`` == compiled == oracle, bit for bit, on generated models.
 
-The cases live in ``cases_<family>.py``; README.md says how to write them and how to run one for long.
+The cases live in tools/conformance/cases_<family>.py; README.md says how to write them and how to run one for long.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis.strategies import SearchStrategy
 
-from conformance import oracle as oracles
-from conformance.case import Case
 from conformance.judge import Tally, judge
 from conformance.report import PROPERTY
+from q31.tools.conformance import oracle as oracles
+from q31.tools.conformance.case import Case
+from q31.tools.conformance.collection import collect
 
 pytestmark = pytest.mark.skipif(bool(oracles.missing()), reason=oracles.missing())
-
-
-def collect() -> dict[str, SearchStrategy[Case]]:
-    """Gather ``CASES`` of every ``cases_<family>.py`` beside this file."""
-    cases: dict[str, SearchStrategy[Case]] = {}
-    for path in sorted(Path(__file__).parent.glob("cases_*.py")):
-        for name, strategy in importlib.import_module(f"conformance.{path.stem}").CASES.items():
-            assert name not in cases, f"two cases are named {name!r}"
-            cases[name] = strategy
-    return cases
 
 
 CASES = collect()

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from conformance.case import constant, result, single_operator, tensor
-from conformance.cells import cells_of, named_cell
 from conformance.report import PROPERTY, Counts, print_report, short_of, wanted
 from q31.schema import Quantization, TensorType
 from q31.schema.options import AddOptions, FullyConnectedOptions
+from q31.tools.conformance.case import constant, result, single_operator, tensor
+from q31.tools.conformance.cells import cells_of, named_cell
 
 FLOAT32, INT4 = TensorType.FLOAT32, TensorType.INT4
 

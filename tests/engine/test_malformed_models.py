@@ -19,7 +19,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import control_flow_graphs
 import small_graphs
 from conformance.shared import SHARED
 from conformance.test_operators import CASES
@@ -41,6 +40,7 @@ from q31.schema import (
     write,
 )
 from q31.schema.options import PadOptions, ReducerOptions, ResizeNearestNeighborOptions
+from q31.tools.conformance import control_flow_graphs
 from robustness.jobs import Job
 from robustness.judge import hold
 from robustness.mutations import mutate, odd_input_shapes

@@ -7,8 +7,6 @@ import pytest
 from flatbuffers import flexbuffers
 
 import q31
-from conformance.oracle import Answer
-from control_flow_graphs import FLOAT32, arithmetic, branching, composite, counting, joined, looping
 from q31.schema import Signature, TensorType, write
 from q31.schema.builder import GraphBuilder
 from q31.schema.options import (
@@ -19,6 +17,16 @@ from q31.schema.options import (
     StableHLOCompositeOptions,
     WhileOptions,
 )
+from q31.tools.conformance.control_flow_graphs import (
+    FLOAT32,
+    arithmetic,
+    branching,
+    composite,
+    counting,
+    joined,
+    looping,
+)
+from q31.tools.conformance.oracle import Answer
 
 BACKENDS = ["numba", "numpy"]
 NO_ATTRIBUTES = bytes(flexbuffers.Dumps({}))

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import q31
 from compiled_nodes import EXAMPLES, INNER, run_cases_in_a_process
-from conformance.case import Case, Operand, constant, result, single_operator, tensor
-from conformance.judge import compare, run
+from conformance.judge import run
 from q31.kernels.profiles import LITERT
 from q31.schema import TensorType, numpy_dtype
 from q31.schema.options import (
@@ -24,6 +23,8 @@ from q31.schema.options import (
     ReverseSequenceOptions,
     ScatterNdOptions,
 )
+from q31.tools.conformance.case import Case, Operand, constant, result, single_operator, tensor
+from q31.tools.conformance.differences import compare
 from q31.tools.inspection import inspect
 
 T = TensorType

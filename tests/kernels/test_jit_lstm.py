@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import q31
 from compiled_nodes import EXAMPLES, INNER, run_cases_in_a_process
-from conformance.case import Case, Operand, constant, network, result, tensor
-from conformance.judge import compare, run
+from conformance.judge import run
 from q31.kernels.profiles import LITERT
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import LSTMOptions, UnidirectionalSequenceLSTMOptions
+from q31.tools.conformance.case import Case, Operand, constant, network, result, tensor
+from q31.tools.conformance.differences import compare
 from q31.tools.inspection import inspect
 
 FLOAT32 = TensorType.FLOAT32

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.case import Case, constant, result, single_operator, tensor
 from q31.kernels.random.distributions import unit_doubles, unit_floats
 from q31.kernels.random.generators import philox, threefry
 from q31.schema import TensorType
 from q31.schema.options import RandomOptions
+from q31.tools.conformance.case import Case, constant, result, single_operator, tensor
 
 FLOAT32, INT32, INT64 = TensorType.FLOAT32, TensorType.INT32, TensorType.INT64
 ONES = 2**64 - 1

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.case import Case, Operand, constant, network, result, tensor
 from q31.kernels.operator import TensorSpec
 from q31.kernels.profiles import LITERT, SINGLE
 from q31.kernels.vector_activation import tanh
 from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import RNNOptions, SVDFOptions
+from q31.tools.conformance.case import Case, Operand, constant, network, result, tensor
 from quirk_nodes import run
 from recurrent_nodes import basic_lstm, integer_lstm
 

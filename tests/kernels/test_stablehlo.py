@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.case import Case, constant, result, single_operator, tensor
-from conformance.cases_stablehlo import body_of
-from control_flow_graphs import joined
 from q31.schema import TensorType
 from q31.schema.options import (
     DilateOptions,
@@ -22,6 +19,9 @@ from q31.schema.options import (
     StablehloScatterOptions,
 )
 from q31.schema.types import ReduceWindowFunction
+from q31.tools.conformance.case import Case, constant, result, single_operator, tensor
+from q31.tools.conformance.cases_stablehlo import body_of
+from q31.tools.conformance.control_flow_graphs import joined
 
 FLOAT32, INT32 = TensorType.FLOAT32, TensorType.INT32
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.case import Case, constant, result, single_operator, tensor
 from q31.schema import ActivationFunctionType, Padding, TensorType
 from q31.schema.options import Conv3DOptions, Rfft2dOptions
+from q31.tools.conformance.case import Case, constant, result, single_operator, tensor
 
 FLOAT32, INT8, INT32 = TensorType.FLOAT32, TensorType.INT8, TensorType.INT32
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.judge import differences
-from conformance.oracle import Answer, Oracle
 from conformance.shared import SHARED, needs_shared
+from q31.tools.conformance.differences import differences
+from q31.tools.conformance.oracle import Answer, Oracle
 from q31.tools.digits.bundle import DIGITS, model_path
 from q31.tools.digits.mnist import read_images
 

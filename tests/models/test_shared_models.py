@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.judge import differences
-from conformance.oracle import Answer, Oracle
 from conformance.shared import model_path, needs_shared, random_inputs
 from q31.schema import Graph, read, write
+from q31.tools.conformance.differences import differences
+from q31.tools.conformance.oracle import Answer, Oracle
 
 pytestmark = needs_shared
 

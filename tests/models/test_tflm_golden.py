@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.judge import differences
 from conformance.shared import SHARED, needs_shared
+from q31.tools.conformance.differences import differences
 
 pytestmark = needs_shared
 

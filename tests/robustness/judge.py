@@ -6,7 +6,8 @@ import pickle
 import re
 from pathlib import Path
 
-from conformance.judge import BACKENDS, compare
+from conformance.judge import BACKENDS
+from q31.tools.conformance.differences import compare
 from robustness.jobs import Job, Outcome
 from robustness.process import Died, Worker
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from conformance.case import Case
 from q31.schema import read
+from q31.tools.conformance.case import Case
 from robustness.process import Worker
 
 

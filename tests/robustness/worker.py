@@ -25,13 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import q31
-from conformance.judge import BACKENDS, compare
+from conformance.judge import BACKENDS
 from q31.engine.structure import Environment, is_stateful
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import PROFILES
 from q31.kernels.random import distributions
 from q31.schema import Graph, read
 from q31.tools import inspection
+from q31.tools.conformance.differences import compare
 from robustness.jobs import Job, Outcome
 
 MEMORY = 3 << 30

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.oracle import Answer, Oracle
 from conformance.shared import SHARED, needs_shared, random_inputs
 from q31.schema import (
     Buffer,
@@ -25,6 +24,7 @@ from q31.schema import (
     read_file,
     write,
 )
+from q31.tools.conformance.oracle import Answer, Oracle
 
 FILES = sorted(SHARED.glob("models/**/*.tflite"))
 MUTATIONS = int(os.environ.get("Q31_FUZZ_MUTATIONS", "15000")) // 100

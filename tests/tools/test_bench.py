@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.case import Case, constant, network, result, tensor
 from q31.engine.preparation import prepare
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import LITERT
@@ -18,6 +17,7 @@ from q31.schema import GraphBuilder, Quantization, TensorType, write
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, SoftmaxOptions, SVDFOptions
 from q31.tools import bench, bench_engines, cli
 from q31.tools.bench_operators import profile
+from q31.tools.conformance.case import Case, constant, network, result, tensor
 from q31.tools.macs import macs
 
 DIGITS = Path(q31.__file__).parent / "tools" / "digits" / "models" / "digits_integer_int8.tflite"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import q31
-from conformance.oracle import missing
 from conformance.shared import SHARED, needs_shared
+from q31.tools.conformance.oracle import missing
 from q31.tools.digits import accuracy, draw_digits, mnist, record_reference
 from q31.tools.digits.bundle import FORMS, MODELS, model_path, read_digits, reference, reference_outputs, sha256
 from q31.tools.ports import dequantize, from_pixels, quantize

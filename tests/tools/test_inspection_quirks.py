@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.case import network, result, tensor
 from q31.schema import Quantization, TensorType
 from q31.schema.options import SubOptions
 from q31.tools.cli import main
+from q31.tools.conformance.case import network, result, tensor
 
 QUIRK = "sub-drops-left-shift"
 

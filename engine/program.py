@@ -18,6 +18,7 @@ from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
+from .normalization import join_normalizations
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
 from .steps import WITHOUT_FIXED_SIZE, prepare_now, raise_faults, run_structural
@@ -81,7 +82,9 @@ class Program:
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
         unobserved = compiled and not preserve_all
-        self._operators = fuse(self.preparation) if unobserved else self.preparation.operators
+        self._operators = self.preparation.operators
+        if unobserved:
+            self._operators = join_normalizations(self.preparation, fuse(self.preparation))
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}
         self.compiled = frozenset(instructions) | missing(self.preparation, self._operators)

@@ -51,6 +51,7 @@ _ELEMENTS: Mapping[str, str] = {
     "lookup8": "size",
     "weighted_sum8": "sizes",
     "product8": "sizes",
+    "scaled_sum8": "size",
     "greater8": "sizes",
     "dequantize_bytes": "size",
 }

@@ -279,11 +279,8 @@ def lower(prepared: Sum, node: Node) -> Instruction | None:
     return weighted if weighted is not None else _lower_rescalings(prepared, node)
 
 
-def _lower_to_weighted_sum(prepared: QuantizedSum, node: Node) -> Instruction | None:
-    """Lower 8-bit codes to ``weighted_sum8``, where that is exact."""
-    fields = byte_fields(node, prepared.output_shape, (prepared.activation_min, prepared.activation_max))
-    if fields is None:
-        return None
+def definition_of(prepared: QuantizedSum, node: Node) -> Definition:
+    """Return what ADD or SUB of 8-bit codes computes, as :mod:`.weighted_sum` takes it."""
     sign, flip, output_unit = (-1 if node.name == "SUB" else 1), flip_of(node), 2.0**prepared.output_shift
     to_output = prepared.output_multiplier / 2**31 * output_unit  # of a step of the sum at the common scale
 
@@ -296,18 +293,22 @@ def _lower_to_weighted_sum(prepared: QuantizedSum, node: Node) -> Instruction | 
         return output_codes(total, prepared.output_zero_point, *limits, np.int32) + np.int32(flip)
 
     zero_points = (prepared.input1_zero_point, prepared.input2_zero_point, prepared.output_zero_point)
-    weighted = find_weighted_sum(
-        Definition(
-            step(prepared.input1_multiplier, prepared.input1_shift),
-            sign * step(prepared.input2_multiplier, prepared.input2_shift),
-            (zero_points[0] + flip, zero_points[1] + flip, zero_points[2] + flip),
-            prepared.activation_min + flip,
-            prepared.activation_max + flip,
-            2 * to_output + 1.5 * output_unit,  # of either operand at most 1, of the sum twice a half
-            codes,
-        )
+    return Definition(
+        step(prepared.input1_multiplier, prepared.input1_shift),
+        sign * step(prepared.input2_multiplier, prepared.input2_shift),
+        (zero_points[0] + flip, zero_points[1] + flip, zero_points[2] + flip),
+        prepared.activation_min + flip,
+        prepared.activation_max + flip,
+        2 * to_output + 1.5 * output_unit,  # of either operand at most 1, of the sum twice a half
+        codes,
     )
-    if weighted is None:
+
+
+def _lower_to_weighted_sum(prepared: QuantizedSum, node: Node) -> Instruction | None:
+    """Lower 8-bit codes to ``weighted_sum8``, where that is exact."""
+    fields = byte_fields(node, prepared.output_shape, (prepared.activation_min, prepared.activation_max))
+    weighted = None if fields is None else find_weighted_sum(definition_of(prepared, node))
+    if fields is None or weighted is None:
         return None
     own: dict[str, Field] = {
         "weights": weighted.weights,

@@ -252,6 +252,11 @@ LAYOUTS: dict[str, Layout] = {
     "weighted_sum8": _layout(
         "byte_arithmetic", f"{BROADCAST} sign_flip weights bias right_shift code_min code_max part parts"
     ),
+    "scaled_sum8": _layout(
+        "scaled_sum",
+        """input output size channels sign_flip zero_point weights offsets below shift product_min product_max weight
+        terms right_shift code_min code_max part parts""",
+    ),
     "product8": _layout(
         "byte_arithmetic",
         f"""{BROADCAST} sign_flip input1_zero_point input2_zero_point bias doubled_multiplier offset sign_mask exponent

@@ -69,6 +69,7 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("turned_copy", HASWELL, "vpunpck[lh]bw", "%ymm", 16),
         ("turned_copy", HASWELL, "vpunpck[lh]wd", "%ymm", 8),
         ("weighted_sum8", HASWELL, "vpmaddwd", "%ymm", 4),
+        ("scaled_sum8", HASWELL, "vpmulld", "%ymm", 4),
         ("product8", HASWELL, "vpmuludq", "%ymm", 4),
         ("average_pool_bytes", HASWELL, "vpmulhuw", "%ymm", 1),
         ("max_pool_bytes", HASWELL, "vpmaxub", "%ymm", 1),

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..schema import Graph
+from .program import Program
+from .structure import is_stateful
+from .views import Port
+
 _MEMORY = 8 << 20  # bytes of activations
 _LARGEST = 64
 
@@ -32,3 +37,19 @@ def chunk_sizes(count: int, largest: int) -> Iterator[int]:
         size = min(largest, 1 << (count.bit_length() - 1))
         yield size
         count -= size
+
+
+def keeps_state(graph: Graph, program: Program) -> bool:
+    """Whether anything goes on from run to run in the primary subgraph, so that examples cannot run together."""
+    subgraph = graph.subgraphs[0]
+    return (
+        any(tensor.is_variable for tensor in subgraph.tensors)
+        or any(is_stateful(operator) for operator in subgraph.operators)
+        or any(operator.kernel.initial is not None for operator in program.preparation.operators)
+    )
+
+
+def is_batched(single: Program, program: Program, port: Port, size: int) -> bool:
+    """Whether an output that is of one example in ``single`` is of ``size`` examples in ``program``."""
+    one, many = single.preparation.shapes[port.index], program.preparation.shapes[port.index]
+    return one is not None and many is not None and one[:1] == (1,) and many == (size, *one[1:])

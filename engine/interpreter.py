@@ -14,7 +14,7 @@ from ..kernels.profiles import Profile
 from ..schema import InputError, ModelError, Signature, StateError, UnsupportedOperatorError
 from .memory import copy_of
 from .runtime import Runtime
-from .session import Session, open_model, sha256
+from .session import Session, find_profile, open_model, sha256, with_accumulator
 from .signature_runner import SignatureRunner
 
 
@@ -37,6 +37,7 @@ class Interpreter:
     experimental_preserve_all_tensors : keep each intermediate tensor readable after ``invoke``.
     profile : whose bits to give: ``"litert"``, ``"tflm"`` or ``"single"``.
     backend : ``"numba"`` (compiled, the default) or ``"numpy"`` (readable, slow, the same bits).
+    accumulator_bits, overflow : emulate narrower accumulators, as :func:`q31.load` says.
 
     Raises
     ------
@@ -58,6 +59,8 @@ class Interpreter:
         experimental_preserve_all_tensors: bool = False,
         profile: str | Profile = "litert",
         backend: str | None = None,
+        accumulator_bits: int | None = None,
+        overflow: str | None = None,
     ) -> None:
         if bool(model_path) == bool(model_content):
             raise InputError("give either model_path or model_content" + (", not both" if model_path else ""))
@@ -66,7 +69,8 @@ class Interpreter:
         graph, self._content = open_model(model_content or os.fsdecode(model_path or ""))
         if not graph.subgraphs:
             raise ModelError("the model has no subgraph")
-        self._session = Session(graph, profile, backend, experimental_preserve_all_tensors, num_threads)
+        chosen = with_accumulator(find_profile(profile), accumulator_bits, overflow)
+        self._session = Session(graph, chosen, backend, experimental_preserve_all_tensors, num_threads)
         self._runtime = Runtime(self._session)
         self._views: list[weakref.ref[np.ndarray]] = []
 

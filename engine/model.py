@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,9 @@ from ..kernels.operator import Shape
 from ..kernels.profiles import Profile
 from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
 from .arguments import arguments, batch_size, one_example
-from .batches import chunk_sizes, largest_chunk
+from .batches import chunk_sizes, is_batched, keeps_state, largest_chunk
 from .program import Program
-from .session import Session, find_profile, open_model, sha256
-from .structure import is_stateful
+from .session import Session, emulated, find_profile, open_model, sha256, with_accumulator
 from .views import OperatorView, Port
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def load(
     profile: str | Profile = "litert",
     backend: str | None = None,
     num_threads: int | None = None,
+    accumulator_bits: int | None = None,
+    overflow: str | None = None,
 ) -> Model:
     """Load a .tflite model.
 
@@ -39,15 +41,23 @@ def load(
     profile : whose bits to give: ``"litert"``, ``"tflm"`` or ``"single"``.
     backend : ``"numba"`` (compiled, the default) or ``"numpy"`` (readable, slow, the same bits).
     num_threads : how many threads work on a call, at most as there are processors; None is one.
+    accumulator_bits : from 2 to 64: emulate hardware whose accumulators of the products in CONV_2D,
+        DEPTHWISE_CONV_2D, TRANSPOSE_CONV, FULLY_CONNECTED and BATCH_MATMUL on codes have so many bits, bit for bit,
+        slowly. None is the reference's 32, or 64 of int16 activations; as many or more change nothing.
+    overflow : of such accumulators: ``"wrap"`` (the default; modulo ``2**bits``) or ``"saturate"`` (after each
+        addition, in the order of the reference's loops, which ``kernels/convolution/accumulation.py`` gives).
 
     Raises
     ------
+    InputError
+        Where an option is wrong.
     ModelError
         Where the file cannot be opened or is malformed; says where, and what was expected.
     UnsupportedOperatorError
         Where an operator has no kernel; says which, and what is supported.
     """
-    return Model(model, profile=profile, backend=backend, num_threads=num_threads)
+    chosen = with_accumulator(find_profile(profile), accumulator_bits, overflow)
+    return Model(model, profile=chosen, backend=backend, num_threads=num_threads)
 
 
 class Model:
@@ -134,7 +144,7 @@ class Model:
 
     def __repr__(self) -> str:
         lines = [
-            f"<q31.Model: {len(self.graph.subgraphs[0].operators)} operators, profile {self.profile.name}, "
+            f"<q31.Model: {len(self.graph.subgraphs[0].operators)} operators, profile {self.profile.title}, "
             f"back end {self.backend}"
         ]
         lines += [f"  input  {port}" for port in self.inputs]
@@ -244,6 +254,7 @@ class Model:
             "oracle": self.profile.oracle,
             "q31_version": __version__,
             "model_sha256": self.sha256,
+            **emulated(self.profile),
         }
 
     def explain(
@@ -268,7 +279,8 @@ class Model:
         last = self.trace_of_last_run
         trace = self.trace(*args, **kwargs) if args or kwargs or last is None else last
         names = [self.profile.name] if profile is None else [profile] if isinstance(profile, str) else list(profile)
-        return explain(trace, operator, at, [find_profile(name) for name in names])
+        profiles = [replace(find_profile(name), accumulator=self.profile.accumulator) for name in names]
+        return explain(trace, operator, at, profiles)
 
     def _example(self, example: Any) -> tuple[list[np.ndarray], bool]:
         """Return an example's arrays in the shapes of the inputs, and whether they came without a first dimension."""
@@ -372,24 +384,12 @@ class Model:
         if size not in self._batched:
             shapes = {port.index: (size, *self._shape(port)[1:]) for port in self.inputs}
             program: Program | None = None
-            if not self._keeps_state():
+            if not keeps_state(self.graph, self._program):
                 try:
                     program = self._session.program(input_shapes=shapes)
                 except Error:
                     program = None
-            if program is not None and not all(self._is_batched(program, port, size) for port in self.outputs):
+            if program is not None and not all(is_batched(self._program, program, port, size) for port in self.outputs):
                 program = None
             self._batched[size] = program
         return self._batched[size]
-
-    def _keeps_state(self) -> bool:
-        subgraph = self.graph.subgraphs[0]
-        return (
-            any(tensor.is_variable for tensor in subgraph.tensors)
-            or any(is_stateful(operator) for operator in subgraph.operators)
-            or any(operator.kernel.initial is not None for operator in self._program.preparation.operators)
-        )
-
-    def _is_batched(self, program: Program, port: Port, size: int) -> bool:
-        one, many = self._program.preparation.shapes[port.index], program.preparation.shapes[port.index]
-        return one is not None and many is not None and one[:1] == (1,) and many == (size, *one[1:])

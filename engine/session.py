@@ -6,11 +6,15 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from ..kernels.jit import INTERPRETED
 from ..kernels.jit.processor import available_processors
 from ..kernels.operator import Shape
-from ..kernels.profiles import PROFILES, Profile
+from ..kernels.profiles import PROFILES, NarrowAccumulator, Overflow, Profile
 from ..schema import Graph, InputError, ModelError, UnsupportedOperatorError, map_file, read
 from .binding import Packed
 from .program import Program
@@ -61,6 +65,32 @@ def find_profile(name: str | Profile) -> Profile:
     if name not in PROFILES:
         raise InputError(f"no profile is named {name!r}; there are {', '.join(sorted(PROFILES))}")
     return PROFILES[name]
+
+
+def with_accumulator(profile: Profile, bits: int | None, overflow: str | None) -> Profile:
+    """Return a profile whose sums of products are held in so many bits; as it is where ``bits`` is None.
+
+    Raises
+    ------
+    InputError
+        Where there is no such accumulator.
+    """
+    if bits is None:
+        if overflow is not None:
+            raise InputError("overflow is that of a narrower accumulator: give accumulator_bits, too")
+        return profile
+    if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)) or not 2 <= bits <= 64:
+        raise InputError(f"accumulator_bits: expected an integer from 2 to 64, got {bits!r}")
+    rules = {rule.value: rule for rule in Overflow}
+    if overflow is not None and overflow not in rules:
+        raise InputError(f"overflow: expected {' or '.join(map(repr, rules))}, got {overflow!r}")
+    return replace(profile, accumulator=NarrowAccumulator(int(bits), rules[overflow or "wrap"]))
+
+
+def emulated(profile: Profile) -> dict[str, Any]:
+    """Return what a stamp says of a narrower accumulator; nothing where there is none."""
+    narrow = profile.accumulator
+    return {} if narrow is None else {"accumulator_bits": narrow.bits, "overflow": narrow.overflow.value}
 
 
 def choose_backend(backend: str | None) -> str:

@@ -37,6 +37,33 @@ class Precision(Enum):
         return np.float32 if self is Precision.FLOAT32 else np.float64
 
 
+class Overflow(Enum):
+    """What an accumulator does with a sum that it cannot hold."""
+
+    WRAP = "wrap"
+    """It keeps the lower bits: the sum modulo ``2**bits``, in whatever order the products are added."""
+    SATURATE = "saturate"
+    """It stays at its lowest or highest value, after each addition: the order of the products decides."""
+
+
+@dataclass(frozen=True)
+class NarrowAccumulator:
+    """An accumulator of so many bits, signed, in place of the int32 or int64 of the reference."""
+
+    bits: int
+    overflow: Overflow
+
+    @property
+    def lowest(self) -> int:
+        """The least value."""
+        return -(2 ** (self.bits - 1))
+
+    @property
+    def highest(self) -> int:
+        """The greatest value."""
+        return 2 ** (self.bits - 1) - 1
+
+
 @dataclass(frozen=True)
 class Profile:
     """One complete choice of arithmetic.
@@ -52,6 +79,9 @@ class Profile:
     algorithm : operator name -> which of several algorithms, where profiles differ in more than rounding. What the
         names mean is said by the operator's module.
     sources : operator name -> where the rule was read.
+    accumulator : in what the products of convolutions, FULLY_CONNECTED and BATCH_MATMUL on codes are summed, where
+        that is narrower than in the reference (:mod:`.convolution.accumulation`); such a profile emulates hardware,
+        and is no longer held to its oracle.
     """
 
     name: str
@@ -62,6 +92,15 @@ class Profile:
     reproduces_quirks: bool = False
     algorithm: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    accumulator: NarrowAccumulator | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, and the accumulator that is emulated."""
+        narrow = self.accumulator
+        if narrow is None:
+            return self.name
+        return f"{self.name} with accumulators of {narrow.bits} bits that {narrow.overflow.value}"
 
     def rounding_of(self, operator: str) -> Rounding:
         """Return the rounding rule of an operator."""

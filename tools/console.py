@@ -36,3 +36,15 @@ def add_backend(parser: argparse.ArgumentParser) -> None:
     """Add ``--backend``."""
     help_text = "numba: compiled (default where it is installed); numpy: readable and slow, the same bits"
     parser.add_argument("--backend", choices=("numba", "numpy"), help=help_text)
+
+
+def add_accumulator(parser: argparse.ArgumentParser) -> None:
+    """Add ``--accumulator-bits`` and ``--overflow``."""
+    parser.add_argument(
+        "--accumulator-bits",
+        type=int,
+        metavar="N",
+        help="emulate accumulators of N bits, 2 to 64, of the products in convolutions and fully-connected layers",
+    )
+    overflow = "what they do with a sum they cannot hold: wrap (default), or saturate after each addition"
+    parser.add_argument("--overflow", choices=("wrap", "saturate"), help=overflow)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .console import add_backend, add_profile
+from .console import add_accumulator, add_backend, add_profile
 
 if TYPE_CHECKING:
     from ..engine.views import Port
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_profile(parser)
     add_backend(parser)
+    add_accumulator(parser)
     parser.add_argument("--seed", type=natural_number, default=0, help="seed of random inputs, 0 or more (default 0)")
     parser.add_argument(
         "--image-range",
@@ -74,7 +75,13 @@ def main(arguments: argparse.Namespace) -> int:
 
     _check_output(arguments)
     start = time.perf_counter()
-    model = load(arguments.model, profile=arguments.profile, backend=arguments.backend)
+    model = load(
+        arguments.model,
+        profile=arguments.profile,
+        backend=arguments.backend,
+        accumulator_bits=arguments.accumulator_bits,
+        overflow=arguments.overflow,
+    )
     loaded = time.perf_counter()
     image_range = tuple(arguments.image_range) if arguments.image_range else None
     inputs = read_input(arguments.input, model.inputs, seed=arguments.seed, image_range=image_range)
@@ -89,7 +96,7 @@ def main(arguments: argparse.Namespace) -> int:
         write_arrays(arguments.output, {name: _storable(array) for name, array in saved.items()})
     _report(model.outputs, outputs)
     print(
-        f"profile {model.profile.name}, back end {model.backend}: "
+        f"profile {model.profile.title}, back end {model.backend}: "
         f"loaded in {(loaded - start) * 1e3:.1f} ms, ran in {(done - ready) * 1e3:.2f} ms"
     )
     if arguments.output:
@@ -125,6 +132,8 @@ def _run_preserving(
         experimental_preserve_all_tensors=True,
         profile=arguments.profile,
         backend=arguments.backend,
+        accumulator_bits=arguments.accumulator_bits,
+        overflow=arguments.overflow,
     )
     ports = {details["name"]: details["index"] for details in interpreter.get_input_details()}
     if inputs.keys() != ports.keys():

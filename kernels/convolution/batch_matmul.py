@@ -15,7 +15,8 @@ from ..activation_range import type_range
 from ..checks import checked_multiplier, options_of, require_arity, require_quantized, require_symmetric
 from ..fixed_point import multiply_by_quantized_multiplier, multiply_int64_by_quantized_multiplier, output_codes
 from ..operator import Instruction, Kernel, Node, Prepared, Shape
-from ..profiles import Profile, Rounding
+from ..profiles import NarrowAccumulator, Profile, Rounding
+from .accumulation import matmul_terms, narrow_accumulator, saturates, saturating_sum, wrapped
 from .batch_matmul_lowering import (
     lower_float_batch_matmul,
     lower_plain_batch_matmul,
@@ -57,6 +58,7 @@ class QuantizedBatchMatMul(BatchMatMul):
     output_min: int
     output_max: int
     rounding: Rounding
+    narrow: NarrowAccumulator | None = None
 
 
 def _output_shape(node: Node, x: Shape, y: Shape) -> Shape:
@@ -102,7 +104,18 @@ def prepare(node: Node, profile: Profile) -> BatchMatMul | HybridBatchMatMul:
     node.require(x.type is INT8 or shift < 15, f"scales whose ratio is below 2**14, not {real:g}")
     offset = legacy_zero_point if profile.reproduces_quirks else (lambda spec: spec.zero_point)
     rescaling = (offset(x), offset(y), multiplier, shift, target.zero_point, *type_range(target.type))
-    return QuantizedBatchMatMul((shape,), *adjoint, *rescaling, rounding)
+    narrow = narrow_accumulator(profile, np.dtype(np.int64 if x.type is INT16 else np.int32))
+    return QuantizedBatchMatMul((shape,), *adjoint, *rescaling, rounding, narrow)
+
+
+def accumulate(prepared: QuantizedBatchMatMul, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the accumulators (..., rows, columns), int32 or int64, before requantization; int32 wraps."""
+    first = _matrices(x, prepared.adjoint_x).astype(np.int64) - prepared.x_zero_point
+    second = _matrices(y, prepared.adjoint_y).astype(np.int64) - prepared.y_zero_point
+    dtype = np.dtype(np.int64 if x.dtype == np.int16 else np.int32)
+    if saturates(prepared.narrow):
+        return saturating_sum(prepared.narrow, matmul_terms(first, second), prepared.output_shape, dtype, None)
+    return wrapped(prepared.narrow, np.matmul(first, second).astype(dtype))
 
 
 def _transposed(shape: Shape, swap: bool) -> Shape:
@@ -124,6 +137,8 @@ def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.nda
     """
     if isinstance(prepared, HybridBatchMatMul):
         return evaluate_hybrid(prepared, x, y)
+    if isinstance(prepared, QuantizedBatchMatMul):
+        return _requantize(prepared, accumulate(prepared, x, y), x.dtype)
     x, y = _matrices(x, prepared.adjoint_x), _matrices(y, prepared.adjoint_y)
     if x.dtype == np.float32:
         total = np.zeros(prepared.output_shape, np.float32)
@@ -131,16 +146,15 @@ def evaluate(prepared: BatchMatMul | HybridBatchMatMul, x: np.ndarray, y: np.nda
             for k in range(x.shape[-1]):
                 total += x[..., :, k, None] * y[..., None, k, :]
         return total
-    if not isinstance(prepared, QuantizedBatchMatMul):
-        return np.matmul(x.astype(np.int32), y.astype(np.int32))
-    sums = np.matmul(x.astype(np.int64) - prepared.x_zero_point, y.astype(np.int64) - prepared.y_zero_point)
-    if x.dtype == np.int16:
+    return np.matmul(x.astype(np.int32), y.astype(np.int32))
+
+
+def _requantize(prepared: QuantizedBatchMatMul, sums: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    if sums.dtype == np.int64:
         scaled = multiply_int64_by_quantized_multiplier(sums, prepared.multiplier, prepared.shift)
     else:
-        wrapped = sums.astype(np.int32)
-        scaled = multiply_by_quantized_multiplier(wrapped, prepared.multiplier, prepared.shift, prepared.rounding)
-    limits = (prepared.output_min, prepared.output_max)
-    return output_codes(scaled, prepared.output_zero_point, *limits, x.dtype)
+        scaled = multiply_by_quantized_multiplier(sums, prepared.multiplier, prepared.shift, prepared.rounding)
+    return output_codes(scaled, prepared.output_zero_point, prepared.output_min, prepared.output_max, dtype)
 
 
 def lower(prepared: BatchMatMul | HybridBatchMatMul, node: Node) -> Instruction | None:
@@ -148,6 +162,8 @@ def lower(prepared: BatchMatMul | HybridBatchMatMul, node: Node) -> Instruction 
     if isinstance(prepared, HybridBatchMatMul):
         return lower_hybrid_batch_matmul(prepared, node)
     if isinstance(prepared, QuantizedBatchMatMul):
+        if prepared.narrow is not None:
+            return None
         return lower_quantized_batch_matmul(prepared, node)
     if node.output().type is FLOAT32:
         return lower_float_batch_matmul(prepared, node)

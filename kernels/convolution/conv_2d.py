@@ -11,6 +11,7 @@ from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
+from .accumulation import conv_2d_terms, saturates, saturating_sum, wrapped
 from .hybrid import evaluate_hybrid_conv_2d, prepare_hybrid_scales
 from .lowering import lower_conv_2d
 from .prepared import FloatConv2D, HybridConv2D, QuantizedConv2D
@@ -108,12 +109,15 @@ def accumulate(prepared: QuantizedConv2D, x: np.ndarray, weights: np.ndarray, bi
     Each is the sum of ``(x - input_zero_point) * (w - filter_zero_point)`` over the taps inside the image, plus the
     bias. int32 sums wrap.
     """
-    dtype = prepared.requantization.accumulator
+    dtype, narrow = prepared.requantization.accumulator, prepared.requantization.narrow
     if prepared.reading is not None:
         weights = read_as(weights, prepared.reading.weights, weights.shape)
     x = x.astype(dtype) - dtype.type(prepared.input_zero_point)
     weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
-    return add_bias(accumulate_conv_2d(prepared.window, prepared.groups, x, weights), bias)
+    if saturates(narrow):
+        terms = conv_2d_terms(prepared.window, prepared.groups, x, weights)
+        return saturating_sum(narrow, terms, prepared.output_shape, dtype, bias)
+    return wrapped(narrow, add_bias(accumulate_conv_2d(prepared.window, prepared.groups, x, weights), bias))
 
 
 def _evaluate_float(prepared: FloatConv2D, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None) -> np.ndarray:

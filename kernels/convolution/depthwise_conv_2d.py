@@ -11,6 +11,7 @@ from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
+from .accumulation import depthwise_conv_2d_terms, saturates, saturating_sum, wrapped
 from .hybrid import evaluate_hybrid_depthwise_conv_2d, prepare_hybrid_scales
 from .lowering import lower_depthwise_conv_2d
 from .prepared import FloatDepthwiseConv2D, HybridDepthwiseConv2D, QuantizedDepthwiseConv2D
@@ -98,12 +99,15 @@ def accumulate(
     Each is the sum of ``(x - input_zero_point) * (w - filter_zero_point)`` over the taps inside the image, plus the
     bias. int32 sums wrap.
     """
-    dtype = prepared.requantization.accumulator
+    dtype, narrow = prepared.requantization.accumulator, prepared.requantization.narrow
     if prepared.reading is not None:
         weights = read_as(weights, prepared.reading.weights, weights.shape)
     x = x.astype(dtype) - dtype.type(prepared.input_zero_point)
     weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
-    return add_bias(accumulate_depthwise_conv_2d(prepared.window, x, weights), bias)
+    if saturates(narrow):
+        terms = depthwise_conv_2d_terms(prepared.window, x, weights)
+        return saturating_sum(narrow, terms, prepared.output_shape, dtype, bias)
+    return wrapped(narrow, add_bias(accumulate_depthwise_conv_2d(prepared.window, x, weights), bias))
 
 
 def _evaluate_float(

@@ -18,6 +18,7 @@ from ..activation_range import clamp_float, float_activation_range, type_range
 from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..profiles import Precision, Profile
+from .accumulation import matmul_terms, narrow_accumulator, saturates, saturating_sum, wrapped
 from .hybrid import evaluate_hybrid_fully_connected, prepare_hybrid_scales
 from .lowering import lower_fully_connected
 from .prepared import (
@@ -148,7 +149,8 @@ def prepare(node: Node, profile: Profile) -> Forms:
     requantization, zero_point = _prepare_codes(node, profile, units, options)
     sparse = has_sparse_kernel(node, weights)
     node.require(not sparse or batch * depth == math.prod(source.shape), "an input of whole rows, with sparse weights")
-    wraps, given = profile.reproduces_quirks and sparse, options.quantized_bias_type != TensorType.FLOAT32
+    wraps = profile.reproduces_quirks and sparse and requantization.narrow is None
+    given = options.quantized_bias_type != TensorType.FLOAT32
     reading = reading_of_fully_connected(node, given)
     if reading is not None:
         required = node.output().type is TensorType.INT16 and source.type is TensorType.INT8
@@ -209,6 +211,7 @@ def _prepare_codes(
     wide, sparse = weights.type is TensorType.INT16, has_sparse_kernel(node, weights)
     rounding = profile.rounding if wide or sparse else profile.rounding_of(node.name)
     accumulator = _prepare_bias(node, profile, units, options)
+    accumulator = np.dtype(np.int64) if wide else accumulator
     scales = filter_scales(node, weights, units)
     several = len(scales) > 1
     unsigned = TensorType.UINT8 in (source.type, weights.type)
@@ -227,9 +230,10 @@ def _prepare_codes(
         scales,
         units,
         options.fused_activation_function,
-        np.dtype(np.int64) if wide else accumulator,
+        accumulator,
         rounding,
         precision,
+        narrow_accumulator(profile, accumulator),
     ), zero_point
 
 
@@ -256,15 +260,19 @@ def accumulate(
     Each is the sum of ``(x - input_zero_point) * (w - filter_zero_point)`` over the depth, plus the bias. int32 sums
     wrap.
     """
-    dtype, reading = prepared.requantization.accumulator, prepared.reading or Reading()
+    requantization, reading = prepared.requantization, prepared.reading or Reading()
+    dtype, narrow = requantization.accumulator, requantization.narrow
     codes = read_as(x, reading.activations, (prepared.batch, prepared.depth))
     weights = read_as(weights, reading.weights, (prepared.units, prepared.depth))
     bias = None if bias is None else read_as(bias, reading.bias, (prepared.units,))
     x = codes.astype(dtype) - dtype.type(prepared.input_zero_point)
-    sums = x @ (weights.astype(dtype) - dtype.type(prepared.filter_zero_point)).T
+    columns = (weights.astype(dtype) - dtype.type(prepared.filter_zero_point)).T
+    if saturates(narrow):
+        return saturating_sum(narrow, matmul_terms(x, columns), (prepared.batch, prepared.units), dtype, bias)
+    sums = x @ columns
     if prepared.wraps:
         sums -= 2**16 * (wrapping_pairs(codes) @ wrapping_pairs(weights).T)
-    return add_bias(sums, bias)
+    return wrapped(narrow, add_bias(sums, bias))
 
 
 def _evaluate_float(

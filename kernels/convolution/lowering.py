@@ -64,7 +64,7 @@ _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     """Lower CONV_2D to ``conv_2d``, or to that of other types."""
-    if _reads_otherwise(prepared):
+    if _is_left_to_evaluate(prepared):
         return None
     if isinstance(prepared, FloatConv2D):
         return lower_float_conv_2d(prepared, node)
@@ -81,7 +81,7 @@ def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
 
 def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     """Lower FULLY_CONNECTED to the same: a 1x1 convolution of ``batch`` images of one pixel."""
-    if isinstance(prepared, EmptyFullyConnected) or _reads_otherwise(prepared):
+    if isinstance(prepared, EmptyFullyConnected) or _is_left_to_evaluate(prepared):
         return None
     if math.prod(node.input(0).shape) != prepared.batch * prepared.depth:  # what is no whole row is left out
         return None
@@ -107,7 +107,7 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
 
 def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
     """Lower DEPTHWISE_CONV_2D to a depthwise kernel, or to a convolution with a group for each input channel."""
-    if _reads_otherwise(prepared):
+    if _is_left_to_evaluate(prepared):
         return None
     if isinstance(prepared, FloatDepthwiseConv2D):
         return lower_float_depthwise_conv_2d(prepared, node)
@@ -130,7 +130,7 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
     if isinstance(prepared, HybridTransposeConv):
         return lower_hybrid_transpose_conv(prepared, node)
     source, constants = node.input(2), transposed_constants(node, np.dtype(np.int32))
-    if not isinstance(prepared, QuantizedTransposeConv) or constants is None:
+    if not isinstance(prepared, QuantizedTransposeConv) or constants is None or _is_left_to_evaluate(prepared):
         return None
     weights, sums = constants
     if source.type is TensorType.INT16:
@@ -181,9 +181,10 @@ def _lower_product(
     )
 
 
-def _reads_otherwise(prepared: Any) -> bool:
-    """Whether tensors are read in other types than their own; that is left to ``evaluate``."""
-    return getattr(prepared, "reading", None) is not None
+def _is_left_to_evaluate(prepared: Any) -> bool:
+    """Whether tensors are read in other types than their own, or the accumulator is a narrower one."""
+    narrow = getattr(getattr(prepared, "requantization", None), "narrow", None)
+    return narrow is not None or getattr(prepared, "reading", None) is not None
 
 
 def _is_lowerable(node: Node) -> bool:

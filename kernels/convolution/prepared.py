@@ -12,7 +12,7 @@ from ...schema import ActivationFunctionType
 from ...schema.deferred import dataclass
 from ..operator import Prepared
 from ..padding import Window
-from ..profiles import Rounding
+from ..profiles import NarrowAccumulator, Rounding
 from .reading import Reading
 
 
@@ -28,6 +28,7 @@ class Requantization:
     rounding : how the product is rounded. Under FLOAT64 ``real_multiplier`` is what is applied; otherwise int64
         accumulators take the 15-bit form of ``multiplier``, which rounds in one way only.
     accumulator : np.int32 or np.int64; int32 wraps.
+    narrow : a narrower accumulator that is emulated; None is the reference's.
     output_zero_point : added after rounding.
     activation_min, activation_max : clamp of the output code, from the fused activation and the output type.
     output_dtype : type of the output code.
@@ -42,6 +43,7 @@ class Requantization:
     activation_min: int
     activation_max: int
     output_dtype: np.dtype
+    narrow: NarrowAccumulator | None = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ class FloatTransposeConv(Prepared):
 class QuantizedFullyConnected(Prepared):
     """FULLY_CONNECTED on codes: input flattened to (batch, depth), filter (units, depth), output (batch, units).
 
-    ``wraps``: pairs of products wrap as in the reference's kernel for sparse weights. ``reading``: tensors are read in
+    ``wraps``: pairs of products wrap as in the reference's kernel for sparse weights, unless a narrower accumulator is
+    emulated. ``reading``: tensors are read in
     other types than their own.
     """
 

@@ -18,7 +18,8 @@ from ..fixed_point import (
     output_codes,
 )
 from ..operator import Node, TensorSpec
-from ..profiles import Precision, Profile, Rounding
+from ..profiles import NarrowAccumulator, Precision, Profile, Rounding
+from .accumulation import narrow_accumulator
 from .prepared import Requantization
 
 INT8_LIKE = (TensorType.INT8, TensorType.INT4)
@@ -157,7 +158,15 @@ def prepare_quantized(
         require_bias_scale(node, source, weights, bias)
         zero_point, precision = filter_zero_point(node, weights), Precision.FLOAT32
     return zero_point, prepare_requantization(
-        node, source, scales, channels, activation, accumulator, profile.rounding_of(node.name), precision
+        node,
+        source,
+        scales,
+        channels,
+        activation,
+        accumulator,
+        profile.rounding_of(node.name),
+        precision,
+        narrow_accumulator(profile, accumulator),
     )
 
 
@@ -170,6 +179,7 @@ def prepare_requantization(
     accumulator: np.dtype,
     rounding: Rounding,
     precision: Precision = Precision.FLOAT64,
+    narrow: NarrowAccumulator | None = None,
 ) -> Requantization:
     """Derive the step from accumulator to output code.
 
@@ -207,6 +217,7 @@ def prepare_requantization(
         activation_min=activation_min,
         activation_max=activation_max,
         output_dtype=output.dtype,
+        narrow=narrow,
     )
 
 

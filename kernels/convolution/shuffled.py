@@ -14,6 +14,7 @@ from ...schema import ActivationFunctionType, TensorType
 from ...schema.deferred import dataclass
 from ..operator import Node, Prepared, Shape
 from ..profiles import Precision, Profile
+from .accumulation import matmul_terms, narrow_accumulator, saturates, saturating_sum, wrapped
 from .prepared import Requantization
 from .quantization import (
     filter_scales,
@@ -69,7 +70,15 @@ def prepare_shuffled(
     require_bias_scale(node, source, weights, bias)
     scales, accumulator = filter_scales(node, weights, units), np.dtype(np.int32)
     requantization = prepare_requantization(
-        node, source, scales, units, activation, accumulator, profile.rounding, Precision.FLOAT32
+        node,
+        source,
+        scales,
+        units,
+        activation,
+        accumulator,
+        profile.rounding,
+        Precision.FLOAT32,
+        narrow_accumulator(profile, accumulator),
     )
     return ShuffledFullyConnected((shape, tuple(workspace.shape)), batch, depth, units, requantization)
 
@@ -93,7 +102,11 @@ def evaluate_shuffled(
     batch, depth = prepared.batch, prepared.depth
     flipped = x.reshape(batch, depth) ^ np.uint8(_ZERO_POINT)
     rows = weights_in_rows(prepared, weights).astype(np.int32)
-    sums = add_bias(flipped.view(np.int8).astype(np.int32) @ rows.T, bias)
+    codes, narrow = flipped.view(np.int8).astype(np.int32), prepared.requantization.narrow
+    if saturates(narrow):
+        sums = saturating_sum(narrow, matmul_terms(codes, rows.T), (batch, prepared.units), codes.dtype, bias)
+    else:
+        sums = wrapped(narrow, add_bias(codes @ rows.T, bias))
     workspace = flipped.reshape(batch, depth // _COLUMNS, _COLUMNS).transpose(1, 0, 2)
     product_shape, workspace_shape = prepared.output_shapes
     assert product_shape is not None and workspace_shape is not None

@@ -13,6 +13,7 @@ from ..checks import options_of, require_arity_between
 from ..operator import Kernel, Node, Shape, TensorSpec
 from ..padding import Window, compute_window
 from ..profiles import Profile
+from .accumulation import saturates, saturating_sum, scatter_terms, wrapped
 from .hybrid import evaluate_hybrid_transpose_conv, prepare_hybrid_scales
 from .lowering import lower_transpose_conv
 from .prepared import FloatTransposeConv, HybridTransposeConv, QuantizedTransposeConv
@@ -97,10 +98,12 @@ def accumulate(
     prepared: QuantizedTransposeConv, weights: np.ndarray, x: np.ndarray, bias: np.ndarray | None
 ) -> np.ndarray:
     """Return the accumulators (N, OH, OW, O), int32 or int64, before requantization; int32 wraps."""
-    dtype = prepared.requantization.accumulator
+    dtype, narrow = prepared.requantization.accumulator, prepared.requantization.narrow
     x = x.astype(dtype) - dtype.type(prepared.input_zero_point)
     weights = weights.astype(dtype) - dtype.type(prepared.filter_zero_point)
-    return add_bias(scatter(prepared.window, x, weights), bias)
+    if saturates(narrow):
+        return saturating_sum(narrow, scatter_terms(prepared.window, x, weights), prepared.output_shape, dtype, bias)
+    return wrapped(narrow, add_bias(scatter(prepared.window, x, weights), bias))
 
 
 def _evaluate_float(

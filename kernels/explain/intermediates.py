@@ -21,6 +21,12 @@ def _accumulate(path: str) -> Callable[..., Any]:
     return found
 
 
+def _of_ones(prepared: Any, **others: Any) -> Any:
+    """Return what is prepared for a filter of ones, whose sums of inputs are exact."""
+    requantization = replace(prepared.requantization, narrow=None)
+    return replace(prepared, filter_zero_point=0, requantization=requantization, **others)
+
+
 def conv_2d(prepared: Any, arrays: Arrays) -> Found:
     """CONV_2D: accumulators (N, OH, OW, O), sums of centered inputs (N, OH, OW, groups)."""
     x, weights, bias = (*arrays, None)[:3]
@@ -30,7 +36,7 @@ def conv_2d(prepared: Any, arrays: Arrays) -> Found:
     return {
         "accumulator": accumulate(prepared, x, weights, bias),
         "accumulator_without_bias": accumulate(prepared, x, weights, None),
-        "input_sum": accumulate(replace(prepared, filter_zero_point=0, reading=None), x, ones, None),
+        "input_sum": accumulate(_of_ones(prepared, reading=None), x, ones, None),
     }
 
 
@@ -43,7 +49,7 @@ def depthwise_conv_2d(prepared: Any, arrays: Arrays) -> Found:
     return {
         "accumulator": accumulate(prepared, x, weights, bias),
         "accumulator_without_bias": accumulate(prepared, x, weights, None),
-        "input_sum": accumulate(replace(prepared, filter_zero_point=0, reading=None), x, ones, None),
+        "input_sum": accumulate(_of_ones(prepared, reading=None), x, ones, None),
     }
 
 
@@ -56,7 +62,7 @@ def transpose_conv(prepared: Any, arrays: Arrays) -> Found:
     return {
         "accumulator": accumulate(prepared, weights, x, bias),
         "accumulator_without_bias": accumulate(prepared, weights, x, None),
-        "input_sum": accumulate(replace(prepared, filter_zero_point=0), ones, x, None),
+        "input_sum": accumulate(_of_ones(prepared), ones, x, None),
     }
 
 
@@ -74,6 +80,11 @@ def fully_connected(prepared: Any, arrays: Arrays) -> Found:
         "accumulator_without_bias": accumulate(prepared, x, weights, None),
         "input_sum": (codes.astype(dtype) - prepared.input_zero_point).sum(axis=1, keepdims=True, dtype=dtype),
     }
+
+
+def batch_matmul(prepared: Any, arrays: Arrays) -> Found:
+    """BATCH_MATMUL: accumulators (..., rows, columns)."""
+    return {"accumulator": _accumulate("convolution.batch_matmul")(prepared, arrays[0], arrays[1])}
 
 
 def add(prepared: Any, arrays: Arrays) -> Found:
@@ -115,6 +126,7 @@ INTERMEDIATES: Mapping[tuple[str, str], Callable[[Any, Arrays], Found]] = {
     ("DEPTHWISE_CONV_2D", "QuantizedDepthwiseConv2D"): depthwise_conv_2d,
     ("TRANSPOSE_CONV", "QuantizedTransposeConv"): transpose_conv,
     ("FULLY_CONNECTED", "QuantizedFullyConnected"): fully_connected,
+    ("BATCH_MATMUL", "QuantizedBatchMatMul"): batch_matmul,
     ("ADD", "QuantizedSum"): add,
     ("SUB", "QuantizedSum"): sub,
     ("MUL", "QuantizedProduct"): mul,

@@ -73,6 +73,14 @@ def _reciprocal_q31(x: int, integer_bits: int) -> int:
     return max(-(2**31), min(estimate << 1, HIGHEST))
 
 
+def saturating_sum(terms: Sequence[int], low: int, high: int) -> int:
+    """Add terms one after the other, held between ``low`` and ``high`` after each."""
+    total = 0
+    for term in terms:
+        total = max(low, min(total + term, high))
+    return total
+
+
 OPERATIONS: Mapping[str, Callable[..., int | float | tuple[int, int]]] = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
@@ -81,8 +89,10 @@ OPERATIONS: Mapping[str, Callable[..., int | float | tuple[int, int]]] = {
     "divide_half_up": lambda a, b: (a + b // 2) // b,
     "divide_half_away": lambda a, b: (1 if a >= 0 else -1) * ((abs(a) + b // 2) // b),
     "sum": sum,
+    "saturating_sum": saturating_sum,
     "maximum": max,
     "minimum": min,
+    "wrap": wrap,
     "wrap_int32": lambda x: wrap(x, 32),
     "wrap_int64": lambda x: wrap(x, 64),
     "shift_left": lambda x, by: x << by,
@@ -106,5 +116,6 @@ def compute(operation: str, operands: Mapping[str, Operand]) -> int | float | tu
     """Return the result of an operation; ``terms`` is passed by position."""
     function = OPERATIONS[operation]
     if "terms" in operands:
-        return function(operands["terms"])
+        others = {name: operand for name, operand in operands.items() if name != "terms"}
+        return function(operands["terms"], **others)
     return function(**operands)

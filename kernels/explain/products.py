@@ -17,6 +17,7 @@ from ..convolution.prepared import (
 from ..convolution.reading import Reading, read_as
 from ..operator import Node, Shape, TensorSpec
 from ..padding import Window
+from ..profiles import NarrowAccumulator, Overflow
 from .narration import Narration
 from .requantization import explain_requantization
 
@@ -142,8 +143,15 @@ def _explain(
     scales = np.broadcast_to(np.array(filters.quantization.scale, np.float32), len(requantization.multiplier))
     input_scale, filter_scale = float(source.scale), float(scales[channel])
     step = input_scale * filter_scale
-    total = n.step("sum of products", "sum", terms=[row[-1] for row in rows], real=sum(row[-1] for row in rows) * step)
-    total = _wrapped(n, total, bits)
+    products, narrow = [row[-1] for row in rows], requantization.narrow
+    real = sum(products) * step
+    if narrow is not None and narrow.overflow is Overflow.SATURATE:
+        least, most = narrow.lowest, narrow.highest
+        note = f"in the reference's order; the accumulator of {narrow.bits} bits saturates after each addition"
+        total = n.step("sum of products", "saturating_sum", terms=products, low=least, high=most, note=note, real=real)
+    else:
+        total = n.step("sum of products", "sum", terms=products, real=real)
+    total = _overflown(n, total, bits, narrow)
     if bias is not None:
         total = n.step(
             "accumulator",
@@ -153,15 +161,25 @@ def _explain(
             note="plus the bias",
             real=(total + int(bias.reshape(-1)[channel])) * step,
         )
-        total = _wrapped(n, total, bits)
+        total = _overflown(n, total, bits, narrow)
     exact = total * step
+    if narrow is not None:  # what no accumulator has lost anything of
+        exact = (sum(products) + (0 if bias is None else int(bias.reshape(-1)[channel]))) * step
     low = (requantization.activation_min - n.zero_point) * n.scale
     high = (requantization.activation_max - n.zero_point) * n.scale
     n.exact = max(low, min(exact, high))
     explain_requantization(n, requantization, channel, total, (input_scale, filter_scale))
 
 
-def _wrapped(n: Narration, total: int, bits: int) -> int:
+def _overflown(n: Narration, total: int, bits: int, narrow: NarrowAccumulator | None) -> int:
+    """Return what the accumulator holds of a sum; says so where that is another number."""
+    if narrow is not None:
+        if narrow.lowest <= total <= narrow.highest:
+            return total
+        name, note = f"in {narrow.bits} bits", "the emulated accumulator overflows"
+        if narrow.overflow is Overflow.SATURATE:
+            return int(n.step(name, "clamp", x=total, low=narrow.lowest, high=narrow.highest, note=note))
+        return int(n.step(name, "wrap", x=total, bits=narrow.bits, note=note))
     if -(2 ** (bits - 1)) <= total < 2 ** (bits - 1):
         return total
     return int(n.step(f"as int{bits}", f"wrap_int{bits}", x=total, note="the accumulator overflows"))

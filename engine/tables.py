@@ -7,84 +7,29 @@ many parts as there are threads, instructions between such are a row of one part
 from __future__ import annotations
 
 import ctypes
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..kernels.operator import Instruction
+from . import dividing
 from .binding import Binder, aligned_empty
+from .dividing import divisible_nanoseconds
 from .machine import Stretch, kernel_address
 from .workers import workers, yield_address
 
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_int64)  # releases the GIL
-
-_WINDOW = ("batches", "output_height", "output_width")
-_PRODUCT = (*_WINDOW, "output_channels", "depth")
-_LINES = (*_WINDOW, "channels", "filter_height", "filter_width")
-
-_DIVISIBLE: Mapping[str, tuple[str, ...]] = {
-    "conv_2d": _PRODUCT,
-    "conv_2d_quads": _PRODUCT,
-    "conv_2d_tiles": _PRODUCT,
-    "conv_2d_int16": _PRODUCT,
-    "float_conv_2d": _PRODUCT,
-    "hybrid_conv_2d": _PRODUCT,
-    "hybrid_sparse": _PRODUCT,
-    "hybrid_transpose_conv": _PRODUCT,
-    "depthwise_conv_2d": _LINES,
-    "depthwise_conv_2d_quads": _LINES,
-    "max_pool_bytes": _LINES,
-    "average_pool_bytes": _LINES,
-    "resize_bilinear_bytes": (*_WINDOW, "channels"),
-    "turned_copy": ("boxes", "rows", "columns"),
-    "depthwise_conv_2d_int16": _LINES,
-    "float_depthwise_conv_2d": (*_WINDOW, "output_channels", "filter_height", "filter_width"),
-}
-"""Kernels with the fields ``part`` and ``parts``, and the fields whose product says how much they do."""
-
-_LEAST_WORK = 1 << 17
-"""Products, below which another thread is not worth its announcement."""
-
-_ELEMENTS: Mapping[str, str] = {
-    "lookup8": "size",
-    "weighted_sum8": "sizes",
-    "product8": "sizes",
-    "scaled_sum8": "size",
-    "greater8": "sizes",
-    "dequantize_bytes": "size",
-}
-"""The same of kernels that do little with each element, and the field that says how many there are."""
-
-_LEAST_ELEMENTS = 1 << 15
-"""Elements, below which another thread is not worth its announcement."""
 
 Row = tuple[int, int]
 """The addresses of a kernel and of its parameter block."""
 
 
 def parts_of(instruction: Instruction, threads: int) -> list[Instruction]:
-    """Return an instruction for each thread, or one alone where it is too small or its kernel cannot be divided."""
-    if not _is_worth_dividing(instruction):
-        return [instruction]
+    """Return an instruction for each thread's part."""
     return [
         replace(instruction, fields={**instruction.fields, "part": part, "parts": threads}) for part in range(threads)
     ]
-
-
-def _is_worth_dividing(instruction: Instruction) -> bool:
-    if instruction.kernel in _ELEMENTS:
-        return _number(instruction, _ELEMENTS[instruction.kernel]) >= _LEAST_ELEMENTS
-    names = _DIVISIBLE.get(instruction.kernel)
-    return names is not None and math.prod(_number(instruction, name) for name in names) >= _LEAST_WORK
-
-
-def _number(instruction: Instruction, field: str) -> int:
-    """Return a field's number, or the product of its numbers."""
-    value = instruction.fields[field]
-    assert isinstance(value, int | np.ndarray)
-    return int(np.prod(value))
 
 
 class SharedStretch:
@@ -146,27 +91,36 @@ class Tables:
     def __init__(self, binder: Binder, scratches: Sequence[np.ndarray]) -> None:
         self._binder = binder
         self._scratches = scratches
-        self._rows: list[list[list[Row]]] = []
+        self._whole: list[Row] = []
+        self._divided: list[list[list[Row]]] = []
+        self._nanoseconds = 0.0  # that one thread takes for what is divided
 
     def add(self, instruction: Instruction, inputs: Sequence[int], outputs: Sequence[int]) -> None:
         """Add an instruction of an operator with these tensors."""
         address, threads = kernel_address(instruction.kernel), len(self._scratches)
-        instructions = parts_of(instruction, threads) if threads > 1 else [instruction]
-        parts = [
-            [(address, self._binder.bind(one, inputs, outputs, scratch))]
-            for one, scratch in zip(instructions, self._scratches, strict=False)
-        ]
-        self._binder.forget_originals()
-        if len(parts) == 1 and self._rows and len(self._rows[-1]) == 1:
-            self._rows[-1][0] += parts[0]
+        whole = (address, self._binder.bind(instruction, inputs, outputs, self._scratches[0]))
+        self._whole.append(whole)
+        nanoseconds = divisible_nanoseconds(instruction) if threads > 1 else 0.0
+        if nanoseconds:
+            self._nanoseconds += nanoseconds
+            self._divided.append(
+                [
+                    [(address, self._binder.bind(one, inputs, outputs, scratch))]
+                    for one, scratch in zip(parts_of(instruction, threads), self._scratches, strict=True)
+                ]
+            )
+        elif self._divided and len(self._divided[-1]) == 1:
+            self._divided[-1][0].append(whole)
         else:
-            self._rows.append(parts)
+            self._divided.append([[whole]])
+        self._binder.forget_originals()
 
     def close(self) -> Callable[[], None] | None:
         """Return the step that runs what was added since the last call; None where that is nothing."""
-        rows, self._rows = self._rows, []
-        if not rows:
+        whole, divided, nanoseconds = self._whole, self._divided, self._nanoseconds
+        self._whole, self._divided, self._nanoseconds = [], [], 0.0
+        if not whole:
             return None
-        if all(len(parts) == 1 for parts in rows):
-            return Stretch([row for parts in rows for row in parts[0]])
-        return SharedStretch(rows, len(self._scratches))
+        if nanoseconds == 0 or nanoseconds < dividing.LEAST_NANOSECONDS_OF_STRETCH:
+            return Stretch(whole)
+        return SharedStretch(divided, len(self._scratches))

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import q31
-from q31.engine import tables
+from q31.engine import dividing, tables
 from q31.engine.program import Program
 from q31.engine.structure import Environment
 from q31.engine.workers import workers
 from q31.kernels.jit import INTERPRETED
+from q31.kernels.jit.layouts import fields
+from q31.kernels.operator import Instruction
 from q31.kernels.profiles import LITERT
 from q31.schema import Graph, read, write
 from q31.tools import mobilenet
@@ -28,8 +30,8 @@ pytestmark = pytest.mark.skipif(INTERPRETED, reason="interpreted kernels run in 
 @pytest.fixture(autouse=True)
 def divide_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divide operators of any size: the models here are small."""
-    monkeypatch.setattr(tables, "_LEAST_WORK", 0)
-    monkeypatch.setattr(tables, "_LEAST_ELEMENTS", 0)
+    monkeypatch.setattr(dividing, "LEAST_NANOSECONDS", 0)
+    monkeypatch.setattr(dividing, "LEAST_NANOSECONDS_OF_STRETCH", 0)
 
 
 def program_of(graph: Graph, threads: int) -> Program:
@@ -66,6 +68,31 @@ def test_any_number_of_threads_gives_the_same_bits(name: str, graph: Graph, thre
         given = inputs_of(alone, seed)
         for expected, got in zip(alone.call(given), together.call(given), strict=True):
             assert np.array_equal(expected, got, equal_nan=expected.dtype.kind == "f")
+
+
+def test_little_work_stays_with_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = read(write(mobilenet.build(size=32, width=0.25)))
+    given = inputs_of(program_of(graph, 1), 0)
+    expected = program_of(graph, 1).call(given)[0]
+    for least, count in ((0, 1), (1e12, 0)):
+        monkeypatch.setattr(dividing, "LEAST_NANOSECONDS_OF_STRETCH", least)
+        program = program_of(graph, 2)
+        assert sum(isinstance(step, tables.SharedStretch) for step in program._steps) == count
+        assert np.array_equal(program.call(given)[0], expected)
+
+
+def test_small_instructions_are_not_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    lookup = Instruction("lookup8", {"size": 8 * 10_000})
+    monkeypatch.setattr(dividing, "LEAST_NANOSECONDS", 10_000)
+    assert dividing.divisible_nanoseconds(lookup) == 10_000
+    monkeypatch.setattr(dividing, "LEAST_NANOSECONDS", 10_001)
+    assert dividing.divisible_nanoseconds(lookup) == 0
+    assert dividing.divisible_nanoseconds(Instruction("softmax8", {"size": 1 << 30})) == 0
+
+
+def test_every_divisible_kernel_can_take_a_part() -> None:
+    for kernel, (names, rate) in dividing._DIVISIBLE.items():
+        assert {"part", "parts", *names} <= set(fields(kernel)._fields) and rate > 0
 
 
 def test_nobody_waits_for_workers_that_do_not_come(monkeypatch: pytest.MonkeyPatch) -> None:

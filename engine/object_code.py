@@ -13,7 +13,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from dataclasses import dataclass
+
+from ..schema.deferred import dataclass
 
 _HEADER = b"\x7fELF\x02\x01\x01"  # 64 bits, little endian, version 1
 _RELOCATABLE_X86_64 = (1, 62)

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from ..kernels.activations.lookup import Lookup, evaluate, lower
 from ..kernels.operator import Kernel, Node, TensorSpec
 from ..schema import TensorType
+from ..schema.deferred import dataclass
 from .preparation import Preparation, PreparedOperator, as_tuple
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..kernels.profiles import Profile
 from ..kernels.registry import find, require_version
 from ..schema import Error, Graph, ModelError, Operator, Tensor, UnsupportedOperatorError
 from ..schema.constants import constant_array
+from ..schema.deferred import dataclass
 from ..schema.verify import MAXIMUM_RANK
 from .structure import DEEPEST, STRUCTURAL, Inferred, require_attributes
 from .structure import output_shapes as structural_shapes

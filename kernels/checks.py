@@ -33,14 +33,15 @@ def options_of(node: Node, options_type: type[Options]) -> Options:
 
 def require_arity(node: Node, inputs: int, outputs: int = 1) -> None:
     """Raise ModelError unless the node has exactly so many inputs, none left out, and outputs."""
-    node.require(len(node.inputs) == inputs and None not in node.inputs, f"{inputs} inputs")
+    present = all(spec is not None for spec in node.inputs)  # "in" would compare tensors, field by field
+    node.require(len(node.inputs) == inputs and present, f"{inputs} inputs")
     node.require(len(node.outputs) == outputs, f"{outputs} outputs")
 
 
 def require_arity_between(node: Node, least: int, most: int, outputs: int = 1) -> None:
     """Raise ModelError unless the node has ``least`` to ``most`` inputs, of which the last are optional."""
     node.require(least <= len(node.inputs) <= most, f"{least} to {most} inputs")
-    node.require(None not in node.inputs[:least], f"none of the first {least} inputs left out")
+    node.require(all(spec is not None for spec in node.inputs[:least]), f"none of the first {least} inputs left out")
     node.require(len(node.outputs) == outputs, f"{outputs} outputs")
 
 

@@ -7,11 +7,13 @@ is stamped with it. A profile claims bit-exactness only where a test holds it to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 import numpy as np
+
+from ..schema.deferred import dataclass
 
 
 class Rounding(Enum):

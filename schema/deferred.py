@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
+from dataclasses import MISSING
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -34,6 +36,63 @@ class _Attribute:
         return getattr(owner, self._name)
 
 
+def field_types(cls: type) -> dict[str, tuple[str, Any, Any]]:
+    """Return the fields of a dataclass by name: annotation, default, and what makes a default, or ``MISSING``.
+
+    TypeError where a field is one that ``__init__`` does not take as it comes.
+    """
+    found: dict[str, tuple[str, Any, Any]] = {}
+    for one in reversed(cls.__mro__):
+        for name, kind, default in _own_fields(one):
+            if not isinstance(default, dataclasses.Field):
+                found[name] = (kind, default, MISSING)
+            elif default.init and default.kw_only in (False, MISSING):
+                found[name] = (kind, default.default, default.default_factory)
+            else:
+                raise TypeError(f"{cls.__name__}.{name}: a field that is no plain argument")
+    return found
+
+
+def _own_fields(cls: type) -> list[tuple[str, str, Any]]:
+    """Return name, annotation and default, or what says how to make one, of the fields; none of other classes."""
+    content = vars(cls)
+    made = content.get("__dataclass_fields__")
+    if made is None:
+        return []
+    if isinstance(made, dict):
+        fields: list[tuple[str, str, Any]] = [(name, str(field.type), field) for name, field in made.items()]
+    else:
+        annotations = content.get("__annotations__", {})
+        fields = [(name, str(kind), content.get(name, MISSING)) for name, kind in annotations.items()]
+    return [field for field in fields if not field[1].startswith("ClassVar")]
+
+
+@cache
+def _arguments(cls: type) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Callable[[], Any]]]:
+    """Return the names of the fields, the defaults, and what makes the other defaults."""
+    fields = field_types(cls)
+    defaults = {name: default for name, (_, default, _) in fields.items() if default is not MISSING}
+    return tuple(fields), defaults, {name: make for name, (_, _, make) in fields.items() if make is not MISSING}
+
+
+def _initialize(self: Any, *arguments: Any, **keywords: Any) -> None:
+    """Set the fields as the dataclass's own ``__init__`` does, which is made to complain where they do not fit."""
+    owner = next(one for one in type(self).__mro__ if "__init__" in vars(one))
+    names, defaults, factories = _arguments(owner)
+    given = {**dict(zip(names, arguments, strict=False)), **keywords}
+    values = {**defaults, **given}
+    for name, make in factories.items():
+        if name not in values:
+            values[name] = make()
+    if len(given) == len(arguments) + len(keywords) and values.keys() == set(names):
+        vars(self).update(values)
+        if hasattr(owner, "__post_init__"):
+            self.__post_init__()
+        return
+    _make(owner)
+    self.__init__(*arguments, **keywords)
+
+
 def _method(name: str) -> Callable[..., Any]:
     def stand_in(self: object, *arguments: Any, **keywords: Any) -> Any:
         _make(next(one for one in type(self).__mro__ if name in vars(one)))
@@ -42,7 +101,11 @@ def _method(name: str) -> Callable[..., Any]:
     return stand_in
 
 
-_STAND_INS: dict[str, Any] = {name: _Attribute(name) if _MADE.index(name) < 3 else _method(name) for name in _MADE}
+_STAND_INS: dict[str, Any] = {
+    **{name: _Attribute(name) for name in _MADE[:3]},
+    **{name: _method(name) for name in _MADE[3:-1]},
+    "__init__": _initialize,
+}
 
 
 def _make(cls: type) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 
 import numpy as np
@@ -59,8 +58,8 @@ def transposed_constants(node: Node, dtype: np.dtype) -> tuple[np.ndarray, np.nd
 
 def window_fields(window: Window, batches: int) -> dict[str, Field]:
     """Return the fields ``WINDOW`` and ``batches`` of a layout."""
-    names = [f.name for f in dataclass_fields(window) if f.name not in ("padding_bottom", "padding_right")]
-    return {"batches": batches, **{name: getattr(window, name) for name in names}}
+    fields = {name: value for name, value in vars(window).items() if name not in ("padding_bottom", "padding_right")}
+    return {"batches": batches, **fields}
 
 
 def panel_fields(
@@ -140,8 +139,10 @@ def pack_filter(weights: np.ndarray, groups: int, depth: int, step: int) -> np.n
     rows = weights.reshape(groups, channels, -1)
     padded = np.zeros((groups, blocks * LANES, depth), weights.dtype)
     padded[:, :channels, : rows.shape[2]] = rows
-    stepped = padded.reshape(groups, blocks, LANES, depth // step, step)
-    return np.ascontiguousarray(stepped.transpose(0, 1, 3, 2, 4))
+    # A step is moved as one number: NumPy moves elements one by one, which takes twenty times as long.
+    steps = padded.view(f"u{step * weights.itemsize}").reshape(groups, blocks, LANES, depth // step)
+    packed = np.ascontiguousarray(steps.transpose(0, 1, 3, 2)).view(weights.dtype)
+    return packed.reshape(groups, blocks, depth // step, LANES, step)
 
 
 def pack_squares(packed: np.ndarray) -> np.ndarray:

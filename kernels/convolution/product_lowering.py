@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ..operator import Field, Input, Instruction, Output, Scratch, TensorSpec
 from ..padding import Window
 from .packing import (

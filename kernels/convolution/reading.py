@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ..operator import Node, Shape, TensorSpec
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...schema import Error, InputError, TensorType, numpy_dtype
+from ...schema.deferred import dataclass
 from ..operator import Kernel, Node, Prepared, Shape
 from ..profiles import Profile
 

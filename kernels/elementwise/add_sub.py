@@ -7,11 +7,11 @@ int32, and rescales the sum to the output. int16 tensors whose scales are powers
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import TensorType
+from ...schema.deferred import dataclass
 from ...schema.options import AddOptions, SubOptions
 from ..activation_range import quantized_activation_range
 from ..broadcast import broadcast_shape

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...schema import ActivationFunctionType, TensorType
+from ...schema.deferred import dataclass
 from ..activation_range import clamp_float, float_activation_range, type_range
 from ..operator import Node, Prepared, Shape
 

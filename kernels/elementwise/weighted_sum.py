@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from ...schema.deferred import dataclass
 
 _ADJUSTMENTS = tuple(n * 2.0**-21 for n in (0, 1, 2, 4, 8, -1, -2))
 """By what parts of themselves weights are changed. Larger ones take halves away from zero on both its sides."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from ...schema.deferred import dataclass
 from ..operator import Node, Shape, TensorSpec
 
 

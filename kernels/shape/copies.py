@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from ...schema.deferred import dataclass
 from ..indexing.bounds import bounds_message
 from ..operator import Fault, Field, Input, Instruction, Node, Output, Scratch, Shape, TensorSpec
 

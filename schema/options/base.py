@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import IntEnum
 from typing import Any, ClassVar, TypeAlias
 
 from .. import types
-from ..deferred import dataclass
+from ..deferred import dataclass, field_types
 from ..errors import ModelError
 
 # In an annotation these names say how the schema stores the number; to Python it is an int or a float.
@@ -80,8 +79,8 @@ def layout(table: type[Options]) -> tuple[FieldLayout, ...]:
     found = _layouts.get(table)
     if found is None:
         found = _layouts[table] = tuple(
-            _field_layout(item.name, slot, str(item.type), item.default)
-            for slot, item in enumerate(fields(table), table.first_slot)  # type: ignore[arg-type]
+            _field_layout(name, slot, annotation, default)
+            for slot, (name, (annotation, default, _)) in enumerate(field_types(table).items(), table.first_slot)
         )
     return found
 

@@ -8,11 +8,11 @@ import pickle
 import subprocess
 import sys
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from q31.schema.deferred import dataclass
+from q31.schema.deferred import dataclass, field_types
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,53 @@ def test_instances_are_frozen_hashable_and_matched() -> None:
     assert dataclasses.asdict(point) == {"x": 1, "y": 2}
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
         Point()  # type: ignore[call-arg]
+
+
+def is_made(cls: Any) -> bool:
+    return isinstance(vars(cls)["__dataclass_fields__"], dict)
+
+
+def test_instances_need_no_dataclass() -> None:
+    base, derived = classes()
+    one, other = derived(1), derived(2, [3], c="d")
+    assert (one.a, one.b, one.c) == (1, [], "c") and (other.a, other.b, other.c) == (2, [3], "d")
+    assert base(1).b is not base(1).b
+    assert not is_made(base) and not is_made(derived)
+    assert repr(one).endswith("Derived(a=1, b=[], c='c')")
+    assert is_made(derived)
+    assert derived(1) == one and base(4).b == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "message"),
+    [
+        ((), {}, "missing 1 required"),
+        ((1, [], "c", 4), {}, "takes from 2 to 4 positional"),
+        ((1,), {"a": 1}, "multiple values"),
+        ((), {"d": 1}, "unexpected keyword"),
+        ((1,), {"d": 1}, "unexpected keyword"),
+    ],
+)
+def test_wrong_arguments_are_what_the_dataclass_says(arguments: Any, keywords: Any, message: str) -> None:
+    _, derived = classes()
+    with pytest.raises(TypeError, match=message):
+        derived(*arguments, **keywords)
+    assert derived(1).c == "c"
+
+
+def test_class_variables_are_no_fields_and_post_init_runs() -> None:
+    @dataclass(frozen=True)
+    class Doubled:
+        unit: ClassVar[int] = 3
+        a: int = 1
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "a", 2 * self.a)
+
+    assert (Doubled().a, Doubled(5).a, Doubled.unit) == (2, 10, 3)
+    assert not is_made(Doubled)
+    assert list(field_types(Doubled)) == ["a"] == names(Doubled)
+    assert field_types(Doubled) == {"a": ("int", 1, dataclasses.MISSING)}
 
 
 def test_a_copy_in_another_process_is_equal() -> None:

@@ -2,7 +2,8 @@
 #   make demo         classify the bundled digits, and compare with the reference's bits
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
-#   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case)
+#   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case);
+#                     golden vectors against C and Verilog (installs gcc and iverilog where it may)
 #   make bench        time calls and starts beside LiteRT and OpenVINO: the bundled models, those of SHARED, those of
 #                     KERAS=DIR (docs/benchmarks.md), or MODELS="a.tflite b.tflite"; THREADS=1,2 BATCH=1,32
 #   make pages        generate docs/operators.md and docs/quirks.md
@@ -28,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(VENV)/src
 
-.PHONY: demo test lint conformance bench pages clean
+.PHONY: demo test lint conformance benches bench pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/q31 demo
@@ -44,9 +45,17 @@ lint: $(VENV)/.installed-test
 	ln -sfn ../.. $(SOURCES)/q31
 	cd $(SOURCES) && ../bin/mypy --config-file q31/pyproject.toml -p q31
 
-conformance: $(VENV)/.installed-test
+conformance: $(VENV)/.installed-test benches
 	Q31_CONFORMANCE_EXAMPLES=$(EXAMPLES) Q31_CONFORMANCE_LEAST=$(LEAST) \
-	  $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance
+	  $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/conformance tests/vectors
+
+# What compiles the C and simulates the Verilog of tests/vectors; without them those tests are skipped.
+benches:
+	@missing=; for tool in gcc iverilog; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ -z "$$missing" ] || { \
+	  if [ "$$(id -u)" = 0 ]; then root=; else root="sudo -n"; fi; \
+	  command -v apt-get >/dev/null && $$root apt-get update -qq && $$root apt-get install -y -qq $$missing; \
+	} || echo "not installed:$$missing (needs apt-get as root, or sudo): the tests in tests/vectors that use them are skipped"
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/q31 bench $(MODELS) --against $(AGAINST) --threads $(THREADS) --batch $(BATCH)

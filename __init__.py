@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+    from .tools.vectors.generation import vectors
 
 __all__ = [
     "Error",
@@ -27,6 +28,7 @@ __all__ = [
     "__version__",
     "load",
     "register_custom",
+    "vectors",
 ]
 
 _HOMES = {
@@ -39,6 +41,7 @@ _HOMES = {
     "UnsupportedOperatorError": "schema.errors",
     "load": "engine.model",
     "register_custom": "kernels.custom.registration",
+    "vectors": "tools.vectors.generation",
 }
 
 

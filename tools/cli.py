@@ -24,6 +24,7 @@ VERBS = {
     "inspect": ("inspection", "show a model's operators, quantization and prepared parameters"),
     "ops": ("operators", "list the supported operators"),
     "demo": ("demo", "classify the bundled digits and compare with the reference's bits"),
+    "vectors": ("vectors.command", "write golden vectors of operators for test benches and firmware"),
     "bench": ("bench", "time a call, beside other engines or operator by operator"),
     "warmup": ("warmup", "compile all kernels ahead of time"),
 }

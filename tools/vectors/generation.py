@@ -1,0 +1,137 @@
+"""Golden vectors of a model's operators: which operators, on which inputs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...engine.model import Model, load
+from ...schema import InputError
+from ..arrays import random_array, read_input
+from .case import Case, collect
+from .folder import write_folder
+from .memory import MemoryFormat
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done next, how much is done, and how much there is."""
+
+
+class Vectors:
+    """What :func:`vectors` returns: golden vectors, made one at a time as they are asked for.
+
+    Attributes
+    ----------
+    model : the model.
+    operators : the indices of the operators, in order.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        operators: Sequence[int],
+        inputs: Sequence[tuple[int | None, Mapping[str, np.ndarray]]],
+    ) -> None:
+        self.model = model
+        self.operators = tuple(operators)
+        self._inputs = inputs
+
+    def __iter__(self) -> Iterator[Case]:
+        return self.cases()
+
+    def cases(self, progress: Progress | None = None) -> Iterator[Case]:
+        """Yield the cases: of each operator those of the inputs in order."""
+        total = len(self.operators) * len(self._inputs)
+        done = 0
+        for number, (seed, arrays) in enumerate(self._inputs):
+            trace = self.model.trace(dict(arrays), seed=seed)
+            for index in self.operators:
+                if progress:
+                    progress(trace.operators[index].name, done, total)
+                suffix = "" if len(self._inputs) == 1 else str(number)
+                yield collect(trace, trace.operators[index], self.model.graph, suffix)
+                done += 1
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        format: str = "npz",
+        memory: MemoryFormat | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Write all cases into a folder, which is replaced as a whole, and return its manifest.
+
+        Raises
+        ------
+        InputError, OSError
+            As :func:`.folder.write_folder`.
+        """
+        return write_folder(folder, self.cases(progress), self.model.stamp, format, memory)
+
+
+def vectors(
+    model: str | os.PathLike[str] | bytes | Model,
+    op: int | Sequence[int] | None = None,
+    *,
+    inputs: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray] | None = None,
+    seed: int = 0,
+    count: int = 1,
+    profile: str = "litert",
+) -> Vectors:
+    """Make golden vectors: operands, constants, parameters, accumulators and outputs of a model's operators.
+
+    Parameters
+    ----------
+    model : path, bytes or a loaded model, which then brings its profile along.
+    op : index of an operator, or several; None is all of them.
+    inputs : what the model runs on: an array, arrays by name, or a file as ``q31 run`` takes it; several examples along
+        the first dimension give a case each. None: ``count`` random inputs, of the seeds ``seed``, ``seed + 1``...
+    seed : of random inputs.
+    profile : whose bits, where ``model`` is not loaded yet.
+
+    Returns
+    -------
+    Vectors : to go through, or to ``save(folder, format)``.
+
+    Raises
+    ------
+    InputError
+        Where there is no such operator, or the inputs do not fit.
+    """
+    loaded = model if isinstance(model, Model) else load(model, profile=profile)
+    present = len(loaded.operators)
+    chosen = list(range(present)) if op is None else [op] if isinstance(op, int) else list(op)
+    for index in chosen:
+        if not 0 <= index < present:
+            raise InputError(f"operator {index}: expected 0 to {present - 1}")
+    return Vectors(loaded, chosen, _examples(loaded, inputs, seed, count))
+
+
+def _examples(model: Model, inputs: Any, seed: int, count: int) -> list[tuple[int | None, Mapping[str, np.ndarray]]]:
+    if count < 1:
+        raise InputError(f"count: expected 1 or more, got {count}")
+    if inputs is None:
+        examples: list[tuple[int | None, Mapping[str, np.ndarray]]] = []
+        for one in range(seed, seed + count):
+            generator = np.random.default_rng(one)
+            examples.append((one, {port.name: random_array(port, generator) for port in model.inputs}))
+        return examples
+    if isinstance(inputs, (str, os.PathLike)):
+        arrays = read_input(os.fspath(inputs), model.inputs)
+    elif isinstance(inputs, Mapping):
+        arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    elif len(model.inputs) == 1:
+        arrays = {model.inputs[0].name: np.asarray(inputs)}
+    else:
+        raise InputError(f"the model has {len(model.inputs)} inputs: give arrays by name")
+    ports = {port.name: port for port in model.inputs}
+    several = {
+        len(array)
+        for name, array in arrays.items()
+        if name in ports and array.ndim and ports[name].shape[:1] == (1,) and array.shape[1:] == ports[name].shape[1:]
+    }
+    if len(several) != 1 or len(arrays) != len(ports) or several == {1}:
+        return [(None, arrays)]
+    return [(None, {name: array[i : i + 1] for name, array in arrays.items()}) for i in range(several.pop())]

@@ -13,15 +13,16 @@ import numpy as np
 
 from ..kernels.operator import Instruction, Shape
 from ..kernels.profiles import Profile
-from ..schema import Graph, ModelError, TensorType, UnsupportedOperatorError, numpy_dtype
+from ..schema import Graph, ModelError, TensorType, numpy_dtype
 from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .normalization import join_normalizations
+from .places import assign, in_place, may_stay
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
-from .steps import WITHOUT_FIXED_SIZE, prepare_now, raise_faults, run_structural
+from .steps import prepare_now, raise_faults, run_structural
 from .structure import STRUCTURAL, Environment
 
 Step = Callable[[], None]
@@ -85,6 +86,7 @@ class Program:
         self._operators = self.preparation.operators
         if unobserved:
             self._operators = join_normalizations(self.preparation, fuse(self.preparation))
+        self._in_place = in_place(self._operators) if unobserved else frozenset()
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}
         self.compiled = frozenset(instructions) | missing(self.preparation, self._operators)
@@ -100,8 +102,7 @@ class Program:
     # Memory
 
     def _allocate(self, preserve_all: bool) -> int:
-        roots = self._aliases(preserve_all)
-        lifetimes = self._lifetimes(roots, preserve_all)
+        roots, lifetimes = assign(self.preparation, self._operators, preserve_all, self._in_place)
         layout = arena.plan(lifetimes)
         limit = physical_memory()
         try:
@@ -125,65 +126,6 @@ class Program:
                 self._arrays[index] = empty_strings(shapes[index] or ())
         return layout.size
 
-    def _aliases(self, preserve_all: bool) -> dict[int, int]:
-        """Map each tensor that is only another shape of an earlier one (RESHAPE) to that one.
-
-        Inputs are left out: the caller may write to them after a run and still read the outputs.
-        """
-        fixed = {*self.preparation.inputs, *self.preparation.constants}
-        fixed.update(i for i, tensor in enumerate(self.preparation.tensors) if tensor.is_variable)
-        roots: dict[int, int] = {}
-        for operator in self._operators:
-            if not operator.kernel.aliases or operator.late or operator.folded or preserve_all:
-                continue
-            source, target = operator.operator.inputs[0], operator.operator.outputs[0]
-            if not fixed & {source, target} and self.preparation.shapes[source] is not None:
-                roots[target] = roots.get(source, source)
-        return roots
-
-    def _lifetimes(self, roots: Mapping[int, int], preserve_all: bool) -> dict[int, arena.Lifetime]:
-        operators = self._operators
-        end = len(operators)
-        first: dict[int, int] = {}
-        last: dict[int, int] = {}
-
-        def touch(index: int, step: int) -> None:
-            root = roots.get(index, index)
-            first[root] = min(first.get(root, step), step)
-            last[root] = max(last.get(root, step), step)
-
-        for index in (*self.preparation.inputs, *self.preparation.outputs):
-            touch(index, end)
-        for index in self.preparation.inputs:
-            touch(index, -1)
-        for step, operator in enumerate(operators):
-            for index in (*operator.operator.inputs, *operator.operator.outputs):
-                if index >= 0:
-                    touch(index, step)
-        tensors = self.preparation.tensors
-        for index, tensor in enumerate(tensors):
-            if tensor.is_variable or (preserve_all and index in first):
-                touch(index, -1)
-                touch(index, end)
-        return {
-            index: arena.Lifetime(self._size(index), first[index], last[index])
-            for index in first
-            if index not in self.preparation.constants
-            and self.preparation.shapes[index] is not None
-            and tensors[index].type not in WITHOUT_FIXED_SIZE
-        }
-
-    def _size(self, index: int) -> int:
-        tensor, shape = self.preparation.tensors[index], self.preparation.shapes[index]
-        assert shape is not None
-        try:
-            size = numpy_dtype(tensor.type).itemsize
-        except UnsupportedOperatorError as error:
-            raise UnsupportedOperatorError(f"tensor {index} ({tensor.name!r}): {error}") from None
-        for dimension in shape:
-            size *= dimension
-        return size
-
     # Steps
 
     def _lower(self) -> dict[int, tuple[Instruction, ...]]:
@@ -198,7 +140,7 @@ class Program:
             if _shares_state(operator) or set(operator.operator.inputs) & set(operator.operator.outputs):
                 continue  # kernels read what they have written already
             lowered = lower(operator.prepared, operator.node)
-            if lowered is not None:
+            if lowered is not None and may_stay(operator, lowered, self._in_place):
                 instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)
         return instructions
 

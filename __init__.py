@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+    from .tools.conformance.verb import run_conformance
     from .tools.vectors.generation import vectors
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "load",
     "register_custom",
+    "run_conformance",
     "vectors",
 ]
 
@@ -41,6 +43,7 @@ _HOMES = {
     "UnsupportedOperatorError": "schema.errors",
     "load": "engine.model",
     "register_custom": "kernels.custom.registration",
+    "run_conformance": "tools.conformance.verb",
     "vectors": "tools.vectors.generation",
 }
 

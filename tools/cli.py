@@ -26,6 +26,7 @@ VERBS = {
     "demo": ("demo", "classify the bundled digits and compare with the reference's bits"),
     "vectors": ("vectors.command", "write golden vectors of operators for test benches and firmware"),
     "bench": ("bench", "time a call, beside other engines or operator by operator"),
+    "conformance": ("conformance.verb", "put single-operator problems to an implementation and see what it gets right"),
     "warmup": ("warmup", "compile all kernels ahead of time"),
 }
 """Verb -> (module, help)."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
-    from .tools.conformance.verb import run_conformance
+    from .tools.conformance.running import run_conformance
     from .tools.vectors.generation import vectors
 
 __all__ = [
@@ -43,7 +43,7 @@ _HOMES = {
     "UnsupportedOperatorError": "schema.errors",
     "load": "engine.model",
     "register_custom": "kernels.custom.registration",
-    "run_conformance": "tools.conformance.verb",
+    "run_conformance": "tools.conformance.running",
     "vectors": "tools.vectors.generation",
 }
 

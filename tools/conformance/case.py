@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,12 @@ import numpy as np
 from ...schema import Graph, GraphBuilder, Quantization, Subgraph, TensorType, numpy_dtype
 from ...schema.strings import decode_strings
 
-_OF_DTYPE = {
-    numpy_dtype(tensor_type): tensor_type
-    for tensor_type in TensorType
-    if tensor_type.name not in ("INT4", "INT2", "UINT4", "RESOURCE", "VARIANT", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
-}
+_OF_NO_DTYPE = ("INT4", "INT2", "UINT4", "RESOURCE", "VARIANT", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
+
+
+@cache
+def _types_of_dtypes() -> dict[np.dtype, TensorType]:
+    return {numpy_dtype(one): one for one in TensorType if one.name not in _OF_NO_DTYPE}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def constant(
 ) -> Operand:
     """Return a constant input; ``tensor_type`` where the dtype does not say it (INT4 as int8)."""
     value = np.asarray(value)
-    return Operand(tensor_type or _OF_DTYPE[value.dtype], value.shape, quantization or Quantization(), value)
+    return Operand(tensor_type or _types_of_dtypes()[value.dtype], value.shape, quantization or Quantization(), value)
 
 
 def result(tensor_type: TensorType, quantization: Quantization | None = None, shape: Sequence[int] = ()) -> Operand:

@@ -19,6 +19,7 @@ from .binding import Binder, Packed, aligned_empty, scratch_size
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .normalization import join_normalizations
+from .padding import absorb_paddings
 from .places import assign, in_place, may_stay
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
@@ -85,7 +86,8 @@ class Program:
         unobserved = compiled and not preserve_all
         self._operators = self.preparation.operators
         if unobserved:
-            self._operators = join_normalizations(self.preparation, fuse(self.preparation))
+            joined = join_normalizations(self.preparation, fuse(self.preparation))
+            self._operators = absorb_paddings(self.preparation, joined)
         self._in_place = in_place(self._operators) if unobserved else frozenset()
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}

@@ -16,6 +16,7 @@ from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, numpy_dtype
 from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
+from .clamps import absorb_clamps
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .normalization import join_normalizations
@@ -84,10 +85,10 @@ class Program:
         for index, value in self.preparation.constants.items():
             self._arrays[index] = value
         unobserved = compiled and not preserve_all
-        self._operators = self.preparation.operators
+        self._operators = fuse(self.preparation) if unobserved else self.preparation.operators
         if unobserved:
-            joined = join_normalizations(self.preparation, fuse(self.preparation))
-            self._operators = absorb_paddings(self.preparation, joined)
+            for change in (absorb_clamps, join_normalizations, absorb_paddings):
+                self._operators = change(self.preparation, self._operators)
         self._in_place = in_place(self._operators) if unobserved else frozenset()
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}

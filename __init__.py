@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
     from .tools.conformance.running import run_conformance
+    from .tools.ranges import ranges
     from .tools.vectors.generation import vectors
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "UnsupportedOperatorError",
     "__version__",
     "load",
+    "ranges",
     "register_custom",
     "run_conformance",
     "vectors",
@@ -42,6 +44,7 @@ _HOMES = {
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
     "load": "engine.model",
+    "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",
     "run_conformance": "tools.conformance.running",
     "vectors": "tools.vectors.generation",

@@ -12,15 +12,16 @@ import numpy as np
 
 from ..kernels.operator import Shape
 from ..kernels.profiles import Profile
-from ..schema import Error, Graph, InputError, Tensor, numpy_dtype
+from ..schema import Error, Graph, InputError
 from .arguments import arguments, batch_size, one_example
 from .batches import chunk_sizes, is_batched, keeps_state, largest_chunk
 from .program import Program
-from .session import Session, emulated, find_profile, open_model, sha256, with_accumulator
-from .views import OperatorView, Port
+from .session import Session, find_profile, open_model, sha256, stamp_of, with_accumulator
+from .views import OperatorView, Port, port_of
 
 if TYPE_CHECKING:
     from .explanation import Explanation
+    from .ranges import Ranges
     from .trace import Trace
 
 
@@ -81,8 +82,9 @@ class Model:
         self._observed: Program | None = None
         self.trace_of_last_run: Trace | None = None
         self._lock = threading.Lock()
-        self.inputs = tuple(self._port(index) for index in graph.subgraphs[0].inputs)
-        self.outputs = tuple(self._port(index) for index in graph.subgraphs[0].outputs)
+        tensors = graph.subgraphs[0].tensors
+        self.inputs = tuple(port_of(tensors[index], index) for index in graph.subgraphs[0].inputs)
+        self.outputs = tuple(port_of(tensors[index], index) for index in graph.subgraphs[0].outputs)
 
     # What it is
 
@@ -128,19 +130,6 @@ class Model:
     def arena_size(self) -> int:
         """Bytes of memory for activations."""
         return self._program.arena_size
-
-    def _port(self, index: int) -> Port:
-        tensor: Tensor = self.graph.subgraphs[0].tensors[index]
-        quantization = tensor.quantization
-        return Port(
-            tensor.name,
-            index,
-            tensor.shape,
-            tensor.shape_signature or tensor.shape,
-            numpy_dtype(tensor.type),
-            quantization.scale[0] if quantization.scale else 0.0,
-            quantization.zero_point[0] if quantization.zero_point else 0,
-        )
 
     def __repr__(self) -> str:
         lines = [
@@ -247,15 +236,7 @@ class Model:
     @property
     def stamp(self) -> dict[str, Any]:
         """Whose numbers the model gives: profile and its oracle, q31's version, the SHA-256 of the file."""
-        from .. import __version__
-
-        return {
-            "profile": self.profile.name,
-            "oracle": self.profile.oracle,
-            "q31_version": __version__,
-            "model_sha256": self.sha256,
-            **emulated(self.profile),
-        }
+        return stamp_of(self.profile, self.sha256)
 
     def explain(
         self, operator: int, at: Sequence[int], *args: Any, profile: str | Sequence[str] | None = None, **kwargs: Any
@@ -281,6 +262,23 @@ class Model:
         names = [self.profile.name] if profile is None else [profile] if isinstance(profile, str) else list(profile)
         profiles = [replace(find_profile(name), accumulator=self.profile.accumulator) for name in names]
         return explain(trace, operator, at, profiles)
+
+    def ranges(self, data: Any, *, running: bool = False) -> Ranges:
+        """Return how far the accumulators of products go on data, and could go, hence the bits they need.
+
+        Parameters
+        ----------
+        data : examples as one array, along its first dimension, or a dict of such arrays by input name.
+        running : also follow the sums product by product, in the reference's order, which is slow.
+
+        Raises
+        ------
+        InputError
+            Where the data does not fit.
+        """
+        from .ranges import examples_of, measure
+
+        return measure(self, examples_of(data, self.inputs), running)
 
     def _example(self, example: Any) -> tuple[list[np.ndarray], bool]:
         """Return an example's arrays in the shapes of the inputs, and whether they came without a first dimension."""

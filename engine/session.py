@@ -87,10 +87,18 @@ def with_accumulator(profile: Profile, bits: int | None, overflow: str | None) -
     return replace(profile, accumulator=NarrowAccumulator(int(bits), rules[overflow or "wrap"]))
 
 
-def emulated(profile: Profile) -> dict[str, Any]:
-    """Return what a stamp says of a narrower accumulator; nothing where there is none."""
+def stamp_of(profile: Profile, model_sha256: str) -> dict[str, Any]:
+    """Return whose numbers a model gives: profile and its oracle, q31's version, the SHA-256 of the file."""
+    from .. import __version__
+
+    stamp = {
+        "profile": profile.name,
+        "oracle": profile.oracle,
+        "q31_version": __version__,
+        "model_sha256": model_sha256,
+    }
     narrow = profile.accumulator
-    return {} if narrow is None else {"accumulator_bits": narrow.bits, "overflow": narrow.overflow.value}
+    return stamp if narrow is None else {**stamp, "accumulator_bits": narrow.bits, "overflow": narrow.overflow.value}
 
 
 def choose_backend(backend: str | None) -> str:

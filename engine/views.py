@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.operator import Prepared, Shape
+from ..schema import Tensor, numpy_dtype
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,20 @@ class Port:
     def __str__(self) -> str:
         quantized = f", scale {self.scale:.6g}, zero point {self.zero_point}" if self.scale else ""
         return f"{self.name}: {self.dtype}{list(self.shape)}{quantized}"
+
+
+def port_of(tensor: Tensor, index: int) -> Port:
+    """Return what a model tells of a tensor that is its input or output."""
+    quantization = tensor.quantization
+    return Port(
+        tensor.name,
+        index,
+        tensor.shape,
+        tensor.shape_signature or tensor.shape,
+        numpy_dtype(tensor.type),
+        quantization.scale[0] if quantization.scale else 0.0,
+        quantization.zero_point[0] if quantization.zero_point else 0,
+    )
 
 
 @dataclass(frozen=True)

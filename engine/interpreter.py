@@ -141,6 +141,8 @@ class Interpreter:
         return view
 
     def _ensure_safe(self) -> None:
+        if not self._views:
+            return
         self._views = [reference for reference in self._views if reference() is not None]
         if self._views:
             raise StateError(

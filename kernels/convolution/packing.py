@@ -167,6 +167,8 @@ def pack_depthwise_filter(weights: np.ndarray, pairs: int) -> np.ndarray:
 
 def pad_channels(values: np.ndarray, groups: int = 1) -> np.ndarray:
     """Fill each group's channels, the last axis, up with zeros to whole vectors; one dimension."""
+    if values.shape[-1] % (groups * LANES) == 0:
+        return values.reshape(-1)
     rows = values.reshape(-1, groups, values.shape[-1] // groups)
     padded = np.zeros((*rows.shape[:2], round_up(rows.shape[2], LANES)), values.dtype)
     padded[..., : rows.shape[2]] = rows

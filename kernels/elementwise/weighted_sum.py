@@ -80,16 +80,19 @@ def _try(definition: Definition, right_shift: int, factor: float) -> WeightedSum
     weight1, weight2 = (round(x * factor) for x in exact)
     bias = zero * one + one // 2 - weight1 * zero1 - weight2 * zero2
     codes = np.arange(256, dtype=np.int32)
-    sums = (weight1 * codes + np.int32(bias))[:, None] + weight2 * codes
+    terms1, terms2 = weight1 * codes + np.int32(bias), weight2 * codes
     # How far a sum may lie from the number that the definition rounds, and as much again for another bias.
     error = 255 * (abs(weight1 - exact[0]) + abs(weight2 - exact[1])) + definition.noise * one + 1
     margin = math.ceil(2 * error)
     if 2 * margin < one:
-        near = np.flatnonzero(((sums + np.int32(margin)) & np.int32(one - 1)) < 2 * margin)
+        sums = (terms1 + np.int32(margin))[:, None] + terms2
+        sums &= np.int32(one - 1)
+        near = np.flatnonzero(sums < 2 * margin)
     else:
-        near = np.arange(sums.size)
-    right = definition.codes(near >> 8, near & 255).astype(np.int64)
-    there = sums.ravel()[near].astype(np.int64)
+        near = np.arange(1 << 16)
+    code1, code2 = near >> 8, near & 255
+    right = definition.codes(code1, code2).astype(np.int64)
+    there = (terms1[code1] + terms2[code2]).astype(np.int64)
     lowest = np.max(((right << right_shift) - there)[right > definition.code_min], initial=-math.floor(error))
     highest = np.min(((right + 1 << right_shift) - 1 - there)[right < definition.code_max], initial=math.floor(error))
     if lowest > highest:

@@ -48,6 +48,8 @@ _DIVISIBLE: Mapping[str, tuple[tuple[str, ...], float]] = {
     "scaled_sum8": (("size",), 2),
     "greater8": (("sizes",), 4),
     "dequantize_bytes": (("size",), 2),
+    "quantize8": (("size",), 4),
+    "quantize16": (("size",), 4),
 }
 """Kernels with the fields ``part`` and ``parts``: the fields whose product says how much they do, and how much of it is
 done in a nanosecond, about, as a thread was measured to do with layers of networks."""

@@ -21,7 +21,7 @@ from ..fixed_point import (
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import constant, exp_on_negative_values, one_over_one_plus_x, saturating_left_shift
 from ..libm import expf, logf
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile, Rounding
 from .softmax import ACCUMULATION_INTEGER_BITS, SCALED_DIFF_INTEGER_BITS
 
@@ -199,6 +199,35 @@ def evaluate_8_bit(prepared: QuantizedLogSoftmax, x: np.ndarray) -> np.ndarray:
     return np.where(difference > limit, result, p.output_min).astype(x.dtype)
 
 
+_LONGEST_ROW = (1 << (31 - 19)) - 1  # exponentials are at most 2**19, and their sum must fit int32
+
+
+def lower(prepared: FloatLogSoftmax | QuantizedLogSoftmax, node: Node) -> Instruction | None:
+    """Lower codes to ``log_softmax8``."""
+    source, p = node.input(0), prepared
+    size = math.prod(source.shape)
+    if isinstance(p, FloatLogSoftmax) or size == 0 or source.shape[-1] > _LONGEST_ROW:
+        return None
+    differences = -np.arange(256, dtype=np.int32)
+    fields: dict[str, Field] = {
+        "input": Input(0, size),
+        "output": Output(0, size),
+        "rows": size // source.shape[-1],
+        "depth": source.shape[-1],
+        "sign_flip": 128 if source.type is TensorType.INT8 else 0,
+        "exponentials": p.exponentials,
+        "scaled": multiply_by_quantized_multiplier(differences, p.input_multiplier, p.input_left_shift, p.rounding),
+        "diff_min": p.diff_min,
+        "reverse_multiplier": p.reverse_multiplier,
+        "reverse_shift": p.reverse_shift,
+        "single": int(p.rounding is Rounding.SINGLE),
+        "output_zero_point": p.output_zero_point,
+        "output_min": p.output_min,
+        "output_max": p.output_max,
+    }
+    return Instruction("log_softmax8", fields)
+
+
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8)
 
-KERNELS = (Kernel("LOG_SOFTMAX", (1, 2), _TYPES, prepare, evaluate),)
+KERNELS = (Kernel("LOG_SOFTMAX", (1, 2), _TYPES, prepare, evaluate, lower),)

@@ -22,7 +22,7 @@ from ..fixed_point import INT32_MAX, multiply_by_quantized_multiplier, round_hal
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import INT16_MAX, INT16_MIN, exp_on_negative_values, reciprocal
 from ..libm import address, expf
-from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch
 from ..profiles import Profile, Rounding
 
 SCALED_DIFF_INTEGER_BITS = 5
@@ -294,7 +294,10 @@ def lower(prepared: Softmax, node: Node) -> Instruction | None:
         "exponentials": prepared.exponentials,
         "terms": rounding_divide_by_pot(prepared.exponentials, ACCUMULATION_INTEGER_BITS),
     }
-    return Instruction("softmax8" if target.type is source.type else "softmax8_to_16", fields)
+    if target.type is not source.type:
+        return Instruction("softmax8_to_16", fields)
+    falling = int(np.all(np.diff(prepared.exponentials.astype(np.int64)) <= 0))
+    return Instruction("softmax8", {**fields, "falling": falling, "quotients": Scratch(256)})
 
 
 _TYPES = (*_FLOATS, *_8_BIT, TensorType.INT16)

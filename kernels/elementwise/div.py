@@ -14,8 +14,9 @@ from ..checks import checked_multiplier, options_of, require_arity, require_quan
 from ..fixed_point import INT32_MAX, output_codes
 from ..fixed_point import saturating_rounding_doubling_high_multiply as multiply
 from ..gemmlowp import reciprocal
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from .lowering import lower_float_arithmetic
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 from .shifts import multiply_with_any_shift
 
@@ -115,6 +116,14 @@ def _evaluate_quantized(prepared: QuantizedQuotient, a: np.ndarray, b: np.ndarra
     return output_codes(codes, prepared.output_zero_point, prepared.activation_min, prepared.activation_max, a.dtype)
 
 
+def lower(prepared: PlainArithmetic | QuantizedQuotient, node: Node) -> Instruction | None:
+    """Lower float32."""
+    if not isinstance(prepared, PlainArithmetic):
+        return None
+    bounds = float(prepared.activation_min), float(prepared.activation_max)
+    return lower_float_arithmetic(node, prepared.output_shape, *bounds)
+
+
 KERNELS = (
     Kernel(
         "DIV",
@@ -122,5 +131,6 @@ KERNELS = (
         (TensorType.FLOAT32, TensorType.INT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16),
         prepare,
         evaluate,
+        lower,
     ),
 )

@@ -105,7 +105,7 @@ def stays_along_rows(operand: Shape, other: Shape, shape: Shape) -> bool:
     return steps[-1] == 0
 
 
-_FLOAT_OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "PRELU": 3, "LEAKY_RELU": 4, "MAXIMUM": 5, "MINIMUM": 6}
+_FLOAT_OPERATIONS = {"ADD": 0, "SUB": 1, "MUL": 2, "PRELU": 3, "LEAKY_RELU": 4, "MAXIMUM": 5, "MINIMUM": 6, "DIV": 7}
 """Numbers of the operations of ``kernels/jit/float_arithmetic.py``."""
 
 

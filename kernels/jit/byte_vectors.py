@@ -147,22 +147,27 @@ _ROW = 16  # bytes that one shuffle chooses from
 _QUARTER = 64  # bytes of the table in a register of AVX-512
 
 
-def _generate_look_up(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
-    if "avx512vbmi" in FEATURES:
-        return _choose_from_quarters(builder, table, indices)
-    if HAS_SHUFFLES:
-        return _shuffle_rows(builder, kind, table, indices)
-    return ir.Constant(kind, None)  # never called
+def _define_look_up(load: Callable[..., Any]) -> Any:
+    """Return ``look_up(table, indices)``: a byte of a table of 256 for each index."""
+
+    def generate(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
+        if "avx512vbmi" in FEATURES:
+            return _choose_from_quarters(builder, table, indices, load)
+        if HAS_SHUFFLES:
+            return _shuffle_rows(builder, kind, table, indices, load)
+        return ir.Constant(kind, None)  # never called
+
+    return define(BYTES(_VIEW, BYTES), generate, lambda table, indices: table[0:256][indices])
 
 
-def _choose_from_quarters(builder: ir.IRBuilder, table: Any, indices: Any) -> Any:
+def _choose_from_quarters(builder: ir.IRBuilder, table: Any, indices: Any, load: Callable[..., Any]) -> Any:
     """Emit the instruction that chooses from 128 bytes by 7 bits of an index, for both halves of the table."""
     kind = ir.VectorType(ir.IntType(8), _QUARTER)
     choose = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(kind, [kind] * 3), "llvm.x86.avx512.vpermi2var.qi.512"
     )
     places = [ir.Constant(ir.IntType(64), number * _QUARTER) for number in range(4)]
-    quarters = [emit_constant_load(builder, kind, table, place) for place in places]
+    quarters = [load(builder, kind, table, place) for place in places]
     wide = emit_lanes(builder, indices, indices, [*range(WIDE)] * 2)
     low, high = (builder.call(choose, [quarters[n], wide, quarters[n + 1]]) for n in (0, 2))
     is_high = builder.icmp_signed("<", wide, ir.Constant(kind, None))
@@ -170,7 +175,7 @@ def _choose_from_quarters(builder: ir.IRBuilder, table: Any, indices: Any) -> An
     return emit_lanes(builder, chosen, chosen, [*range(WIDE)])
 
 
-def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) -> Any:
+def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any, load: Callable[..., Any]) -> Any:
     """Emit 16 shuffles, each of a row of the table.
 
     A shuffle gives 0 where the top bit of an index is set, else a byte of the row by the index modulo 16. So with the
@@ -194,7 +199,7 @@ def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) ->
         remaining = indices
         for number in range(8):
             place = ir.Constant(ir.IntType(64), (8 * half + number) * _ROW)
-            row = emit_constant_load(builder, row_type, table, place)
+            row = load(builder, row_type, table, place)
             difference = row if before is None else builder.xor(row, before)
             before = row
             doubled = emit_lanes(builder, difference, difference, [*range(_ROW)] * 2)
@@ -204,8 +209,38 @@ def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any) ->
     return found
 
 
-look_up = define(BYTES(_VIEW, BYTES), _generate_look_up, lambda table, indices: table[0:256][indices])
+look_up = _define_look_up(emit_constant_load)
 """``look_up(table, indices)``: a byte of a constant table of 256 for each index."""
+
+look_up_anew = _define_look_up(emit_load)
+"""The same of a table that the kernel itself writes."""
+
+
+def _generate_greatest(builder: ir.IRBuilder, kind: Any, codes: Any) -> Any:
+    element = codes.type.element
+    name = f"llvm.vector.reduce.umax.v{LANES}i8"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(element, [codes.type]), name)
+    return builder.zext(builder.call(function, [codes]), kind)
+
+
+greatest_of = define(types.int64(CODES), _generate_greatest, lambda codes: int(codes.max()))
+"""``greatest_of(codes)``: the greatest of 16 bytes."""
+
+
+def _generate_first_equal(builder: ir.IRBuilder, kind: Any, codes: Any, code: Any) -> Any:
+    wanted = emit_splat(builder, codes.type, builder.trunc(code, codes.type.element))
+    found = builder.zext(builder.bitcast(builder.icmp_unsigned("==", codes, wanted), ir.IntType(LANES)), kind)
+    with_end = builder.or_(found, ir.Constant(kind, 1 << LANES))
+    return builder.cttz(with_end, ir.Constant(ir.IntType(1), 1))
+
+
+def _python_first_equal(codes: np.ndarray, code: int) -> int:
+    places = np.flatnonzero(codes == code)
+    return int(places[0]) if len(places) else LANES
+
+
+first_equal = define(types.int64(CODES, types.int64), _generate_first_equal, _python_first_equal)
+"""``first_equal(codes, code)``: the place of the first byte that is ``code``, 16 where none is."""
 
 load_first_codes = define(
     CODES(_VIEW, types.int64, types.int64),

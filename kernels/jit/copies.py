@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view, uint16_view
+from .byte_vectors import WIDE, load_bytes, load_codes, store_bytes, store_codes
 from .layouts import fields
+from .vectors import LANES
 
 STRIDED_COPY = fields("strided_copy")
 STRIDED_LOOKUP8 = fields("strided_lookup8")
@@ -32,6 +34,26 @@ def box_size(sizes: Any, rank: Any) -> Any:
     for axis in range(rank):
         count *= sizes[axis]
     return count
+
+
+@helper
+def copy_run(source: Any, from_: Any, target: Any, to: Any, size: Any) -> None:
+    """Copy at least 16 bytes; of the last vector, some are copied twice."""
+    if size >= WIDE:
+        i = 0
+        while i + 4 * WIDE < size:
+            for j in range(0, 4 * WIDE, WIDE):
+                store_bytes(target, to + i + j, load_bytes(source, from_ + i + j))
+            i += 4 * WIDE
+        while i + WIDE < size:
+            store_bytes(target, to + i, load_bytes(source, from_ + i))
+            i += WIDE
+        last = size - WIDE
+        store_bytes(target, to + last, load_bytes(source, from_ + last))
+    else:
+        store_codes(target, to, load_codes(source, from_))
+        last = size - LANES
+        store_codes(target, to + last, load_codes(source, from_ + last))
 
 
 @helper
@@ -65,7 +87,12 @@ def copy_box(p: Any, output_offset: Any) -> None:
         from_ = p.input_offset + box_offset(position, sizes, input_strides, before)
         to = output_offset + box_offset(position, sizes, output_strides, before)
         for _ in range(sizes[before]):
-            if unit == 8:
+            if run * unit >= LANES:
+                source, target = uint8_view(p.input, p.input_size * unit), uint8_view(p.output, p.output_size * unit)
+                for i in range(count):
+                    near, far = (from_ + i * step_in) * unit, (to + i * step_out) * unit
+                    copy_run(source, near, target, far, run * unit)
+            elif unit == 8:
                 wide = int64_view(p.input, p.input_size)
                 _copy_runs(wide, int64_view(p.output, p.output_size), from_, to, step_in, step_out, count, run)
             elif unit == 4:
@@ -195,7 +222,12 @@ def gather(block: Any) -> None:
         first = batch * p.position_step
         for outer in range(p.outer):
             start = starts[batch] + outer * p.outer_step
-            if unit == 8:
+            if run * unit >= LANES:
+                source, target = uint8_view(p.input, p.input_size * unit), uint8_view(p.output, p.output_size * unit)
+                for i in range(count):
+                    near = (start + positions[first + i]) * run * unit
+                    copy_run(source, near, target, (to + i) * run * unit, run * unit)
+            elif unit == 8:
                 wide, moved_wide = int64_view(p.input, p.input_size), int64_view(p.output, p.output_size)
                 _pick(wide, moved_wide, start, positions, first, count, to, run)
             elif unit == 4:

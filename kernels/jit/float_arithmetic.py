@@ -17,7 +17,7 @@ ARITHMETIC_FLOAT32 = fields("arithmetic_float32")
 CLAMP_FLOAT32 = fields("clamp_float32")
 HARD_SWISH_FLOAT32 = fields("hard_swish_float32")
 
-ADD, SUB, MUL, PRELU, LEAKY_RELU, MAXIMUM, MINIMUM = range(7)
+ADD, SUB, MUL, PRELU, LEAKY_RELU, MAXIMUM, MINIMUM, DIV = range(8)
 """Values of the field ``operation``."""
 
 
@@ -44,6 +44,12 @@ def subtract(a: Any, b: Any) -> Any:
 def multiply(a: Any, b: Any) -> Any:
     """Return the product."""
     return a * b
+
+
+@helper
+def divide(a: Any, b: Any) -> Any:
+    """Return the quotient."""
+    return a / b
 
 
 @helper
@@ -79,6 +85,8 @@ def arithmetic_float32(block: Any) -> None:
         combine_rows(p, subtract)
     elif p.operation == MUL:
         combine_rows(p, multiply)
+    elif p.operation == DIV:
+        combine_rows(p, divide)
     elif p.operation == PRELU:
         combine_rows(p, prelu)
     elif p.operation == MAXIMUM:

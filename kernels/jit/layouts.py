@@ -228,8 +228,8 @@ LAYOUTS: dict[str, Layout] = {
     },
     "arg_max8": _layout("arg_max", "input output outer size inner wide flip"),
     "arg_max_float32": _layout("arg_max", "input output outer size inner wide sign"),
-    "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max"),
-    "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max"),
+    "quantize8": _layout("quantize", "input output size scale zero_point code_min code_max sign_flip part parts"),
+    "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max part parts"),
     "dequantize8": _layout("quantize", "input output table size"),
     "dequantize_bytes": _layout("quantize", "input output size sign_flip zero_point scale part parts"),
     "dequantize16": _layout("quantize", "input output size scale zero_point"),
@@ -311,7 +311,17 @@ LAYOUTS: dict[str, Layout] = {
         exponential corners real_scores order spare selected selected_size labels label_count class_scores kept merged
         kept_size""",
     ),
-    "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
+    "l2_normalization8": _layout(
+        "normalization",
+        """input output rows depth sign_flip input_zero_point output_zero_point factor shift single code_min
+        code_max""",
+    ),
+    "log_softmax8": _layout(
+        "normalization",
+        """input output rows depth sign_flip exponentials scaled diff_min reverse_multiplier reverse_shift single
+        output_zero_point output_min output_max""",
+    ),
+    "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms falling quotients"),
     "softmax8_to_16": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
     "softmax16": _layout("softmax", "input output rows depth exponentials reciprocals"),
 }

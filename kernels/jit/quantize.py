@@ -6,12 +6,24 @@ from typing import Any
 
 import numpy as np
 
+from . import vectors
 from .addressing import float32_view, float_field, helper, int16_view, int32_view, read_block, uint8_view
-from .byte_vectors import load_codes, splat_codes, widen_codes_to_int32
+from .byte_vectors import load_codes, saturate, splat_codes, store_codes, widen_codes_to_int32
 from .dividing import elements_of_part
 from .elementwise import rescale
 from .layouts import fields
-from .vectors import LANES, float32_from_int32, splat_float32, splat_int32, store_float32
+from .vectors import (
+    LANES,
+    at_least,
+    at_most,
+    float32_from_int32,
+    load_float32,
+    narrow_to_int16,
+    splat_float32,
+    splat_int32,
+    store_float32,
+    store_int16,
+)
 
 QUANTIZE8 = fields("quantize8")
 QUANTIZE16 = fields("quantize16")
@@ -36,19 +48,35 @@ def round_to_int32(x: Any) -> Any:
 def quantize8(block: Any) -> None:
     """``output[i] = clamp(round(input[i] / scale) + zero_point)``; the sum wraps as int32."""
     p = read_block(block, QUANTIZE8)
-    source = float32_view(p.input, p.size)
-    target = uint8_view(p.output, p.size)
-    for i in range(p.size):
+    source, target = float32_view(p.input, p.size), uint8_view(p.output, p.size)
+    flip, greatest = splat_codes(p.sign_flip), splat_int32(p.code_max)
+    scale, zero_point = splat_float32(np.float32(float_field(p.scale))), splat_int32(p.zero_point)
+    i, end = elements_of_part(p, p.size)
+    while i < end and p.size >= LANES:
+        i = min(i, p.size - LANES)  # of the last vector, some are computed twice
+        codes = at_most(vectors.round_to_int32(load_float32(source, i) / scale) + zero_point, greatest)
+        store_codes(target, i, saturate(codes + splat_int32(p.sign_flip)) ^ flip)
+        i += LANES
+    while i < end:
         target[i] = quantize(p, source[i]) & 0xFF
+        i += 1
 
 
 def quantize16(block: Any) -> None:
     """Quantize to int16 in the same way."""
     p = read_block(block, QUANTIZE16)
-    source = float32_view(p.input, p.size)
-    target = int16_view(p.output, p.size)
-    for i in range(p.size):
+    source, target = float32_view(p.input, p.size), int16_view(p.output, p.size)
+    least, greatest = splat_int32(p.code_min), splat_int32(p.code_max)
+    scale, zero_point = splat_float32(np.float32(float_field(p.scale))), splat_int32(p.zero_point)
+    i, end = elements_of_part(p, p.size)
+    while i < end and p.size >= LANES:
+        i = min(i, p.size - LANES)
+        codes = vectors.round_to_int32(load_float32(source, i) / scale) + zero_point
+        store_int16(target, i, narrow_to_int16(at_least(at_most(codes, greatest), least)))
+        i += LANES
+    while i < end:
         target[i] = np.int16(quantize(p, source[i]))
+        i += 1
 
 
 @helper

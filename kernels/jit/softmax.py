@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
+from .arg_max import greatest_code
+from .byte_vectors import HAS_SHUFFLES, WIDE, load_bytes, look_up_anew, splat_bytes, store_bytes
 from .layouts import fields
 
 SOFTMAX8 = fields("softmax8")
@@ -47,43 +49,82 @@ def one_over_one_plus_x(x: Any) -> Any:
 def bit_length(x: Any) -> Any:
     """Return the number of bits of a non-negative number."""
     bits = 0
-    while x > 0:
-        x >>= 1
-        bits += 1
-    return bits
+    for step in (32, 16, 8, 4, 2, 1):
+        more = x >> step > 0
+        x = x >> step if more else x
+        bits = bits + step if more else bits
+    return bits + x
 
 
 def softmax8(block: Any) -> None:
-    """SOFTMAX over rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code."""
+    """SOFTMAX over rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code.
+
+    In a long row the quotient of every code is computed once.
+    """
     p = read_block(block, SOFTMAX8)
-    target = uint8_view(p.output, p.rows * p.depth)
+    source, target = uint8_view(p.input, p.rows * p.depth), uint8_view(p.output, p.rows * p.depth)
+    quotients = uint8_view(p.quotients, 256)
     for row in range(p.rows):
         at = row * p.depth
         greatest, scale, bits = prepare_row(p, at)
         exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 8
-        for i in range(p.depth):
-            target[at + i] = min(quotient(p, at + i, greatest, scale, exponent), 255) ^ p.sign_flip
+        if p.depth >= _LONG_ROW:
+            tabulate(p, quotients, greatest, scale, exponent)
+            look_up_row(quotients, source, target, at, p.depth)
+        else:
+            for i in range(p.depth):
+                difference = greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))
+                target[at + i] = min(quotient(p, difference, scale, exponent), 255) ^ p.sign_flip
+
+
+_LONG_ROW = 64
+
+
+@fragment
+def tabulate(p: Any, quotients: Any, greatest: Any, scale: Any, exponent: Any) -> None:
+    """Write the quotient of each code up to the greatest; where they are ``falling``, 0 is followed by 0."""
+    for i in range(0, 256, WIDE):
+        store_bytes(quotients, i, splat_bytes(p.sign_flip))
+    for difference in range(greatest + 1):
+        code = min(quotient(p, difference, scale, exponent), 255)
+        if code == 0 and p.falling:
+            break
+        quotients[(greatest - difference) ^ p.sign_flip] = code ^ p.sign_flip
+
+
+@fragment
+def look_up_row(table: Any, source: Any, target: Any, at: Any, depth: Any) -> None:
+    """Put a long row through a table."""
+    if HAS_SHUFFLES:
+        i = 0
+        while i < depth:
+            i = min(i, depth - WIDE)
+            store_bytes(target, at + i, look_up_anew(table, load_bytes(source, at + i)))
+            i += WIDE
+    else:
+        for i in range(depth):
+            target[at + i] = table[source[at + i]]
 
 
 def softmax8_to_16(block: Any) -> None:
     """Do the same with outputs of 16 bits."""
     p = read_block(block, SOFTMAX8_TO_16)
+    source = uint8_view(p.input, p.rows * p.depth)
     target = int16_view(p.output, p.rows * p.depth)
     for row in range(p.rows):
         at = row * p.depth
         greatest, scale, bits = prepare_row(p, at)
         exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 16
         for i in range(p.depth):
-            target[at + i] = np.int16(min(quotient(p, at + i, greatest, scale, exponent), (1 << 16) - 1) - (1 << 15))
+            difference = greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))
+            target[at + i] = np.int16(min(quotient(p, difference, scale, exponent), (1 << 16) - 1) - (1 << 15))
 
 
 @fragment
 def prepare_row(p: Any, at: Any) -> Any:
     """Return the row's greatest code, one over the sum of its exponentials, and the bits of that sum."""
     source, terms = uint8_view(p.input, p.rows * p.depth), int32_view(p.terms, 256)
-    greatest: Any = 0
-    for i in range(p.depth):
-        greatest = max(greatest, np.int64(source[at + i] ^ np.uint8(p.sign_flip)))
+    greatest = greatest_code(source, at, p.depth, p.sign_flip)
     total: Any = 0
     for i in range(p.depth):
         total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
@@ -93,10 +134,9 @@ def prepare_row(p: Any, at: Any) -> Any:
 
 
 @helper
-def quotient(p: Any, at: Any, greatest: Any, scale: Any, exponent: Any) -> Any:
-    """Return the exponential of one code over their sum, rounded at ``exponent``."""
-    source, exponentials = uint8_view(p.input, p.rows * p.depth), int32_view(p.exponentials, 256)
-    exponential = exponentials[greatest - np.int64(source[at] ^ np.uint8(p.sign_flip))]
+def quotient(p: Any, difference: Any, scale: Any, exponent: Any) -> Any:
+    """Return the exponential of a difference over their sum, rounded at ``exponent``."""
+    exponential = int32_view(p.exponentials, 256)[difference]
     return (multiply(scale, np.int64(exponential)) + (np.int64(1) << (exponent - 1))) >> exponent
 
 

@@ -265,6 +265,42 @@ multiply_wide_and_round = define(INT32(INT64, FLOAT64), _generate_multiply_and_r
 """The same of int64."""
 
 
+def _generate_round(builder: ir.IRBuilder, kind: Any, x: Any) -> Any:
+    if "avx2" in FEATURES:
+        return _round_as_x86(builder, x)
+    zero, up, down, least, beyond = (
+        ir.Constant(x.type, [float(bound)] * LANES)
+        for bound in (0, _BELOW_FLOAT_HALF, -_BELOW_FLOAT_HALF, -(2**31), 2**31)
+    )
+    moved = builder.fadd(x, builder.select(builder.fcmp_ordered("<", x, zero), down, up))
+    fits = builder.and_(builder.fcmp_ordered(">=", moved, least), builder.fcmp_ordered("<", moved, beyond))
+    return builder.fptosi(builder.select(fits, moved, least), kind)
+
+
+def _round_as_x86(builder: ir.IRBuilder, x: Any) -> Any:
+    """Emit the instruction whose answer is -2**31 where a number does not fit, which LLVM's own leaves open."""
+    bits = ir.VectorType(ir.IntType(32), LANES)
+    half, sign = (ir.Constant(bits, [n] * LANES) for n in (int(_BELOW_FLOAT_HALF.view(np.int32)), -(2**31)))
+    signed_half = builder.or_(builder.and_(builder.bitcast(x, bits), sign), half)
+    moved = builder.fadd(x, builder.bitcast(signed_half, x.type))
+    parts = [emit_lanes(builder, moved, moved, list(range(start, start + 8))) for start in (0, 8)]
+    function_type = ir.FunctionType(ir.VectorType(ir.IntType(32), 8), [parts[0].type])
+    convert = cgutils.get_or_insert_function(builder.module, function_type, "llvm.x86.avx.cvtt.ps2dq.256")
+    parts = [builder.call(convert, [part]) for part in parts]
+    return emit_lanes(builder, parts[0], parts[1], list(range(LANES)))
+
+
+def _python_round(x: np.ndarray) -> np.ndarray:
+    moved = x + np.copysign(_BELOW_FLOAT_HALF, x)
+    return np.where((moved >= -(2**31)) & (moved < 2**31), moved, np.float32(-(2**31))).astype(np.int32)
+
+
+_BELOW_FLOAT_HALF = np.nextafter(np.float32(0.5), np.float32(0))  # as with float64
+
+round_to_int32 = define(INT32(FLOAT32), _generate_round, _python_round)
+"""``round_to_int32(x)``: halves away from zero; what does not fit, and NaN, becomes -2**31."""
+
+
 def _generate_multiply_high(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
     wide = ir.VectorType(ir.IntType(64), LANES // 2)
     low, word = (ir.Constant(wide, [x] * (LANES // 2)) for x in (0xFFFFFFFF, 32))
@@ -325,6 +361,7 @@ def _define_operator(function: Callable[..., Any], instruction: str) -> None:
 _define_operator(operator.add, "add")
 _define_operator(operator.sub, "sub")
 _define_operator(operator.mul, "mul")
+_define_operator(operator.truediv, "div")
 _define_operator(operator.and_, "and_")
 _define_operator(operator.xor, "xor")
 _define_operator(operator.lshift, "shl")

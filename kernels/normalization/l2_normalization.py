@@ -12,7 +12,7 @@ from ...schema.options import L2NormOptions
 from ..checks import options_of, require_arity, require_quantized, require_same_type
 from ..fixed_point import multiply_by_quantized_multiplier
 from ..inverse_square_root import inverse_square_root
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile, Rounding
 
 _TYPES = (TensorType.FLOAT32, TensorType.UINT8, TensorType.INT8)
@@ -79,4 +79,30 @@ def evaluate(prepared: L2Normalization, x: np.ndarray) -> np.ndarray:
     return np.clip(codes, limits.min, limits.max).astype(x.dtype).reshape(x.shape)
 
 
-KERNELS = (Kernel("L2_NORMALIZATION", (1, 2), _TYPES, prepare, evaluate),)
+def lower(prepared: L2Normalization, node: Node) -> Instruction | None:
+    """Lower codes to ``l2_normalization8``."""
+    source = node.input(0)
+    size = math.prod(source.shape)
+    if source.type is TensorType.FLOAT32 or size == 0:
+        return None
+    is_int8 = source.type is TensorType.INT8
+    flip = 128 if is_int8 else 0
+    limits = np.iinfo(source.dtype)
+    fields: dict[str, Field] = {
+        "input": Input(0, size),
+        "output": Output(0, size),
+        "rows": size // source.shape[-1],
+        "depth": source.shape[-1],
+        "sign_flip": flip,
+        "input_zero_point": prepared.input_zero_point + flip,
+        "output_zero_point": prepared.output_zero_point,
+        "factor": 1 if is_int8 else 128,
+        "shift": _OUTPUT_BITS if is_int8 else 0,
+        "single": int(prepared.rounding is Rounding.SINGLE),
+        "code_min": int(limits.min),
+        "code_max": int(limits.max),
+    }
+    return Instruction("l2_normalization8", fields)
+
+
+KERNELS = (Kernel("L2_NORMALIZATION", (1, 2), _TYPES, prepare, evaluate, lower),)

@@ -143,6 +143,9 @@ def lower(prepared: Quantize | Requantize, node: Node) -> Instruction | None:
             "zero_point": int(prepared.output.zero_point[0]),
             "code_min": prepared.code_min,
             "code_max": prepared.code_max,
+            **({} if wide else {"sign_flip": 128 if target.type is TensorType.INT8 else 0}),
+            "part": 0,
+            "parts": 1,
         },
     )
 

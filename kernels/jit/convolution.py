@@ -15,7 +15,7 @@ from .codes import center_run, zero_run
 from .layouts import fields
 from .panels import blocks_of_part, fill_panel, panels_of_part
 from .requantize import load_requantization, requantize, store_codes
-from .vectors import LANES, PAIRED, constant_int32, dot_pairs, load_pairs, splat_int32, splat_pair
+from .vectors import LANES, PAIRED, constant_int32, dot_pairs, load_pairs, prefetch, splat_int32, splat_pair
 
 CONV_2D = fields("conv_2d")
 
@@ -72,7 +72,11 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
     r4 = r3 + p.depth
     r5 = r4 + p.depth
     f = block * p.depth * LANES
+    following = f + p.depth * LANES
+    first = row == 0
     for k in range(0, p.depth, 2):
+        if first:  # weights that few rows use come from afar: those of the next block, while these are multiplied
+            prefetch(packed, following + k * LANES)
         weights = load_pairs(packed, f + k * LANES)
         c0 = dot_pairs(c0, splat_pair(panel, r0 + k), weights)
         c1 = dot_pairs(c1, splat_pair(panel, r1 + k), weights)

@@ -222,6 +222,18 @@ def _python_dot_pairs(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.nda
 dot_pairs = define(INT32(INT32, PAIRS, PAIRS), _generate_dot_pairs, _python_dot_pairs)
 """``dot_pairs(total, a, b)``: ``total[i] + a[2i] * b[2i] + a[2i+1] * b[2i+1]``, in int32, wrapping."""
 
+
+def _generate_prefetch(builder: ir.IRBuilder, kind: Any, view: Any, index: Any) -> None:
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    function_type = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+    to_read, second_cache, data = (ir.Constant(number, value) for value in (0, 2, 1))
+    builder.call(function, [builder.bitcast(builder.gep(view, [index]), byte), to_read, second_cache, data])
+
+
+prefetch = define(types.void(types.CPointer(types.int16), types.int64), _generate_prefetch, lambda view, i: None)
+"""``prefetch(view, i)``: have the cache line of element ``i`` come to the second cache; it need not be of the view."""
+
 interleave = define(
     PAIRS(INT16, INT16),
     lambda builder, kind, a, b: emit_lanes(builder, a, b, [i + j for i in range(LANES) for j in (0, LANES)]),

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
     from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+    from .tools.compare.comparison import Comparison
+    from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
     from .tools.ranges import ranges
     from .tools.vectors.generation import vectors
 
 __all__ = [
+    "Comparison",
     "Error",
     "InputError",
     "Interpreter",
@@ -28,6 +31,7 @@ __all__ = [
     "StateError",
     "UnsupportedOperatorError",
     "__version__",
+    "compare",
     "load",
     "ranges",
     "register_custom",
@@ -36,6 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Comparison": "tools.compare.comparison",
     "Error": "schema.errors",
     "InputError": "schema.errors",
     "Interpreter": "engine.interpreter",
@@ -43,6 +48,7 @@ _HOMES = {
     "ModelError": "schema.errors",
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
+    "compare": "tools.compare.running",
     "load": "engine.model",
     "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",

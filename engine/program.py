@@ -97,7 +97,7 @@ class Program:
         self._scratches = [aligned_empty(scratch) for _ in range(self._threads)]
         self._binder = Binder(partial(_compiled_memory, self._arrays), self._scratches[0], packed)
         self._reset_with_variables: list[Kept] = []
-        self._kept: list[Kept] = []
+        self._kept: dict[int, Kept] = {}  # by operator
         self._steps: list[Step] = []
         self._operators_of_steps: list[int] = []
         self._build_steps(instructions)
@@ -213,7 +213,7 @@ class Program:
         prepare_late = partial(prepare_now, place, operator, self.preparation.tensors, arrays, self.profile)
 
         initial, kept = operator.kernel.initial, Kept(arrays, tuple(resized))
-        self._kept.append(kept)
+        self._kept[operator.index] = kept
         if operator.kernel.resets:
             self._reset_with_variables.append(kept)
 
@@ -310,13 +310,14 @@ class Program:
     def take_state(self, other: Program) -> None:
         """Copy from another program of the subgraph what runs leave behind: variables, and what operators keep."""
         copy_variables(self.preparation.tensors, other._arrays, self._arrays)
-        for own, others in zip(self._kept, other._kept, strict=True):
+        for operator in self._kept.keys() & other._kept.keys():  # one of them may do without a step that the other has
+            own, others = self._kept[operator], other._kept[operator]
             own.value, own.shapes = others.value, others.shapes
 
     def restart(self) -> None:
         """Set back what runs leave behind: variable tensors, and what operators keep without a tensor."""
         self.reset_variables()
-        for kept in self._kept:
+        for kept in self._kept.values():
             kept.value = None
 
     def reset_variables(self) -> None:

@@ -23,6 +23,7 @@ VERBS = {
     "run": ("run", "run a model on an array, an image or random input"),
     "inspect": ("inspection", "show a model's operators, quantization and prepared parameters"),
     "ranges": ("ranges", "show how far accumulators go, and the bits they need"),
+    "compare": ("compare.command", "find the first tensor at which q31 and another run of the model part"),
     "ops": ("operators", "list the supported operators"),
     "demo": ("demo", "classify the bundled digits and compare with the reference's bits"),
     "vectors": ("vectors.command", "write golden vectors of operators for test benches and firmware"),

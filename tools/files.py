@@ -46,6 +46,14 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
+def require_writable(path: str) -> None:
+    """Raise OSError where a file's folder is missing or the path is a folder, before anything is computed for it."""
+    if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
+        raise FileNotFoundError(2, "No such file or directory", path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(21, "Is a directory", path)
+
+
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays atomically: as .npy where the path says so and there is one, otherwise as compressed .npz.
 

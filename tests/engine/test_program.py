@@ -9,7 +9,7 @@ from q31.engine.program import Program
 from q31.kernels.convolution.packing import WHOLE
 from q31.kernels.operator import Input, Instruction, Output
 from q31.kernels.profiles import LITERT
-from q31.schema import TensorType
+from q31.schema import TensorType, write
 from q31.schema.builder import GraphBuilder
 from q31.schema.options import AddOptions, GatherOptions, ReshapeOptions, SVDFOptions
 from small_graphs import FINE, INT8, chain, classifier
@@ -125,6 +125,13 @@ def test_a_state_is_updated_in_place_unless_it_is_another_operand_too(shared):
             run(prepared, np.ones((1, 6), np.float32))
             states.append((prepared.output(state).tolist(), prepared.output(y).tolist()))
         assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_a_program_that_keeps_all_tensors_may_take_more_steps(backend):
+    model = q31.load(write(classifier()), backend=backend)  # its RESHAPE copies only where every tensor is kept
+    x = np.random.default_rng().integers(-128, 128, (1, 3, 4), np.int8)
+    np.testing.assert_array_equal(model.trace(x).outputs[0], model(x))
 
 
 def picks_and_state():

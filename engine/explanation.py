@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
-from ..kernels.explain.narration import Narration, Step, Table, show
+import numpy as np
+
+from ..kernels.explain.narration import Narration, NotNarratedError, Step, Table, show
 from ..kernels.explain.registry import narrator
 from ..kernels.operator import TensorSpec
 from ..kernels.profiles import Profile
@@ -15,6 +18,7 @@ from .preparation import prepare_node
 from .trace import Trace, TracedOperator
 
 SHOWN_ROWS = 12
+PARTING = "here the profiles part"
 
 
 class Explanation:
@@ -50,7 +54,7 @@ class Explanation:
         return f"operator {operator.index}, {operator.name}: output {name!r} at {list(self.at)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON holds it."""
+        """Return everything as JSON holds it; docs/explain.md says what each field is."""
         profiles = {
             name: {
                 "parts": [part.to_dict() for part in narration.parts],
@@ -69,27 +73,40 @@ class Explanation:
             "profiles": profiles,
         }
 
-    def parts_differ(self, name: str) -> str | None:
-        """Return the name of the first step whose result is not that of the first profile; None where all agree."""
-        first, other = next(iter(self.narrations.values())), self.narrations[name]
-        for one, two in zip(first.steps, other.steps, strict=False):
-            if (one.name, one.result) != (two.name, two.result):
-                return two.name
-        return None
+    def layout(self) -> list[Row]:
+        """Return tables and steps side by side: a row for each name, in the order of the arithmetic.
 
-    def lines(self, rows: int = SHOWN_ROWS) -> list[str]:
-        """Return the text, line by line; of tables at most so many rows."""
-        lines = [self.title]
-        for name, narration in self.narrations.items():
-            lines += ["", f"profile {name}"]
-            parted = self.parts_differ(name)
-            for part in narration.parts:
-                if isinstance(part, Table):
-                    lines += _table_lines(part, rows)
+        The first row of steps whose results differ, or that not all profiles take, is marked as ``parts``.
+        """
+        keyed = [_by_name(narration) for narration in self.narrations.values()]
+        order = list(keyed[0])
+        for other in keyed[1:]:
+            order = _merged(order, list(other))
+        rows, parted = [], False
+        for key in order:
+            cells = tuple(parts.get(key) for parts in keyed)
+            results = [cell.result if isinstance(cell, Step) else cell for cell in cells]
+            parts = not parted and any(one != results[0] for one in results)
+            parted |= parts
+            rows.append(Row(key[0], cells, parts))
+        return rows
+
+    def lines(self, rows: int | None = SHOWN_ROWS) -> list[str]:
+        """Return the text, line by line; of tables at most so many rows, or all.
+
+        What several profiles have in common is written once.
+        """
+        lines, names = [self.title, ""], list(self.narrations)
+        for row in self.layout():
+            for cell, where in distinct(row, names):
+                if isinstance(cell, Table):
+                    lines += _table_lines(cell, rows, where)
                 else:
-                    lines += _step_lines(part, part.name == parted)
-                    parted = None if part.name == parted else parted
-            lines.append(_summary(narration))
+                    lines += _step_lines(row.name, cell, where)
+            if row.parts:
+                lines[-1] += f" <- {PARTING}"
+        for name, narration in self.narrations.items():
+            lines.append(f"{name}: {summary(narration)}" if len(names) > 1 else summary(narration))
         return lines
 
     def __str__(self) -> str:
@@ -99,74 +116,88 @@ class Explanation:
 
     def _repr_html_(self) -> str:
         """Return the explanation as a notebook shows it."""
-        html = [f"<h4>{escape(self.title)}</h4>"]
-        for name, narration in self.narrations.items():
-            html.append(f"<h5>profile {escape(name)}</h5>")
-            steps: list[Step] = []
-            for part in narration.parts:
-                if isinstance(part, Table):
-                    html += [*_html_rows(steps), _html_table(part)]
-                    steps = []
-                else:
-                    steps.append(part)
-            html += [*_html_rows(steps), f"<p>{escape(_summary(narration))}</p>"]
-        return "\n".join(html)
+        from .explanation_html import to_html
+
+        return to_html(self)
 
 
-def _summary(narration: Narration) -> str:
+@dataclass(frozen=True)
+class Row:
+    """What the profiles have under one name: a step or a table each, None where a profile has none.
+
+    ``parts``: it is here that results part.
+    """
+
+    name: str
+    cells: tuple[Step | Table | None, ...]
+    parts: bool
+
+
+def _by_name(narration: Narration) -> dict[tuple[str, int], Step | Table]:
+    """Return steps and tables by name, numbered where a name comes again."""
+    found: dict[tuple[str, int], Step | Table] = {}
+    for part in narration.parts:
+        name = part.title if isinstance(part, Table) else part.name
+        found[name, sum(one == name for one, _ in found)] = part
+    return found
+
+
+def _merged(first: list[Any], second: list[Any]) -> list[Any]:
+    """Return two orders as one, with what they share in its place."""
+    merged: list[Any] = []
+    for what, a, b, c, d in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+        merged += first[a:b] if what == "equal" else first[a:b] + [one for one in second[c:d] if one not in first]
+    return list(dict.fromkeys(merged))
+
+
+def distinct(row: Row, names: Sequence[str]) -> list[tuple[Step | Table | None, str]]:
+    """Return the different cells of a row, each with the profiles that have it; without, where all agree."""
+    found: list[tuple[Step | Table | None, list[str]]] = []
+    for cell, name in zip(row.cells, names, strict=True):
+        same = [owners for one, owners in found if one == cell]
+        if same:
+            same[0].append(name)
+        else:
+            found.append((cell, [name]))
+    return [(cell, ", ".join(owners) if len(found) > 1 else "") for cell, owners in found]
+
+
+def summary(narration: Narration) -> str:
+    """Return the result in a line: the code, what it stands for, and the error beside real numbers."""
     text = f"= {show(narration.result)}"
     if narration.scale:
         text += f", which stands for {narration.value:.9g}"
     if narration.exact is not None:
-        text += f"; in real numbers {narration.exact:.9g}, so the error is {narration.error:+.3g}"
+        text += f"; in real numbers {narration.exact:.9g}, error {narration.error:+.3g}"
         if narration.scale:
             text += f" ({(narration.error or 0) / narration.scale:+.3f} steps of the output)"
     return text
 
 
-def _step_lines(step: Step, parts: bool) -> list[str]:
+def _step_lines(name: str, step: Step | None, where: str) -> list[str]:
+    label = f"  {name} ({where})" if where else f"  {name}"
+    if step is None:
+        return [f"{label}: no such step"]
     real = "" if step.real is None else f"   [{step.real:.9g}]"
-    mark = " <- here the profiles part" if parts else ""
-    lines = [f"  {step.name}: {step.text}{real}{mark}"]
+    lines = [f"{label}: {step.text}{real}"]
     return lines + ([f"      {step.note}"] if step.note else [])
 
 
-def shown_rows(table: Table, most: int) -> tuple[list[tuple[Any, ...]], int]:
-    """Return the rows to show, and how many are left out."""
-    if len(table.rows) <= most:
-        return list(table.rows), 0
-    return list(table.rows[:most]), len(table.rows) - most
+def shown_rows(table: Table, most: int | None) -> tuple[list[tuple[Any, ...]], int]:
+    """Return the rows to show, as text, and how many are left out."""
+    shown = table.rows if most is None or len(table.rows) <= most else table.rows[:most]
+    return [tuple(one if isinstance(one, str) else show(one) for one in row) for row in shown], (
+        len(table.rows) - len(shown)
+    )
 
 
-def _table_lines(table: Table, most: int) -> list[str]:
+def _table_lines(table: Table, most: int | None, where: str) -> list[str]:
     rows, left_out = shown_rows(table, most)
-    cells = [
-        tuple(map(str, table.columns)),
-        *(tuple(show(one) if not isinstance(one, str) else one for one in row) for row in rows),
-    ]
+    cells = [table.columns, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    lines = [f"  {table.title}"]
+    lines = [f"  {table.title}" + (f" ({where})" if where else "")]
     lines += ["    " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
     return lines + ([f"    ... {left_out} more"] if left_out else [])
-
-
-def _html_rows(steps: Sequence[Step]) -> list[str]:
-    if not steps:
-        return []
-    rows = "".join(
-        f"<tr><td>{escape(step.name)}</td><td><code>{escape(step.text)}</code><br><small>{escape(step.note)}</small></td>"
-        f"<td>{'' if step.real is None else f'{step.real:.9g}'}</td></tr>"
-        for step in steps
-    )
-    return [f"<table><tr><th>step</th><th>integers</th><th>real</th></tr>{rows}</table>"]
-
-
-def _html_table(table: Table) -> str:
-    rows, left_out = shown_rows(table, SHOWN_ROWS)
-    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(one))}</td>" for one in row) + "</tr>" for row in rows)
-    more = f"<p>... {left_out} more</p>" if left_out else ""
-    return f"<details open><summary>{escape(table.title)}</summary><table><tr>{head}</tr>{body}</table>{more}</details>"
 
 
 def explain(trace: Trace, operator: int, at: Sequence[int], profiles: Sequence[Profile]) -> Explanation:
@@ -184,7 +215,7 @@ def explain(trace: Trace, operator: int, at: Sequence[int], profiles: Sequence[P
     traced = trace.operators[operator]
     place = f"operator {operator}, {traced.name}"
     output = traced.outputs[0] if traced.outputs else None
-    if traced.node is None or output is None or output.dtype.kind not in "iu":
+    if traced.node is None or output is None or output.dtype.kind not in "iubf":
         raise InputError(f"{place}: has no integer arithmetic to explain")
     where = tuple(int(i) for i in at)
     fits = len(where) == output.ndim and all(0 <= i < size for i, size in zip(where, output.shape, strict=True))
@@ -192,9 +223,13 @@ def explain(trace: Trace, operator: int, at: Sequence[int], profiles: Sequence[P
         raise InputError(f"{place}: no value at {list(where)}: the output's shape is {list(output.shape)}")
     narrations = {profile.name: _narrate(traced, where, profile, place) for profile in profiles}
     own = narrations.get(trace.stamp["profile"])
-    if own is not None and own.result != output[where].item():
+    if own is not None and not _same(own.result, output[where].item()):
         raise Error(f"{place}: explained as {own.result}, computed as {output[where]}; this is a defect of q31")
     return Explanation(traced, where, narrations, trace.stamp)
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)
 
 
 def _narrate(traced: TracedOperator, at: tuple[int, ...], profile: Profile, place: str) -> Narration:
@@ -203,11 +238,18 @@ def _narrate(traced: TracedOperator, at: tuple[int, ...], profile: Profile, plac
         prepared = prepare_node(place, traced.kernel, traced.node, profile)
     except (ModelError, UnsupportedOperatorError) as error:
         raise InputError(f"profile {profile.name}: {error}") from None
-    function = narrator(traced.name, prepared)
+    first = next((array for array in traced.inputs if array is not None), None)
+    ends = (first, traced.outputs[0] if traced.outputs else None)
+    floats = any(array is not None and array.dtype.kind not in "iub" for array in ends)
+    function = narrator(traced.name, prepared, floats)
+    kind = traced.node.input(0).type.name.lower() if traced.node.inputs and traced.node.inputs[0] else "no input"
     if function is None:
-        kind = traced.node.input(0).type.name.lower() if traced.node.inputs else "no input"
         raise InputError(f"{place} of {kind}: has no integer arithmetic to explain")
     target: TensorSpec = traced.node.output()
-    narration = Narration(float(target.scale), target.zero_point)
-    function(narration, prepared, traced.node, traced.inputs, at)
+    narration = Narration(float(target.scale), target.zero_point, target.dtype)
+    try:
+        with np.errstate(all="ignore"):
+            function(narration, prepared, traced.node, traced.inputs, at)
+    except NotNarratedError:
+        raise InputError(f"{place} of {kind}: this form of it is not explained") from None
     return narration

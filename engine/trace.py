@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -107,6 +108,13 @@ class Trace:
             for name, value in operator.parameters().items():
                 yield f"operator/{operator.index}/prepared/{name}", np.asarray(value)
 
+    def write(self, file: IO[bytes]) -> None:
+        """Write the trace to an open file, as compressed .npz."""
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for key, array in self.arrays():
+                with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the trace as a compressed .npz, which ``numpy.load`` reads; all of it or nothing.
 
@@ -115,14 +123,14 @@ class Trace:
         OSError
             Where it cannot be written.
         """
-        import zipfile
-
+        if os.path.exists(path) and not os.path.isfile(path):  # a device, or a folder, which raises
+            with open(path, "wb") as device:
+                self.write(device)
+            return
         partial = f"{os.fspath(path)}.{os.getpid()}.part"
         try:
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                for key, array in self.arrays():
-                    with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            with open(partial, "wb") as file:
+                self.write(file)
             os.replace(partial, path)
         finally:
             if os.path.exists(partial):

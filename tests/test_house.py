@@ -151,7 +151,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_readmes_python_runs_as_pasted() -> None:
-    (example,) = blocks("python")
+    example = "\n".join(blocks("python"))
     # "interactive" as when pasted: every statement for itself
     result = subprocess.run(
         [sys.executable, "-i", "-q"], input=example, capture_output=True, text=True, timeout=120, cwd=ROOT

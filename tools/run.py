@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -107,16 +106,12 @@ def main(arguments: argparse.Namespace) -> int:
 def _check_output(arguments: argparse.Namespace) -> None:
     """Refuse an output that cannot be written before the model runs."""
     from ..schema.errors import InputError
+    from .files import require_writable
 
-    if not arguments.output:
-        if arguments.preserve_all:
-            raise InputError("--preserve-all needs --output")
-        return
-    folder = os.path.dirname(os.path.realpath(arguments.output))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(2, "No such file or directory", arguments.output)
-    if os.path.isdir(arguments.output):
-        raise IsADirectoryError(21, "Is a directory", arguments.output)
+    if arguments.output:
+        require_writable(arguments.output)
+    elif arguments.preserve_all:
+        raise InputError("--preserve-all needs --output")
 
 
 def _run_preserving(

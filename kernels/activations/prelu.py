@@ -88,7 +88,7 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
         with np.errstate(all="ignore"):
             return np.where(x >= 0, x, x * alpha)
     p = prepared
-    alpha = _codes_of_alpha(p, alpha)
+    alpha = codes_of_alpha(p, alpha)
     centered = x.astype(np.int32) - np.int32(p.input_zero_point)
     product = centered * (alpha.astype(np.int32) - np.int32(p.alpha_zero_point))
     positive = multiply_by_quantized_multiplier(centered, p.positive_multiplier, p.positive_shift, p.rounding)
@@ -97,7 +97,7 @@ def evaluate(prepared: FloatPrelu | QuantizedPrelu, x: np.ndarray, alpha: np.nda
     return output_codes(codes, p.output_zero_point, p.output_min, p.output_max, x.dtype)
 
 
-def _codes_of_alpha(prepared: QuantizedPrelu, alpha: np.ndarray) -> np.ndarray:
+def codes_of_alpha(prepared: QuantizedPrelu, alpha: np.ndarray) -> np.ndarray:
     """Return alpha as the reference reads it."""
     if not prepared.alpha_by_bytes:
         return alpha
@@ -127,7 +127,7 @@ def lower(prepared: FloatPrelu | QuantizedPrelu, node: Node) -> Instruction | No
     zero_points = (p.input_zero_point, p.alpha_zero_point)
     fields = {**own, **rescalings, **broadcast_fields(node, shape, zero_points)}
     if wide and alpha is not None:
-        fields["input2"] = _codes_of_alpha(p, alpha).astype(np.int16)
+        fields["input2"] = codes_of_alpha(p, alpha).astype(np.int16)
     return Instruction(sized("prelu", node), fields)
 
 

@@ -120,7 +120,7 @@ def _quantize_images(x: np.ndarray, asymmetric: bool, quirks: bool) -> tuple[np.
     return centred.reshape(x.shape), scale[:, None, None, None]
 
 
-def _mistaken_weights(weights: np.ndarray) -> np.ndarray:
+def mistaken_weights(weights: np.ndarray) -> np.ndarray:
     """Return int32 weights (units, ...) with only those left whose product may get the wrong sign.
 
     Quirk: the reference's SSE product negates the weight where the activation is negative, in int8, which cannot
@@ -134,7 +134,7 @@ def _mistaken_weights(weights: np.ndarray) -> np.ndarray:
 
 def has_mistaken_weights(weights: np.ndarray) -> bool:
     """Whether the SSE product may get a sign wrong with these weights (units, ...)."""
-    return bool(np.any(_mistaken_weights(weights)))
+    return bool(np.any(mistaken_weights(weights)))
 
 
 def weights_as_read(prepared: HybridConv2D | HybridFullyConnected, weights: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ def evaluate_hybrid_conv_2d(
         real = sums.astype(np.float32) * prepared.filter_scale * scale
     else:
         if prepared.quirks and len(weights) % GEMM_ROWS:
-            mistaken = _mistaken_weights(weights)
+            mistaken = mistaken_weights(weights)
             sums -= 2 * accumulate_conv_2d(prepared.window, 1, np.minimum(codes, 0), mistaken)
         real = sums.astype(np.float32) * (scale * prepared.filter_scale[0])
     return _finish(real, bias, prepared.activation_min, prepared.activation_max)
@@ -213,11 +213,11 @@ def _dot(codes: np.ndarray, weights: np.ndarray, quirks: bool) -> np.ndarray:
     codes = codes.astype(np.int32)
     sums = codes @ weights.astype(np.int32).T
     if quirks:
-        sums -= 2 * (np.minimum(codes, 0) @ _mistaken_weights(weights).T)
+        sums -= 2 * (np.minimum(codes, 0) @ mistaken_weights(weights).T)
     return sums
 
 
-def _row_sums(weights: np.ndarray, quirks: bool) -> np.ndarray:
+def row_sums(weights: np.ndarray, quirks: bool) -> np.ndarray:
     """Return the int32 sum of each row of weights (units, depth).
 
     Quirk: whole blocks of 16 columns are summed in eight int16 lanes, two columns each, which wrap.
@@ -232,7 +232,7 @@ def _row_sums(weights: np.ndarray, quirks: bool) -> np.ndarray:
 
 def row_sums_wrap(weights: np.ndarray) -> bool:
     """Whether the int16 lanes wrap that weights (units, depth) are summed in."""
-    return bool(np.any(_row_sums(weights, quirks=True) != _row_sums(weights, quirks=False)))
+    return bool(np.any(row_sums(weights, quirks=True) != row_sums(weights, quirks=False)))
 
 
 def add_hybrid_products(
@@ -250,7 +250,7 @@ def add_hybrid_products(
     if asymmetric:
         codes, scale, zero_point = quantize_asymmetric(x, quirks)
         sums = _dot(codes, weights, quirks)
-        sums -= zero_point[:, None] * _row_sums(weights, quirks)
+        sums -= zero_point[:, None] * row_sums(weights, quirks)
     else:
         codes, scale = quantize_symmetric(x, quirks)
         sums = _dot(codes, weights, quirks)

@@ -9,7 +9,7 @@ import numpy as np
 from ...schema.deferred import dataclass
 from ..fixed_point import int32_from_float
 from ..operator import Node, Prepared, Shape, TensorSpec
-from .hybrid import _row_sums, quantize_asymmetric, quantize_symmetric
+from .hybrid import quantize_asymmetric, quantize_symmetric, row_sums
 
 _BATCH_AXES = 3
 
@@ -104,7 +104,7 @@ def evaluate_hybrid(prepared: HybridBatchMatMul, x: np.ndarray, y: np.ndarray) -
         batch = totals.shape[:_BATCH_AXES]
         of_x = _matrix_indices(prepared, x.shape, batch)
         of_y = _matrix_indices(prepared, y.shape, batch)
-        sums = _row_sums(y.reshape(-1, depth), prepared.quirks).reshape(-1, columns)
+        sums = row_sums(y.reshape(-1, depth), prepared.quirks).reshape(-1, columns)
         scales, offsets = scales.reshape(-1, rows)[of_x][..., None], offsets.reshape(-1, rows)[of_x][..., None]
         moved = sums[of_y][:, :, :, None].astype(np.float32) * offsets.astype(np.float32)
         totals = int32_from_float(totals.astype(np.float32) - moved)

@@ -96,7 +96,7 @@ def _rescaled(x: np.ndarray, zero_point: int, multiplier: int, shift: int, wraps
     return multiply_with_any_shift(shifted, multiplier, shift, wraps)
 
 
-def _within_blocks(prepared: QuantizedComparison) -> np.ndarray:
+def within_blocks(prepared: QuantizedComparison) -> np.ndarray:
     """Return which elements of the output are compared eight at a time: of each row, all but the last few."""
     row = prepared.row
     position = np.arange(math.prod(prepared.output_shape)) % max(row, 1)
@@ -124,7 +124,7 @@ def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray
 
         if not p.wraps_shifts or p.row < _BLOCK:
             return compared(False)
-        return np.where(_within_blocks(p), compared(True), compared(False))
+        return np.where(within_blocks(p), compared(True), compared(False))
 
     return evaluate
 

@@ -12,7 +12,7 @@ from ..operator import Node, Shape, TensorSpec
 from ..quantize.quantize import Quantize, Requantize
 from ..reduce.mean import QuantizedMean
 from .narration import Narration
-from .requantization import explain_code, explain_multiplier, explain_rescaling
+from .requantization import explain_code, explain_high_multiply, explain_multiplier, explain_rescaling
 
 Arrays = Sequence[np.ndarray | None]
 
@@ -79,6 +79,15 @@ def _explain_sum(n: Narration, prepared: QuantizedSum, node: Node, arrays: Array
     n.exact = bounded(n, exact, prepared.activation_min, prepared.activation_max)
     multiplier, shift = prepared.output_multiplier, prepared.output_shift
     explain_multiplier(n, "multiplier of the output", unit / n.scale)
+    if prepared.ignores_left_shift:
+        high = explain_high_multiply(n, total, multiplier)
+        flat = int(np.ravel_multi_index(at, prepared.output_shape)) if at else 0
+        distance = 31 if flat < prepared.elements_in_blocks else -shift & 31
+        note = f"a defect: the left shift of {shift} becomes one to the right"
+        shifted = n.step("shifted", "shift_right", x=high, by=distance, note=note)
+        scaled = n.step("rescaled", "add", a=shifted, b=int(high >= 0))
+        explain_code(n, scaled, prepared.output_zero_point, prepared.activation_min, prepared.activation_max)
+        return
     if shift > 0:
         total = n.step("shifted left", "shift_left", x=total, by=shift)
         total = n.step("as int32", "clamp", x=total, low=-(2**31), high=2**31 - 1, note="it saturates here")
@@ -159,6 +168,8 @@ def explain_quantize(n: Narration, prepared: Quantize | Requantize, node: Node, 
     if isinstance(prepared, Requantize):
         code = int(x[at])
         difference = operand(n, "input", code, source)
+        if not -(2**31) <= difference < 2**31:
+            difference = n.step("as int32", "wrap_int32", x=difference)
         n.exact = bounded(n, (code - source.zero_point) * float(source.scale), prepared.code_min, prepared.code_max)
         explain_multiplier(n, "multiplier", float(source.scale) / float(node.output().scale))
         scaled = explain_rescaling(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .operations import Operand, compute
+
+
+class NotNarratedError(Exception):
+    """Raised where a form of an operator has integer arithmetic that is not told step by step."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,13 @@ class Table:
 class Narration:
     """What is told of one output value under one profile.
 
-    ``exact`` is the value that real numbers give, without any rounding but that of the operands; ``scale`` and
-    ``zero_point`` are the output's.
+    ``exact`` is the value that real numbers give, without any rounding but that of the operands; ``scale``,
+    ``zero_point`` and ``dtype`` are the output's.
     """
 
     scale: float = 0.0
     zero_point: int = 0
+    dtype: np.dtype = field(default_factory=lambda: np.dtype(np.int8))
     parts: list[Step | Table] = field(default_factory=list)
     exact: float | None = None
 
@@ -106,26 +113,100 @@ class Narration:
         return None if self.exact is None else self.value - self.exact
 
 
-_SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "multiply_float64": "*", "shift_left": "<<"}
 _LISTED = 6
 
 
 def show(x: Any) -> str:
-    """Write a number: integers in full, floats as short as they can be read back."""
+    """Write a number: integers in full, floats as short as they can be read back, of float32 as a float32."""
     if isinstance(x, (list, tuple)):
         shown = ", ".join(show(one) for one in x[:_LISTED])
         return f"[{shown}, ... {len(x)} in all]" if len(x) > _LISTED else f"[{shown}]"
-    return repr(float(x)) if isinstance(x, float) else str(x)
+    if not isinstance(x, (float, np.floating)):
+        return str(x)
+    with np.errstate(over="ignore"):
+        narrow = np.float32(x)
+    return str(narrow) if float(narrow) == float(x) else repr(float(x))
+
+
+def _negative(x: Any) -> str:
+    return f"({show(x)})" if x < 0 else show(x)
+
+
+def _terms(terms: Sequence[int | float], joined_by: str = "") -> str:
+    """Write numbers in a row: a sum with its signs, or listed."""
+    shown = list(terms[:_LISTED])
+    if joined_by:
+        text = joined_by.join(map(show, shown))
+    else:
+        text = show(shown[0]) if shown else "0"
+        text += "".join(f" - {show(-one)}" if one < 0 else f" + {show(one)}" for one in shown[1:])
+    return f"{text} ... ({len(terms)} in all)" if len(terms) > _LISTED else text
+
+
+_TEXTS: Mapping[str, Callable[..., str]] = {
+    "copy": lambda x: show(x),
+    "add": lambda a, b: f"{show(a)} + {_negative(b)}",
+    "subtract": lambda a, b: f"{show(a)} - {_negative(b)}",
+    "multiply": lambda a, b: f"{show(a)} * {_negative(b)}",
+    "multiply_float32": lambda a, b: f"{show(a)} * {_negative(b)}",
+    "add_float32": lambda a, b: f"{show(a)} + {_negative(b)}",
+    "subtract_float32": lambda a, b: f"{show(a)} - {_negative(b)}",
+    "divide_float32": lambda a, b: f"{show(a)} / {_negative(b)}",
+    "multiply_float64": lambda x, real_multiplier: f"{x} * {show(real_multiplier)}",
+    "divide_truncating": lambda a, b: f"{show(a)} / {_negative(b)}, fraction cut off",
+    "divide_half_up": lambda a, b: f"{a} / {b}, halves up",
+    "divide_half_away": lambda a, b: f"{a} / {b}, halves away from zero",
+    "negate": lambda x: f"-{_negative(x)}",
+    "absolute": lambda x: f"|{show(x)}|",
+    "sum": lambda terms: _terms(terms),
+    "wrapping_product": lambda terms, bits: f"{_terms(terms, ' * ')}, wrapping at {bits} bits",
+    "saturating_sum": lambda terms, low, high: f"{_terms(terms)} within [{low}, {high}]",
+    "wrap": lambda x, bits: f"{x} in {bits} bits",
+    "maximum": lambda terms: f"greatest of {_terms(terms, ', ')}",
+    "minimum": lambda terms: f"least of {_terms(terms, ', ')}",
+    "index_of_maximum": lambda terms: f"place of the greatest of {_terms(terms, ', ')}",
+    "index_of_minimum": lambda terms: f"place of the least of {_terms(terms, ', ')}",
+    "wrap_int8": lambda x: f"{x} as int8",
+    "wrap_int16": lambda x: f"{x} as int16",
+    "wrap_int32": lambda x: f"{x} as int32",
+    "wrap_int64": lambda x: f"{x} as int64",
+    "equal": lambda a, b: f"{a} == {b}",
+    "not_equal": lambda a, b: f"{a} != {b}",
+    "greater": lambda a, b: f"{a} > {b}",
+    "greater_equal": lambda a, b: f"{a} >= {b}",
+    "less": lambda a, b: f"{a} < {b}",
+    "less_equal": lambda a, b: f"{a} <= {b}",
+    "sign": lambda x: f"sign of {x}",
+    "modulo": lambda x, by: f"{x} modulo {by}",
+    "high_multiply_int16": lambda a, b: f"({a} * {_negative(b)} + 2**14) >> 15",
+    "inverse_square_root": lambda x: f"1 / sqrt({x}) as (M, shift)",
+    "log_q5_26": lambda x: f"log of {x} in Q12.19",
+    "shift_left": lambda x, by: f"{x} << {by}",
+    "shift_right": lambda x, by: f"{x} >> {by}",
+    "saturating_shift_left": lambda x, by, bits: f"{x} << {by}, saturating at {bits} bits",
+    "clamp": lambda x, low, high: f"{show(x)} within [{show(low)}, {show(high)}]",
+    "look_up": lambda index, table: f"table[{index}]",
+    "rounding_divide_by_pot": lambda x, exponent: f"{x} / 2**{exponent}, rounded",
+    "quantize_multiplier": lambda real_multiplier: f"{show(real_multiplier)} as (M, shift)",
+    "reciprocal_q31": lambda x, integer_bits: f"1 / {x} as a Q0.31 mantissa",
+    "reduce_multiplier": lambda multiplier: f"{multiplier} / 2**16, rounded",
+    "multiply_by_15_bits": lambda x, multiplier, shift: f"({x} * {multiplier} + 2**{14 - shift}) >> {15 - shift}",
+    "round_half_away": lambda x: f"{show(x)} rounded",
+    "truncate_float": lambda x: f"{show(x)}, fraction cut off",
+    "as_float32": lambda x: f"{show(x)} in float32",
+    "logistic_int16": lambda x, integer_bits: f"logistic({x} / 2**{15 - integer_bits}) in Q0.15",
+    "tanh_int16": lambda x, integer_bits: f"tanh({x} / 2**{15 - integer_bits}) in Q0.15",
+    "divide_float64": lambda a, b: f"{show(a)} / {_negative(b)}",
+    "square_root_float32": lambda x: f"sqrt({show(x)})",
+}
+"""Operation -> how its operands are written; others as a call."""
 
 
 def _written(operation: str, operands: Mapping[str, Any], result: Any) -> str:
-    values = list(operands.values())
-    if operation in _SIGNS:
-        second = f"({show(values[1])})" if isinstance(values[1], (int, float)) and values[1] < 0 else show(values[1])
-        return f"{show(values[0])} {_SIGNS[operation]} {second} = {show(result)}"
-    if operation == "look_up":
-        return f"table[{show(operands['index'])}] = {show(result)}"
+    if operation in _TEXTS:
+        return f"{_TEXTS[operation](**operands)} = {show(result)}"
     arguments = ", ".join(
-        show(value) if name in ("x", "terms") else f"{name} {show(value)}" for name, value in operands.items()
+        show(value) if name in ("x", "terms") else f"{name.replace('_', ' ')} {show(value)}"
+        for name, value in operands.items()
     )
-    return f"{operation}({arguments}) = {show(result)}"
+    return f"{operation.replace('_', ' ')}({arguments}) = {show(result)}"

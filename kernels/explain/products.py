@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..convolution.batch_matmul import BatchMatMul, QuantizedBatchMatMul
 from ..convolution.prepared import (
     QuantizedConv2D,
     QuantizedDepthwiseConv2D,
@@ -15,11 +16,18 @@ from ..convolution.prepared import (
     Requantization,
 )
 from ..convolution.reading import Reading, read_as
+from ..convolution.sparse_weights import wrapping_pairs
 from ..operator import Node, Shape, TensorSpec
 from ..padding import Window
 from ..profiles import NarrowAccumulator, Overflow
 from .narration import Narration
-from .requantization import explain_requantization
+from .requantization import (
+    explain_code,
+    explain_fifteen_bits,
+    explain_multiplier,
+    explain_requantization,
+    explain_rescaling,
+)
 
 Place: TypeAlias = "tuple[int, ...]"
 Pair: TypeAlias = "tuple[Place, Place | None, int, int]"
@@ -28,7 +36,7 @@ Pair: TypeAlias = "tuple[Place, Place | None, int, int]"
 Convolution: TypeAlias = "QuantizedConv2D | QuantizedDepthwiseConv2D | QuantizedTransposeConv | QuantizedFullyConnected"
 
 
-def _taps(window: Window, y: int, x: int) -> Iterator[tuple[int, int, int, int, bool]]:
+def taps(window: Window, y: int, x: int) -> Iterator[tuple[int, int, int, int, bool]]:
     """Yield for each tap of a window its place, that in the image, and whether that is inside."""
     for tap_y in range(window.filter_height):
         for tap_x in range(window.filter_width):
@@ -49,7 +57,7 @@ def explain_conv_2d(
     depth = weights.shape[3]
     first = channel // (len(weights) // prepared.groups) * depth
     pairs: list[Pair] = []
-    for tap_y, tap_x, source_y, source_x, inside in _taps(prepared.window, y, column):
+    for tap_y, tap_x, source_y, source_x, inside in taps(prepared.window, y, column):
         for k in range(depth):
             place = (batch, source_y, source_x, first + k)
             code = int(x[place]) if inside else prepared.input_zero_point
@@ -67,7 +75,7 @@ def explain_depthwise_conv_2d(
         weights = read_as(weights, prepared.reading.weights, weights.shape)
     batch, y, column, channel = at
     pairs: list[Pair] = []
-    for tap_y, tap_x, source_y, source_x, inside in _taps(prepared.window, y, column):
+    for tap_y, tap_x, source_y, source_x, inside in taps(prepared.window, y, column):
         place = (batch, source_y, source_x, channel // prepared.depth_multiplier)
         code = int(x[place]) if inside else prepared.input_zero_point
         filter_place = (0, tap_y, tap_x, channel)
@@ -112,6 +120,42 @@ def explain_fully_connected(
     _explain(n, prepared, node.input(0), node.input(1), pairs, bias, unit)
 
 
+def explain_batch_matmul(
+    n: Narration, prepared: BatchMatMul, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of BATCH_MATMUL of codes: a row by a column."""
+    x, y, _ = _three(arrays)
+    x, y = x.swapaxes(-1, -2) if prepared.adjoint_x else x, y.swapaxes(-1, -2) if prepared.adjoint_y else y
+    row = np.broadcast_to(x, (*prepared.output_shape[:-2], *x.shape[-2:]))[at[:-1]]
+    column = np.broadcast_to(y, (*prepared.output_shape[:-2], *y.shape[-2:]))[at[:-2]][:, at[-1]]
+    quantized = prepared if isinstance(prepared, QuantizedBatchMatMul) else None
+    zero_points = (quantized.x_zero_point, quantized.y_zero_point) if quantized else (0, 0)
+    rows = [
+        (int(a), int(a) - zero_points[0], int(b), int(b) - zero_points[1])
+        for a, b in zip(row.tolist(), column.tolist(), strict=True)
+    ]
+    terms = [left * right for _, left, _, right in rows]
+    columns = ("x", "x - zero point", "y", "y - zero point", "product")
+    title = f"row by column: {len(rows)} products, zero points {zero_points[0]} and {zero_points[1]}"
+    n.table(title, columns, [(*one, term) for one, term in zip(rows, terms, strict=True)])
+    scales = [float(node.input(0).scale), float(node.input(1).scale)]
+    step = scales[0] * scales[1]
+    if quantized is None:
+        n.scale = 0.0
+        total = n.step("accumulator", "sum", terms=terms)
+        n.step("as int32", "wrap_int32", x=total, note="codes are multiplied as they are, zero points included")
+        return
+    p = quantized
+    total = _sum(n, "accumulator", terms, 64 if x.dtype == np.int16 else 32, p.narrow, step)
+    n.exact = max((p.output_min - n.zero_point) * n.scale, min(total * step, (p.output_max - n.zero_point) * n.scale))
+    explain_multiplier(n, "multiplier and shift", p.multiplier * 2.0 ** (p.shift - 31))
+    if x.dtype == np.int16:
+        scaled = explain_fifteen_bits(n, total, p.multiplier, p.shift, n.scale)
+    else:
+        scaled = explain_rescaling(n, "rescaled", total, p.multiplier, p.shift, p.rounding, n.scale)
+    explain_code(n, scaled, p.output_zero_point, p.output_min, p.output_max)
+
+
 def _three(arrays: Sequence[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     x, weights = arrays[0], arrays[1]
     assert x is not None and weights is not None
@@ -143,15 +187,10 @@ def _explain(
     scales = np.broadcast_to(np.array(filters.quantization.scale, np.float32), len(requantization.multiplier))
     input_scale, filter_scale = float(source.scale), float(scales[channel])
     step = input_scale * filter_scale
-    products, narrow = [row[-1] for row in rows], requantization.narrow
-    real = sum(products) * step
-    if narrow is not None and narrow.overflow is Overflow.SATURATE:
-        least, most = narrow.lowest, narrow.highest
-        note = f"in the reference's order; the accumulator of {narrow.bits} bits saturates after each addition"
-        total = n.step("sum of products", "saturating_sum", terms=products, low=least, high=most, note=note, real=real)
-    else:
-        total = n.step("sum of products", "sum", terms=products, real=real)
-    total = _overflown(n, total, bits, narrow)
+    narrow = requantization.narrow
+    total = _sum(n, "sum of products", [row[-1] for row in rows], bits, narrow, step)
+    if isinstance(prepared, QuantizedFullyConnected) and prepared.wraps and narrow is None:
+        total = _lost_pairs(n, total, pairs)
     if bias is not None:
         total = n.step(
             "accumulator",
@@ -164,11 +203,35 @@ def _explain(
         total = _overflown(n, total, bits, narrow)
     exact = total * step
     if narrow is not None:  # what no accumulator has lost anything of
-        exact = (sum(products) + (0 if bias is None else int(bias.reshape(-1)[channel]))) * step
+        exact = (sum(row[-1] for row in rows) + (0 if bias is None else int(bias.reshape(-1)[channel]))) * step
     low = (requantization.activation_min - n.zero_point) * n.scale
     high = (requantization.activation_max - n.zero_point) * n.scale
     n.exact = max(low, min(exact, high))
     explain_requantization(n, requantization, channel, total, (input_scale, filter_scale))
+
+
+def _lost_pairs(n: Narration, total: int, pairs: Sequence[Pair]) -> int:
+    """Narrate the reference's defect with sparse weights: pairs of products, eight apart, are added in int16."""
+    codes = np.array([[pair[2] for pair in pairs], [pair[3] for pair in pairs]])
+    least = wrapping_pairs(codes)
+    lost = int(least[0] @ least[1])
+    if not lost:
+        return total
+    note = f"a defect: {lost} pairs of (-128 * -128) leave int16, in which they are added"
+    return int(n.step("sum, wrapped", "subtract", a=total, b=2**16 * lost, note=note))
+
+
+def _sum(
+    n: Narration, name: str, products: Sequence[int], bits: int, narrow: NarrowAccumulator | None, step: float
+) -> int:
+    """Narrate a sum of products in an accumulator of so many bits, or a narrower one that is emulated."""
+    real = sum(products) * step
+    if narrow is None or narrow.overflow is not Overflow.SATURATE:
+        return _overflown(n, n.step(name, "sum", terms=products, real=real), bits, narrow)
+    low, high = narrow.lowest, narrow.highest
+    note = f"in the reference's order; the accumulator of {narrow.bits} bits saturates after each addition"
+    total = n.step(name, "saturating_sum", terms=products, low=low, high=high, note=note, real=real)
+    return _overflown(n, total, bits, narrow)
 
 
 def _overflown(n: Narration, total: int, bits: int, narrow: NarrowAccumulator | None) -> int:

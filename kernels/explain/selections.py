@@ -15,7 +15,13 @@ from ..pooling.pool_2d import Pool2D
 from .elementwise import bounded, operand
 from .narration import Narration
 from .operations import rounding_divide_by_pot
-from .requantization import draw_dropped, explain_code, explain_multiplier, explain_rescaling
+from .requantization import (
+    explain_code,
+    explain_high_multiply,
+    explain_multiplier,
+    explain_rescaling,
+    explain_right_shift,
+)
 
 Arrays = Sequence[np.ndarray | None]
 
@@ -121,17 +127,11 @@ def explain_softmax(n: Narration, prepared: QuantizedSoftmax, node: Node, arrays
         real=exponentials[difference] / 2**31,
         note="exp in Q0.31, by gemmlowp's polynomial and constants",
     )
-    product = n.step("high multiply", "high_multiply", a=scale, b=exponential)
+    product = explain_high_multiply(n, scale, exponential)
     limits = np.iinfo(prepared.output_dtype)
     exponent = over + 31 - limits.bits
-    share = n.step(
-        "share in steps of the output",
-        "rounding_divide_by_pot",
-        x=product,
-        exponent=exponent,
-        note=f"drops {exponent} bits {draw_dropped(product, exponent)}",
-        real=product / 2.0**exponent * n.scale,
-    )
+    real = product / 2.0**exponent * n.scale
+    share = explain_right_shift(n, "share in steps of the output", product, exponent, real)
     weights = np.exp((np.array(row, np.float64) - greatest) * beta_scale)
     n.exact = float(weights[last] / weights.sum())
     explain_code(n, share, int(limits.min), int(limits.min), int(limits.max))

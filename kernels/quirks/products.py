@@ -204,7 +204,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "kernels/internal/optimized/sse_tensor_utils.cc, SseMatrixBatchVectorMultiplyAccumulate",
         Treatment.REPRODUCED,
         (
-            "convolution.hybrid:_mistaken_weights",
+            "convolution.hybrid:mistaken_weights",
             "convolution.fully_connected:_prepare_hybrid",
             "convolution.conv_2d:prepare",
             *RECURRENT_CODE,
@@ -239,7 +239,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "kernels/internal/optimized/sse_tensor_utils.cc, SseReductionSumVector",
         Treatment.REPRODUCED,
         (
-            "convolution.hybrid:_row_sums",
+            "convolution.hybrid:row_sums",
             "convolution.fully_connected:_prepare_hybrid",
             "convolution.batch_matmul:prepare",
             *RECURRENT_CODE,

@@ -11,7 +11,17 @@ import numpy as np
 
 from q31.schema import ActivationFunctionType, Graph, Padding, Quantization, TensorType
 from q31.schema.builder import GraphBuilder
-from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
+from q31.schema.options import (
+    AddOptions,
+    Conv2DOptions,
+    DepthwiseConv2DOptions,
+    FullyConnectedOptions,
+    MulOptions,
+    Pool2DOptions,
+    ReducerOptions,
+    SoftmaxOptions,
+    SubOptions,
+)
 
 HERE = Path(__file__).resolve().parent
 PRODUCTS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -68,19 +78,38 @@ def product(name: str, source_type: TensorType = INT8, seed: int = 0, bias: bool
     return builder.build([x], [y])
 
 
-def run_c(folder: Path, case: str, name: str, out: Path) -> str:
+def elementwise(name: str, kind: TensorType = INT8) -> Graph:
+    """Return a model of ADD, SUB or MUL of two inputs, or of MEAN, AVERAGE_POOL_2D, LOGISTIC or SOFTMAX."""
+    builder = GraphBuilder()
+    zero_points = (0, 0, 0) if kind is INT16 else (130, 120, 125) if kind is UINT8 else (2, -8, -3)
+    scales = (0.01, 0.02, 0.03) if kind is not INT16 else (3e-4, 2e-4, 5e-4)
+    first, second, target = (Quantization((s,), (z,)) for s, z in zip(scales, zero_points, strict=True))
+    x = builder.tensor("x", kind, (2, 4, 6, 3), first)
+    inputs, shape, options = [x], (2, 4, 6, 3), None
+    if name in ("ADD", "SUB", "MUL"):
+        inputs.append(builder.tensor("x2", kind, (1, 6, 3), second))
+        options = {"ADD": AddOptions(), "SUB": SubOptions(), "MUL": MulOptions()}[name]
+    elif name == "MEAN":
+        inputs.append(builder.tensor("axes", TensorType.INT32, (2,), value=(1, 2)))
+        shape, options = (2, 3), ReducerOptions()
+    elif name == "AVERAGE_POOL_2D":
+        options = Pool2DOptions(filter_height=2, filter_width=3, stride_h=1, stride_w=2)
+        shape, target = (2, 4, 3, 3), first
+    elif name in ("LOGISTIC", "SOFTMAX"):
+        target = Quantization((1 / 32768 if kind is INT16 else 1 / 256,), (-128 if kind is INT8 else 0,))
+        options = SoftmaxOptions(beta=1.0) if name == "SOFTMAX" else None
+    y = builder.tensor("y", kind, shape, target)
+    builder.operator(name, inputs, [y], options, version=2)
+    free = [one for one in inputs if one != 1 or name != "MEAN"]
+    return builder.build(free, [y])
+
+
+def run_c(folder: Path, case: str, name: str, out: Path, sanitize: bool = True) -> str:
     """Compile a case's headers into the C reference, run it, and return what it printed; fails where bits differ."""
     compiler = shutil.which("gcc") or "gcc"
     defines = [f"-DCASE={case}", f"-DMACROS={case.upper()}", f"-D{MACROS[name]}"]
-    flags = [
-        "-std=gnu11",
-        "-O1",
-        "-Wall",
-        "-Werror",
-        "-fsanitize=undefined",
-        "-fno-sanitize-recover",
-        "-ffp-contract=off",
-    ]
+    flags = ["-std=gnu11", "-O0", "-Wall", "-Werror", "-ffp-contract=off"]
+    flags += ["-fsanitize=undefined", "-fno-sanitize-recover"] if sanitize else []
     source = str(HERE / "reference.c")
     command = [compiler, *flags, *defines, "-I", str(folder / case), source, "-o", str(out), "-lm"]
     compiled = subprocess.run(command, capture_output=True, text=True, timeout=120)

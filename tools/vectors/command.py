@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
 examples:
   q31 vectors model.tflite --op 0 --out vectors
-  q31 vectors model.tflite --op 0 --out vectors --format c
+  q31 vectors model.tflite --op 0 --out vectors --format c --corner-cases
   q31 vectors model.tflite --all --out vectors --format readmemh --word-bits 32 --weight-layout HWIO
 
-DIR gets a folder a case and manifest.json: stamp, sign conventions, every array's file, type, shape and layout.
-c: headers named as CMSIS-NN's test data (config_data.h, input_data.h, weights_data.h,
+DIR gets a folder a case and manifest.json: stamp, sign conventions, every array's file, type, shape and layout, and
+what each corner case hits. c: headers named as CMSIS-NN's test data (config_data.h, input_data.h, weights_data.h,
 biases_data.h, output_mult_data.h, output_shift_data.h, output_ref_data.h, test_data.h); readmemh: a word a line."""
 
 
@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--input", metavar="INPUT", help="the model's input, as for q31 run; default: random")
     parser.add_argument("--seed", type=natural_number, default=0, help="seed of random inputs (default 0)")
     parser.add_argument("--count", type=natural_number, default=1, help="how many random inputs (default 1)")
+    parser.add_argument(
+        "--corner-cases",
+        action="store_true",
+        help="also cases that hit ties, saturation, extreme zero points and the largest shifts",
+    )
     layout = parser.add_argument_group("layout in memory")
     layout.add_argument("--layout", default="NHWC", metavar="NHWC", help="order of activations' dimensions")
     layout.add_argument("--weight-layout", metavar="OHWI", help="order of weights' dimensions (default: the model's)")
@@ -75,6 +80,7 @@ def main(arguments: argparse.Namespace) -> int:
         inputs=None if arguments.input in (None, "random") else arguments.input,
         seed=arguments.seed,
         count=arguments.count,
+        corner_cases=arguments.corner_cases,
     )
     with _progress() as progress:
         manifest = made.save(arguments.out, arguments.format, memory, progress)
@@ -118,11 +124,11 @@ def _progress() -> Iterator[Progress | None]:
 def _report(manifest: dict[str, Any], folder: str) -> None:
     from ..console import console, table
 
-    result = table("case", "source", "arrays", "hits")
+    result = table("case", "source", "arrays", "output", "hits", right=("arrays",))
     for case in manifest["cases"]:
-        names = ", ".join(one["name"] for one in case["arrays"])
+        output = next((str(one["shape"]) for one in case["arrays"] if one["kind"] == "output"), "")
         hits = ", ".join(f"{name} {case['hits'][name]}" for name in case["aims"])
-        result.add_row(case["name"], case["source"], names, hits)
+        result.add_row(case["name"], case["source"], str(len(case["arrays"])), output, hits)
     console().print(result)
     for one in manifest["left_out"]:
         print(f"operator {one['operator']}, no {one['corner_case']}: {one['reason']}")

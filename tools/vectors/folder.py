@@ -17,6 +17,7 @@ from ...schema import InputError
 from .c_headers import headers
 from .case import Case, VectorArray, rounding_of
 from .conventions import CONVENTIONS
+from .hits import MEANINGS
 from .macros import macros
 from .memory import MemoryFormat, raw, words
 
@@ -117,6 +118,7 @@ def write_folder(
             "stamp": shown,
             "format": {"name": format, **settings},
             "conventions": CONVENTIONS,
+            "hits": MEANINGS,
             "cases": entries,
             "left_out": [dict(one) for one in left_out],
         }

@@ -26,6 +26,7 @@ class Vectors:
     ----------
     model : the model.
     operators : the indices of the operators, in order.
+    left_out : corner cases that operators do not have, each with its reason; known once the cases are made.
     """
 
     def __init__(
@@ -33,17 +34,23 @@ class Vectors:
         model: Model,
         operators: Sequence[int],
         inputs: Sequence[tuple[int | None, Mapping[str, np.ndarray]]],
+        corner_cases: bool,
+        seed: int,
     ) -> None:
         self.model = model
         self.operators = tuple(operators)
+        self.left_out: list[dict[str, Any]] = []
         self._inputs = inputs
+        self._corner_cases = corner_cases
+        self._seed = seed
 
     def __iter__(self) -> Iterator[Case]:
         return self.cases()
 
     def cases(self, progress: Progress | None = None) -> Iterator[Case]:
-        """Yield the cases: of each operator those of the inputs in order."""
-        total = len(self.operators) * len(self._inputs)
+        """Yield the cases: of each operator those of the inputs in order, then its corner cases."""
+        self.left_out.clear()
+        total = len(self.operators) * len(self._inputs) + len(self.operators) * self._corner_cases
         done = 0
         for number, (seed, arrays) in enumerate(self._inputs):
             trace = self.model.trace(dict(arrays), seed=seed)
@@ -52,6 +59,14 @@ class Vectors:
                     progress(trace.operators[index].name, done, total)
                 suffix = "" if len(self._inputs) == 1 else str(number)
                 yield collect(trace, trace.operators[index], self.model.graph, suffix)
+                done += 1
+        if self._corner_cases:
+            from .corner_cases import corner_cases
+
+            for index in self.operators:
+                if progress:
+                    progress(f"{trace.operators[index].name}, corner cases", done, total)
+                yield from corner_cases(self.model, trace, index, self._seed, self.left_out)
                 done += 1
 
     def save(
@@ -68,7 +83,7 @@ class Vectors:
         InputError, OSError
             As :func:`.folder.write_folder`.
         """
-        return write_folder(folder, self.cases(progress), self.model.stamp, format, memory)
+        return write_folder(folder, self.cases(progress), self.model.stamp, format, memory, self.left_out)
 
 
 def vectors(
@@ -78,6 +93,7 @@ def vectors(
     inputs: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     count: int = 1,
+    corner_cases: bool = False,
     profile: str = "litert",
 ) -> Vectors:
     """Make golden vectors: operands, constants, parameters, accumulators and outputs of a model's operators.
@@ -88,7 +104,9 @@ def vectors(
     op : index of an operator, or several; None is all of them.
     inputs : what the model runs on: an array, arrays by name, or a file as ``q31 run`` takes it; several examples along
         the first dimension give a case each. None: ``count`` random inputs, of the seeds ``seed``, ``seed + 1``...
-    seed : of random inputs.
+    seed : of random inputs, and of the search for corner cases.
+    corner_cases : also make inputs, and operators derived from the model's, that hit ties at one half, saturation,
+        extreme zero points and the largest shifts; what each hits is checked.
     profile : whose bits, where ``model`` is not loaded yet.
 
     Returns
@@ -106,7 +124,7 @@ def vectors(
     for index in chosen:
         if not 0 <= index < present:
             raise InputError(f"operator {index}: expected 0 to {present - 1}")
-    return Vectors(loaded, chosen, _examples(loaded, inputs, seed, count))
+    return Vectors(loaded, chosen, _examples(loaded, inputs, seed, count), corner_cases, seed)
 
 
 def _examples(model: Model, inputs: Any, seed: int, count: int) -> list[tuple[int | None, Mapping[str, np.ndarray]]]:

@@ -244,7 +244,8 @@ def _narrate(traced: TracedOperator, at: tuple[int, ...], profile: Profile, plac
     function = narrator(traced.name, prepared, floats)
     kind = traced.node.input(0).type.name.lower() if traced.node.inputs and traced.node.inputs[0] else "no input"
     if function is None:
-        raise InputError(f"{place} of {kind}: has no integer arithmetic to explain")
+        reason = "has no integer arithmetic to explain" if floats else "is not among the operators that are explained"
+        raise InputError(f"{place} of {kind}: {reason}")
     target: TensorSpec = traced.node.output()
     narration = Narration(float(target.scale), target.zero_point, target.dtype)
     try:

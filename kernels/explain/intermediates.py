@@ -121,6 +121,38 @@ def softmax(prepared: Any, arrays: Arrays) -> Found:
     return {"accumulator": sums, "exponential": exponentials}
 
 
+def total(prepared: Any, arrays: Arrays) -> Found:
+    """SUM of codes: sums of codes, without and with the zero points taken off, int32."""
+    from ..reduce.reductions import rows_of
+
+    x = arrays[0]
+    assert x is not None
+    codes = np.ascontiguousarray(x).view(np.uint8) if prepared.as_uint8 else x
+    sums = rows_of(prepared, codes).sum(axis=1, dtype=np.int64).astype(np.int32).reshape(prepared.output_shape)
+    centered = (sums.astype(np.int64) - prepared.input_zero_point * prepared.count).astype(np.int32)
+    return {"accumulator": centered, "input_sum": sums}
+
+
+def log_softmax(prepared: Any, arrays: Arrays) -> Found:
+    """LOG_SOFTMAX of 8-bit codes: exponentials in Q12.19 and their sums."""
+    x = arrays[0]
+    assert x is not None
+    codes = x.astype(np.int32)
+    exponentials = prepared.exponentials[codes.max(axis=-1, keepdims=True, initial=-128) - codes]
+    sums = exponentials.sum(axis=-1, keepdims=True, dtype=np.int64).astype(np.int32)
+    return {"accumulator": sums, "exponential": exponentials}
+
+
+def l2_normalization(prepared: Any, arrays: Arrays) -> Found:
+    """L2_NORMALIZATION of codes: sums of squares, int32."""
+    x = arrays[0]
+    assert x is not None
+    if x.dtype.kind == "f":
+        return {}
+    centered = x.astype(np.int64) - prepared.input_zero_point
+    return {"accumulator": (centered * centered).sum(axis=-1, keepdims=True).astype(np.int32)}
+
+
 INTERMEDIATES: Mapping[tuple[str, str], Callable[[Any, Arrays], Found]] = {
     ("CONV_2D", "QuantizedConv2D"): conv_2d,
     ("DEPTHWISE_CONV_2D", "QuantizedDepthwiseConv2D"): depthwise_conv_2d,
@@ -133,6 +165,9 @@ INTERMEDIATES: Mapping[tuple[str, str], Callable[[Any, Arrays], Found]] = {
     ("MEAN", "QuantizedMean"): mean,
     ("AVERAGE_POOL_2D", "Pool2D"): average_pool,
     ("SOFTMAX", "QuantizedSoftmax"): softmax,
+    ("SUM", "QuantizedReduction"): total,
+    ("LOG_SOFTMAX", "QuantizedLogSoftmax"): log_softmax,
+    ("L2_NORMALIZATION", "L2Normalization"): l2_normalization,
 }
 """Operator and class of what ``prepare`` returned -> function."""
 

@@ -16,6 +16,7 @@ from ..convolution.prepared import (
     Requantization,
 )
 from ..convolution.reading import Reading, read_as
+from ..convolution.shuffled import ShuffledFullyConnected, weights_in_rows
 from ..convolution.sparse_weights import wrapping_pairs
 from ..operator import Node, Shape, TensorSpec
 from ..padding import Window
@@ -118,6 +119,21 @@ def explain_fully_connected(
         ((unit, k), (row, k), int(codes[row, k]), int(weights[unit, k])) for k in range(prepared.depth)
     ]
     _explain(n, prepared, node.input(0), node.input(1), pairs, bias, unit)
+
+
+def explain_shuffled(
+    n: Narration, prepared: ShuffledFullyConnected, node: Node, arrays: Sequence[np.ndarray | None], at: Shape
+) -> None:
+    """Narrate an output value of FULLY_CONNECTED whose uint8 weights are shuffled: both are read as int8."""
+    x, weights, bias = _three(arrays)
+    codes = (x.reshape(prepared.batch, prepared.depth) ^ np.uint8(128)).view(np.int8)
+    rows = weights_in_rows(prepared, weights)
+    row, unit = divmod(int(np.ravel_multi_index(at, prepared.output_shape)), prepared.units)
+    pairs: list[Pair] = [((unit, k), (row, k), int(codes[row, k]), int(rows[unit, k])) for k in range(prepared.depth)]
+    n.table("shuffled weights: codes with their sign bit flipped have zero points of 0", ("row", "unit"), [(row, unit)])
+    shape = (prepared.batch, prepared.depth, prepared.units)
+    plain = QuantizedFullyConnected((prepared.output_shape,), *shape, 0, 0, prepared.requantization)
+    _explain(n, plain, node.input(0), node.input(1), pairs, bias, unit)
 
 
 def explain_batch_matmul(

@@ -11,11 +11,18 @@ from ..activations.sigmoid_int16 import InterpolatedSigmoid
 from ..operator import Node, Shape
 from ..recurrent import lstm_litert, lstm_tflm
 from ..recurrent.lstm import SequenceLSTM
+from ..recurrent.lstm_basic import QuantizedCell
 from ..recurrent.lstm_weights import Gate, Rescaling, gates_of
 from ..recurrent.svdf import SVDF
 from .functions import explain_sigmoid
 from .narration import Narration, NotNarratedError
-from .requantization import explain_code, explain_multiplier, explain_rescaling, explain_right_shift
+from .requantization import (
+    explain_code,
+    explain_high_multiply,
+    explain_multiplier,
+    explain_rescaling,
+    explain_right_shift,
+)
 
 Arrays = Sequence[np.ndarray | None]
 
@@ -80,11 +87,99 @@ def explain_lstm(n: Narration, prepared: SequenceLSTM, node: Node, arrays: Array
     gates = gates_of(tuple(arrays))
     special = any(gate is not None and (gate.peephole is not None or gate.layer_norm is not None) for gate in gates)
     projection = arrays[_PROJECTION] if len(arrays) > _PROJECTION else None
+    if projection is not None and not tables:
+        _explain_projection(n, prepared, arrays, at)
+        return
     if special or projection is not None:
         raise NotNarratedError
     x, h, c, batch = _before(n, prepared, arrays, at)
     cell = _Cell(n, parameters, tables, x[batch], h[batch], int(c[batch, at[-1]]), at[-1])
     cell.narrate(gates, (node, float(node.input(_CELL).scale)))
+
+
+def _explain_projection(n: Narration, prepared: SequenceLSTM, arrays: Arrays, at: Shape) -> None:
+    """Narrate a projected value: the cells' codes, as they are before it, by the projection's weights."""
+    p: Any = prepared.parameters
+    projection, bias = arrays[_PROJECTION], arrays[_PROJECTION + 1]
+    assert projection is not None
+    x, h, c, batch = _before(n, prepared, arrays, at)
+    gates = gates_of(tuple(arrays))
+    codes = p.step(gates, None, None)(x, h, c)[0][batch]
+    weights = projection[at[-1]]
+    rows = [
+        (code, code - p.hidden_zero_point, weight, (code - p.hidden_zero_point) * weight)
+        for code, weight in zip(codes.tolist(), weights.tolist(), strict=True)
+    ]
+    title = f"codes of {len(rows)} cells before the projection, zero point {p.hidden_zero_point}"
+    n.table(title, ("code", "code - zero point", "weight", "product"), rows)
+    total = n.step("sum of products", "sum", terms=[row[-1] for row in rows])
+    if bias is not None:
+        total = n.step("plus the bias", "add", a=total, b=int(bias[at[-1]]))
+    total = n.step("as int32", "wrap_int32", x=total)
+    explain_multiplier(n, "multiplier", p.projected.multiplier * 2.0 ** (p.projected.shift - 31))
+    rescaling: Rescaling = p.projected
+    hidden = explain_rescaling(n, "rescaled", total, rescaling.multiplier, rescaling.shift, rescaling.rounding, n.scale)
+    explain_code(n, hidden, p.output_zero_point, -128, 127)
+    if p.projection_clip > 0:
+        low, high = -p.projection_clip, p.projection_clip
+        n.step("clipped", "clamp", x=int(n.result), low=low, high=high, note="the clip of the projection")
+
+
+def explain_basic_lstm(n: Narration, prepared: QuantizedCell, node: Node, arrays: Arrays, at: Shape) -> None:
+    """Narrate the hidden state of a LSTM of the kernel type BASIC, of uint8 with a cell state of int16."""
+    x, h, weights, bias, states = arrays
+    assert x is not None and h is not None and weights is not None and bias is not None and states is not None
+    batch, unit = at
+    both, units = np.concatenate((x[batch], h[batch])), h.shape[1]
+    sums = []
+    rescaling = prepared.rescaling
+    explain_multiplier(n, "multiplier to Q3.12", rescaling.multiplier * 2.0 ** (rescaling.shift - 31))
+    for number, name in enumerate(("input gate", "cell gate", "forget gate", "output gate")):
+        row = weights[number * units + unit]
+        pairs = [(int(code), int(weight)) for code, weight in zip(both, row, strict=True)]
+        zero_points = (128, prepared.weights_zero_point)
+        rows = [(a, a - zero_points[0], b, b - zero_points[1]) for a, b in pairs]
+        terms = [left * right for _, left, _, right in rows]
+        columns = ("input or hidden state", "less 128", "weight", "less its zero point", "product")
+        n.table(f"{name}: {len(rows)} products", columns, [(*one, term) for one, term in zip(rows, terms, strict=True)])
+        total = n.step(f"{name}: sum of products", "sum", terms=terms)
+        total = n.step(f"{name}: plus the bias", "add", a=total, b=int(bias[number * units + unit]))
+        total = n.step(f"{name}: as int32", "wrap_int32", x=total)
+        title = f"{name}: in Q3.12"
+        if prepared.rounds_half_up:
+            scaled = _half_up(n, title, total, rescaling)
+        else:
+            scaled = explain_rescaling(n, title, total, rescaling.multiplier, rescaling.shift, rescaling.rounding)
+        sums.append(n.step(f"{name}: saturated", "clamp", x=scaled, **_INT16))
+    let_in, update, forget, output = sums
+    gated = _multiply(n, "added", _squash(n, "input gate", let_in), _squash(n, "cell gate", update, "tanh_int16"))
+    kept = _multiply(n, "kept", _squash(n, "forget gate", forget), int(states[batch, unit]))
+    added = explain_right_shift(n, "added, in Q4.11", gated, 4)
+    cell = n.step("new cell state", "add", a=added, b=kept)
+    cell = n.step("new cell state, saturated", "clamp", x=cell, **_INT16, real=cell / 2**11)
+    result = _multiply(
+        n, "hidden state", _squash(n, "output gate", output), _squash(n, "new cell state", cell, "tanh_int16", 4)
+    )
+    code = explain_right_shift(n, "in 128ths", result, 8, result / 2**15)
+    code = n.step("saturated", "clamp", x=code, low=-128, high=127)
+    n.step("output code", "add", a=code, b=128)
+
+
+def _half_up(n: Narration, name: str, x: int, rescaling: Rescaling) -> int:
+    left, right = max(rescaling.shift, 0), max(-rescaling.shift, 0)
+    shifted = n.step("shifted left", "shift_left", x=x, by=left)
+    high = explain_high_multiply(n, n.step("as int32", "wrap_int32", x=shifted), rescaling.multiplier)
+    nudged = n.step("nudged", "add", a=high, b=1 << right >> 1, note="halves go up in the reference's matrix product")
+    return int(n.step(name, "shift_right", x=nudged, by=right))
+
+
+def _squash(n: Narration, name: str, x: int, operation: str = "logistic_int16", integer_bits: int = 3) -> int:
+    note = f"gemmlowp's, from Q{integer_bits}.{15 - integer_bits} to Q0.15"
+    return int(n.step(f"{name}: {operation[:-6]}", operation, x=x, integer_bits=integer_bits, note=note))
+
+
+def _multiply(n: Narration, name: str, a: int, b: int) -> int:
+    return int(n.step(name, "high_multiply_int16", a=a, b=b))
 
 
 def _before(
@@ -98,7 +193,7 @@ def _before(
     steps = timed if first else timed.swapaxes(0, 1)
     number, batch = (0, at[0]) if not prepared.sequence else at[:2] if first else (at[1], at[0])
     h, c = hidden.reshape(steps.shape[1], -1), cell.reshape(steps.shape[1], -1)
-    step = prepared.parameters.step(gates_of(tuple(arrays)), None, None)
+    step = prepared.parameters.step(gates_of(tuple(arrays)), arrays[_PROJECTION], arrays[_PROJECTION + 1])
     for now in steps[:number]:
         h, c = step(now, h, c)
     n.table(f"step {number} of {len(steps)}; the states before it were computed", ("step", "batch"), [(number, batch)])

@@ -13,6 +13,7 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
         "DEPTHWISE_CONV_2D: QuantizedDepthwiseConv2D": "explain_depthwise_conv_2d",
         "TRANSPOSE_CONV: QuantizedTransposeConv": "explain_transpose_conv",
         "FULLY_CONNECTED: QuantizedFullyConnected": "explain_fully_connected",
+        "FULLY_CONNECTED: ShuffledFullyConnected": "explain_shuffled",
         "BATCH_MATMUL: QuantizedBatchMatMul BatchMatMul": "explain_batch_matmul",
     },
     "elementwise": {
@@ -34,6 +35,15 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
         "MUL: FractionProduct": "explain_fraction_product",
         "ADD SUB MUL DIV: PlainArithmetic": "explain_plain",
         "ADD_N: AddN": "explain_add_n",
+    },
+    "integers": {
+        "FLOOR_DIV: FloorDiv": "explain_floor_div",
+        "FLOOR_MOD BITWISE_XOR STABLEHLO_AND: Binary": "explain_binary",
+        "STABLEHLO_ADD STABLEHLO_MULTIPLY STABLEHLO_MAXIMUM STABLEHLO_MINIMUM: Prepared": "explain_binary",
+        "RIGHT_SHIFT STABLEHLO_SHIFT_LEFT: Binary": "explain_shift",
+        "SIGN: Unary": "explain_sign",
+        "CAST: Cast": "explain_cast",
+        "FULLY_CONNECTED: EmptyFullyConnected": "explain_zeros",
     },
     "functions": {
         "ABS: QuantizedAbs": "explain_abs",
@@ -72,6 +82,7 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
     "recurrent": {
         "SVDF: SVDF": "explain_svdf",
         "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM: SequenceLSTM": "explain_lstm",
+        "LSTM: QuantizedCell": "explain_basic_lstm",
     },
     "hybrid": {
         "FULLY_CONNECTED: HybridFullyConnected": "explain_fully_connected",
@@ -83,7 +94,8 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
 
 _MOVED = """CONCATENATION PACK PAD PADV2 MIRROR_PAD SPLIT SPLIT_V UNPACK SLICE STRIDED_SLICE RESHAPE SQUEEZE EXPAND_DIMS
     TRANSPOSE TILE BROADCAST_TO FILL REVERSE_V2 REVERSE_SEQUENCE SPACE_TO_DEPTH DEPTH_TO_SPACE SPACE_TO_BATCH_ND
-    BATCH_TO_SPACE_ND GATHER GATHER_ND SELECT SELECT_V2 RESIZE_NEAREST_NEIGHBOR DYNAMIC_UPDATE_SLICE"""
+    BATCH_TO_SPACE_ND GATHER GATHER_ND SELECT SELECT_V2 RESIZE_NEAREST_NEIGHBOR DYNAMIC_UPDATE_SLICE
+    STABLEHLO_PAD STABLEHLO_GATHER"""
 """Operators that move values as they are, or through a table."""
 
 _WITH_FLOATS = (

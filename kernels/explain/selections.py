@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -74,11 +75,31 @@ def _clamp(n: Narration, code: int, prepared: Pool2D) -> None:
     )
 
 
+def _gelu(x: float, node: Node) -> float:
+    if getattr(node.options, "approximate", False):
+        return x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return x / 2 * math.erfc(-x / math.sqrt(2))
+
+
+_REAL: Mapping[str, Callable[[float, Node], float | None]] = {
+    "LOGISTIC": lambda x, node: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
+    "TANH": lambda x, node: math.tanh(x),
+    "EXP": lambda x, node: math.exp(x) if x < 700 else math.inf,
+    "LOG": lambda x, node: math.log(x) if x > 0 else None,
+    "ELU": lambda x, node: x if x >= 0 else math.expm1(x),
+    "GELU": _gelu,
+}
+"""Operator -> its function in real numbers; None where that has no value."""
+
+
 def explain_lookup(n: Narration, prepared: Lookup, node: Node, arrays: Arrays, at: Shape) -> None:
     """Narrate an output value of an operator that is a table of codes."""
     source = node.input(0)
     assert arrays[0] is not None
     code = int(arrays[0][at])
+    limits = np.iinfo(prepared.table.dtype)
+    real = _REAL[node.name]((code - source.zero_point) * float(source.scale), node)
+    n.exact = None if real is None else bounded(n, real, int(limits.min), int(limits.max))
     table = [int(one) for one in prepared.table]
     index = code % len(table)
     n.step(

@@ -10,14 +10,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from conformance.case import Case
 from hypothesis import given, settings
 
 import q31
-from conformance.test_operators import CASES
 from explained_steps import recompute
 from q31.kernels.explain.registry import narrated_operators
+from q31.tools.conformance.case import Case
+from q31.tools.conformance.collection import collect
 
+CASES = collect()
 PROFILES = ("litert", "tflm", "single")
 _FLOATS = ("float", "complex", "string", "without columns")
 NAMES = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
     from .tools.ranges import ranges
+    from .tools.targets.checking import check
     from .tools.vectors.generation import vectors
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "StateError",
     "UnsupportedOperatorError",
     "__version__",
+    "check",
     "compare",
     "load",
     "ranges",
@@ -49,6 +51,7 @@ _HOMES = {
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
     "compare": "tools.compare.running",
+    "check": "tools.targets.checking",
     "load": "engine.model",
     "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",

@@ -21,12 +21,13 @@ def rounding_divide_by_wrapping_pot(x: Any, exponent: Any) -> np.ndarray:
     -----
     A defect that the profile ``litert`` reproduces: ``RoundingDivideByPOT`` of gemmlowp's ``fixedpoint.h`` builds a
     mask of ``exponent`` ones, and C leaves undefined what a shift beyond 31, or a negative one, does. On x86 the
-    distance counts modulo 32, and the mask leaves a remainder that never rounds what is negative, always the rest.
+    distance counts modulo 32, that of the mask, which is built in 64 bits and cut to 32, modulo 64: a mask of 32 ones
+    and more leaves a remainder that never rounds what is negative, always the rest.
     """
     x, exponent = np.asarray(x, np.int32), np.asarray(exponent, np.int32)
-    inside = (exponent >= 0) & (exponent <= 31)
-    wrapped = (x >> (exponent & 31)) + (x >= 0)
-    return np.where(inside, rounding_divide_by_pot(x, np.where(inside, exponent, 0)), wrapped).astype(np.int32)
+    mask = (~(np.int64(-1) << (exponent.astype(np.int64) & 63))).astype(np.int32)
+    remainder, threshold = x & mask, (mask >> np.int32(1)) + (x < 0)
+    return ((x >> (exponent & np.int32(31))) + (remainder > threshold)).astype(np.int32)
 
 
 def multiply_with_any_shift(x: Any, multiplier: int, shift: Any, wraps: bool) -> np.ndarray:

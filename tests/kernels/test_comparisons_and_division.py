@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from q31.kernels.elementwise.shifts import rounding_divide_by_wrapping_pot
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import PROFILES
 from q31.kernels.registry import find
@@ -66,3 +67,11 @@ def test_square_by_squaring_saturates_where_powf_is_infinite() -> None:
     output = TensorSpec("y", TensorType.FLOAT32, (2,))
     assert run("POW", [base, np.array([2], np.float32)], output).tolist() == [np.finfo(np.float32).max, 4.0]
     assert run("POW", [base, np.array([2, 2], np.float32)], output).tolist() == [np.inf, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "exponent", "expected"),
+    [(0, 31, 0), (0, 32, 1), (0, 63, 1), (0, 64, 0), (5, 64, 5), (-5, 32, -5), (0, -1, 1), (3, 65, 2), (-3, 65, -2)],
+)
+def test_a_shift_beyond_31_wraps_at_32_and_its_mask_at_64(x: int, exponent: int, expected: int) -> None:
+    assert int(rounding_divide_by_wrapping_pot(np.int32(x), exponent)) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 import q31
-from q31.schema import TensorType, write
+from q31.schema import Padding, Quantization, TensorType, write
+from q31.schema.builder import GraphBuilder
+from q31.schema.options import Conv2DOptions, TransposeConvOptions
 from q31.tools.cli import main
 from q31.tools.conformance import oracle as oracles
 from q31.tools.digits.bundle import model_path
@@ -160,6 +163,37 @@ def test_litert_agrees_on_corner_cases(name: str, kind: TensorType) -> None:
             answer = oracle.run(case.model, inputs)
             assert isinstance(answer, oracles.Answer), (SEED, case.name, str(answer))
             np.testing.assert_array_equal(answer.outputs[0], case["output_ref"], err_msg=f"{SEED} {case.name}")
+
+
+@pytest.mark.parametrize("shape", [(2, 21), (2, 3, 7), (1, 2, 3, 7)], ids=str)
+def test_fully_connected_of_any_rank(shape: tuple[int, ...]) -> None:
+    graph = product("FULLY_CONNECTED", seed=3)
+    (subgraph,) = graph.subgraphs
+    x, *others = subgraph.tensors
+    ranked = replace(subgraph, tensors=(replace(x, shape=shape), *others[:-1], replace(others[-1], shape=(2, 6))))
+    found = corners(list(q31.vectors(write(replace(graph, subgraphs=(ranked,))), corner_cases=True)))
+    assert found.keys() == EVERY
+    assert found["accumulator_high"]["accumulator"].max() > found["highest"]["accumulator"].max()
+
+
+def test_transposed_and_grouped_convolutions_have_corner_cases() -> None:
+    generator = np.random.default_rng(1)
+    for name, groups in (("TRANSPOSE_CONV", 1), ("CONV_2D", 3)):
+        builder = GraphBuilder()
+        source = Quantization((0.02,), (-4,))
+        x = builder.tensor("x", INT8, (1, 4, 3, 6), source)
+        size = (3, 3, 2, 6 // groups)
+        scales = Quantization((0.01, 0.02, 0.015), (0, 0, 0), 0)
+        weights = builder.tensor("w", INT8, size, scales, generator.integers(-127, 128, size))
+        options: Any = Conv2DOptions(Padding.SAME, stride_h=1, stride_w=1)
+        inputs, shape = [x, weights], (1, 4, 3, 3)
+        if name == "TRANSPOSE_CONV":
+            options, shape = TransposeConvOptions(Padding.SAME, stride_h=2, stride_w=2), (1, 8, 6, 3)
+            inputs = [builder.tensor("shape", TensorType.INT32, (4,), value=shape), weights, x]
+        y = builder.tensor("y", INT8, shape, Quantization((0.5,), (3,)))
+        builder.operator(name, inputs, [y], options, version=3)
+        vectors = q31.vectors(write(builder.build([x], [y])), corner_cases=True)
+        assert corners(list(vectors)).keys() == EVERY | DOUBLE_ONLY, vectors.left_out
 
 
 @pytest.mark.parametrize("form", ["integer_int8", "integer_uint8", "int16x8", "float32"])

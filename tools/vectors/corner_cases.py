@@ -96,11 +96,11 @@ def corner_cases(model: Model, trace: Trace, index: int, seed: int, left_out: li
     try:
         own = cut(model.graph, operator)
     except InputError as error:
-        return leave_out("corner case", error)
+        return leave_out("corner cases", error)
     if not own.free:
-        return leave_out("corner case", "its inputs are all constants")
+        return leave_out("corner cases", "its inputs are all constants")
     if any(operand(own, place).type not in CODES for place in own.free):
-        return leave_out("corner case", "its operands are no codes of up to 16 bits")
+        return leave_out("corner cases", "its operands are no codes of up to 16 bits")
     subject = Subject(operator, own, model.profile, np.random.default_rng([seed, index]))
     for wanted in _wanted(subject):
         try:

@@ -146,8 +146,11 @@ class Product:
                 best = (rank, channel, total, taps)
         assert best is not None
         _, channel, total, taps = best
+        codes = arrays[place]
+        if subject.operator.name == "FULLY_CONNECTED":  # places are (batch, depth), whatever the input's shape
+            codes = codes.reshape(subject.prepared.batch, subject.prepared.depth)
         for where, weight in taps:
-            arrays[place][where] = high if (weight > 0) == (end == "high") else low
+            codes[where] = high if (weight > 0) == (end == "high") else low
         return arrays, (*middle, channel), total
 
     def bound(self, end: str) -> Wanted:

@@ -138,6 +138,10 @@ def _write_case(folder: Path, case: Case, format: str, memory: MemoryFormat) -> 
         array, layout = memory.ordered(one)
         arrays.append(VectorArray(one.name, array, one.kind, layout, one.tensor))
         described.append(arrays[-1].describe())
+        quantization = None if one.tensor is None else one.tensor.quantization
+        if quantization is not None and len(quantization.scale) > 1:  # by letter, for the order may be another here
+            along = quantization.quantized_dimension
+            described[-1]["quantized_along"] = one.layout[along] if one.layout else along
     if case.model is not None:
         (own / "model.tflite").write_bytes(case.model)
     _WRITERS[format](own, case, tuple(arrays), memory, described)

@@ -7,6 +7,7 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from .console import add_accumulator
 from .run import natural_number
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=natural_number, default=0, help="seed of random inputs, 0 or more (default 0)")
     profile_help = "litert (default), tflm, single, or several with commas; the first one computes the operands"
     parser.add_argument("--profile", type=_profiles, default=("litert",), metavar="A,B", help=profile_help)
+    add_accumulator(parser)
     parser.add_argument("--all-rows", action="store_true", help="show tables of operands in full")
     parser.add_argument("--json", action="store_true", help="print JSON, with every table in full")
 
@@ -67,7 +69,12 @@ def main(arguments: argparse.Namespace) -> int:
     from .arrays import RANDOM, read_input
     from .progress import waiting
 
-    model = load(arguments.model, profile=arguments.profile[0])
+    model = load(
+        arguments.model,
+        profile=arguments.profile[0],
+        accumulator_bits=arguments.accumulator_bits,
+        overflow=arguments.overflow,
+    )
     inputs = read_input(arguments.input, model.inputs, seed=arguments.seed)
     with waiting("running the model"):
         trace = model.trace(inputs, seed=arguments.seed if arguments.input == RANDOM else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .console import add_profile
+from .console import add_accumulator, add_profile
 from .run import natural_number
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--out", metavar="FILE", help="save the trace: a compressed .npz")
     add_profile(parser)
+    add_accumulator(parser)
     parser.add_argument("--seed", type=natural_number, default=0, help="seed of random inputs, 0 or more (default 0)")
     parser.add_argument("--json", action="store_true", help="print JSON: stamp, operators, shapes and ranges")
 
@@ -53,7 +54,12 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.out:
         require_writable(arguments.out)
-    model = load(arguments.model, profile=arguments.profile)
+    model = load(
+        arguments.model,
+        profile=arguments.profile,
+        accumulator_bits=arguments.accumulator_bits,
+        overflow=arguments.overflow,
+    )
     inputs = read_input(arguments.input, model.inputs, seed=arguments.seed)
     with waiting("running the model"):
         trace = model.trace(inputs, seed=arguments.seed if arguments.input == RANDOM else None)

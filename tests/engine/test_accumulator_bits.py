@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,15 @@ def test_q31_run_takes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["run", str(INT8), "--accumulator-bits", "1"]) == 2
     assert main(["run", str(INT8), "--overflow", "wrap"]) == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_q31_trace_and_explain_take_them(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--accumulator-bits", "13", "--overflow", "saturate", "--json"]
+    assert main(["trace", str(INT8), *options]) == 0
+    stamp = json.loads(capsys.readouterr().out)["stamp"]
+    assert (stamp["accumulator_bits"], stamp["overflow"]) == (13, "saturate")
+    assert main(["explain", str(INT8), "--op", "1", "--profile", "litert,tflm", *options]) == 0
+    explained = json.loads(capsys.readouterr().out)
+    assert explained["stamp"]["accumulator_bits"] == 13
+    for profile in explained["profiles"].values():
+        assert any(part.get("operation") == "saturating_sum" for part in profile["parts"])

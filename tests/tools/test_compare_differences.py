@@ -80,6 +80,13 @@ def test_complex_numbers_strings_and_mismatches() -> None:
     assert difference(np.zeros(2, np.int8), np.zeros(3, np.int8)) and not equal(np.zeros(2), np.zeros(3))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.complex64, np.int8])
+def test_numbers_without_dimensions(dtype: type) -> None:
+    found = difference(np.array(1, dtype), np.array(2, dtype))
+    assert found.count == found.size == 1 and found.first == () and found.values[1] == 2
+    assert not difference(np.array(1, dtype), np.array(1, dtype))
+
+
 def test_said_in_a_line() -> None:
     own, other = np.zeros((2, 3), np.int8), np.zeros((2, 3), np.int8)
     assert str(difference(own, other)) == "all 6 values are equal"

@@ -82,9 +82,7 @@ def difference(own: np.ndarray, other: np.ndarray) -> Difference:
     if own.dtype.kind in "OSU":
         return _of_objects(own.astype(object), other.astype(object))
     if own.dtype.kind == "c":
-        own, other = (
-            one.view(one.real.dtype).reshape(*one.shape, 2) for one in map(np.ascontiguousarray, (own, other))
-        )
+        own, other = (np.stack([one.real, one.imag], -1) for one in (own, other))
         parts = difference(own, other)
         where = None if parts.first is None else parts.first[:-1]
         return Difference(
@@ -149,7 +147,7 @@ def _ordered(array: np.ndarray) -> np.ndarray:
         if array.dtype.kind == "i":
             return array.astype(np.int64).view(np.uint64) ^ np.uint64(1 << 63)
         return array.astype(np.uint64)
-    bits = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}").astype(np.uint64)
+    bits = np.asarray(array, order="C").view(f"u{array.dtype.itemsize}").astype(np.uint64)
     sign = np.uint64(1 << (8 * array.dtype.itemsize - 1))
     # Bit patterns of negative numbers count downwards; -0.0 comes one step before 0.0.
     return np.where(bits & sign, sign - np.uint64(1) - (bits & (sign - np.uint64(1))), bits | sign)

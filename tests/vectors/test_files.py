@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,17 @@ def test_the_case_is_the_trace() -> None:
     np.testing.assert_array_equal(case["output_shift"], operator.prepared.requantization.shift)
     assert case.stamp == {**model.stamp, "seed": 9}
     np.testing.assert_array_equal(case["accumulator"] - case["accumulator_without_bias"] - case["biases"], 0)
+
+
+def test_scales_are_along_a_letter(tmp_path: Path) -> None:
+    graph = product("DEPTHWISE_CONV_2D")
+    (subgraph,) = graph.subgraphs
+    x, weights, bias, y = subgraph.tensors
+    bias = replace(bias, quantization=replace(bias.quantization, quantized_dimension=3))  # as converters write it
+    graph = replace(graph, subgraphs=(replace(subgraph, tensors=(x, weights, bias, y)),))
+    manifest = q31.vectors(write(graph)).save(tmp_path / "out", "bin", MemoryFormat(weight_layout="OHWI"))
+    along = {one["name"]: one.get("quantized_along") for one in manifest["cases"][0]["arrays"]}
+    assert (along["weights"], along["biases"], along["input"]) == ("O", "O", None)
 
 
 def test_inputs_of_ones_own(tmp_path: Path) -> None:

@@ -141,7 +141,8 @@ def _write_case(folder: Path, case: Case, format: str, memory: MemoryFormat) -> 
         quantization = None if one.tensor is None else one.tensor.quantization
         if quantization is not None and len(quantization.scale) > 1:  # by letter, for the order may be another here
             along = quantization.quantized_dimension
-            described[-1]["quantized_along"] = one.layout[along] if one.layout else along
+            named = along < len(one.layout)  # a bias may repeat its weights' dimension
+            described[-1]["quantized_along"] = one.layout[along] if named else one.layout or along
     if case.model is not None:
         (own / "model.tflite").write_bytes(case.model)
     _WRITERS[format](own, case, tuple(arrays), memory, described)

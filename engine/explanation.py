@@ -253,4 +253,8 @@ def _narrate(traced: TracedOperator, at: tuple[int, ...], profile: Profile, plac
             function(narration, prepared, traced.node, traced.inputs, at)
     except NotNarratedError:
         raise InputError(f"{place} of {kind}: this form of it is not explained") from None
+    if not narration.finite:
+        raise InputError(f"{place} of {kind}: a value with numbers that are not finite is not explained")
+    if narration.exact is not None and not np.isfinite(narration.exact):
+        narration.exact = None
     return narration

@@ -65,7 +65,7 @@ def prepare_hybrid(
     return HybridBatchMatMul((shape,), *adjoint, _five(x), _five(y), scales, len(scales) > 1, asymmetric, quirks)
 
 
-def _matrix_indices(prepared: HybridBatchMatMul, shape: Shape, batch: Shape) -> np.ndarray:
+def matrix_indices(prepared: HybridBatchMatMul, shape: Shape, batch: Shape) -> np.ndarray:
     """Return, for every product of matrices, the number of the matrix of one factor whose scales or sums are used.
 
     Quirk: with several leading axes the reference adds the indices along them, without their strides.
@@ -102,8 +102,8 @@ def evaluate_hybrid(prepared: HybridBatchMatMul, x: np.ndarray, y: np.ndarray) -
             scales = scales * prepared.scale[0]
         totals = np.matmul(codes.reshape(x.shape).astype(np.int32), y.swapaxes(-1, -2).astype(np.int32))
         batch = totals.shape[:_BATCH_AXES]
-        of_x = _matrix_indices(prepared, x.shape, batch)
-        of_y = _matrix_indices(prepared, y.shape, batch)
+        of_x = matrix_indices(prepared, x.shape, batch)
+        of_y = matrix_indices(prepared, y.shape, batch)
         sums = row_sums(y.reshape(-1, depth), prepared.quirks).reshape(-1, columns)
         scales, offsets = scales.reshape(-1, rows)[of_x][..., None], offsets.reshape(-1, rows)[of_x][..., None]
         moved = sums[of_y][:, :, :, None].astype(np.float32) * offsets.astype(np.float32)

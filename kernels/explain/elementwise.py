@@ -10,9 +10,9 @@ from ..elementwise.add_sub import QuantizedSum
 from ..elementwise.mul import QuantizedProduct
 from ..operator import Node, Shape, TensorSpec
 from ..quantize.quantize import Quantize, Requantize
-from ..reduce.mean import QuantizedMean
+from ..reduce.mean import Mean, QuantizedMean
 from .narration import Narration
-from .requantization import explain_code, explain_high_multiply, explain_multiplier, explain_rescaling
+from .requantization import explain_as_type, explain_code, explain_high_multiply, explain_multiplier, explain_rescaling
 
 Arrays = Sequence[np.ndarray | None]
 
@@ -153,6 +153,21 @@ def explain_mean(n: Narration, prepared: QuantizedMean, node: Node, arrays: Arra
         n.scale,
     )
     explain_code(n, scaled, prepared.output_zero_point, prepared.output_min, prepared.output_max)
+
+
+def explain_plain_mean(n: Narration, prepared: Mean, node: Node, arrays: Arrays, at: Shape) -> None:
+    """Narrate MEAN of integers that are not quantized."""
+    n.scale = 0.0
+    x = arrays[0]
+    assert x is not None
+    codes = [int(code) for code in x[reduced_place(x.shape, prepared.axes, prepared.output_shape, at)].reshape(-1)]
+    if not codes:
+        n.step("result", "copy", x=0, note="of nothing")
+        return
+    total = n.step("sum", "sum", terms=codes)
+    total = n.step("as int64", "wrap_int64", x=total) if not -(2**63) <= total < 2**63 else total
+    mean = n.step("mean", "divide_truncating", a=total, b=len(codes), note="C's division, towards zero")
+    explain_as_type(n, f"as {x.dtype}", mean, x.dtype)
 
 
 def reduced_place(shape: Shape, axes: Shape, output_shape: Shape, at: Shape) -> tuple[int | slice, ...]:

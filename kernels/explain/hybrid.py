@@ -10,6 +10,7 @@ import numpy as np
 
 from ...schema import ActivationFunctionType
 from ..convolution import hybrid
+from ..convolution.hybrid_matmul import HybridBatchMatMul, matrix_indices
 from ..convolution.prepared import HybridConv2D, HybridDepthwiseConv2D, HybridFullyConnected
 from ..operator import Node, Shape
 from .narration import Narration, NotNarratedError
@@ -210,3 +211,49 @@ def _finish(n: Narration, p: Layer, arrays: Arrays, channel: int, real: float) -
         n.exact += own
         real = n.step("plus the bias", "add_float32", a=real, b=own)
     _clamp(n, real, p)
+
+
+def explain_batch_matmul(n: Narration, prepared: HybridBatchMatMul, node: Node, arrays: Arrays, at: Shape) -> None:
+    """Narrate an output value of the hybrid BATCH_MATMUL, whose rows are quantized one by one."""
+    p, x, y = prepared, arrays[0], arrays[1]
+    assert x is not None and y is not None
+    x = np.ascontiguousarray(x.swapaxes(-1, -2) if p.adjoint_x else x).reshape(p.x_shape)
+    y = np.ascontiguousarray(y if p.adjoint_y else y.swapaxes(-1, -2))
+    y = y.reshape(*p.y_shape[:3], p.y_shape[4], p.y_shape[3])
+    rows, depth, columns = *x.shape[3:], y.shape[3]
+    batch = np.broadcast_shapes(x.shape[:3], y.shape[:3])
+    *matrix, row, column = np.unravel_index(int(np.ravel_multi_index(at, p.output_shape)), (*batch, rows, columns))
+    place = tuple(int(i) for i in matrix)
+    own = np.ravel_multi_index(tuple(min(i, size - 1) for i, size in zip(place, x.shape[:3], strict=True)), x.shape[:3])
+    flat = x.reshape(-1, depth)
+    number = int(own) * rows + int(row)
+    weights = np.broadcast_to(y, (*batch, *y.shape[3:]))[place][int(column)]
+    codes = _quantize(n, flat[number][None], p.asymmetric, p.quirks, f"row {number}")
+    triples = list(zip(flat[number].tolist(), codes.codes.tolist(), weights.tolist(), strict=True))
+    title = f"row {number}: {len(triples)} products"
+    n.table(title, ("activation", "code", "weight", "product"), [(a, c, w, c * w) for a, c, w in triples])
+    scale, zero_point = codes.scale, codes.zero_point
+    other = int(matrix_indices(p, x.shape, batch)[place]) * rows + int(row)
+    if other != number:
+        _, scales, *offsets = _requantized(flat[other][None], p)
+        note = f"a defect: that of row {other}, for indices along several axes are added without their strides"
+        scale = n.step("scale that is taken", "copy", x=float(scales[0]), note=note)
+        zero_point = int(offsets[0][0]) if offsets else 0
+    factor = p.scale[int(column) if p.per_channel else 0]
+    n.exact = float(flat[number].astype(np.float64) @ weights.astype(np.float64)) * float(factor)
+    total = n.step("sum of products", "sum", terms=[code * weight for _, code, weight in triples])
+    total = n.step("as int32", "wrap_int32", x=total)
+    own_y = int(matrix_indices(p, y.shape, batch)[place])
+    weight_sum = int(hybrid.row_sums(y.reshape(-1, depth), p.quirks).reshape(-1, columns)[own_y, int(column)])
+    moved = n.step("zero point by the weights' sum", "multiply_float32", a=float(weight_sum), b=float(zero_point))
+    number_ = n.step("sum in float32", "as_float32", x=total)
+    difference = n.step("accumulator", "subtract_float32", a=number_, b=moved)
+    whole = n.step("as int32", "truncate_float", x=difference)
+    scale = n.step("product of the scales", "multiply_float32", a=scale, b=float(factor))
+    whole = n.step("accumulator in float32", "as_float32", x=whole)
+    n.scale = 0.0
+    n.step("output", "multiply_float32", a=scale, b=whole)
+
+
+def _requantized(x: np.ndarray, p: HybridBatchMatMul) -> tuple[np.ndarray, ...]:
+    return (hybrid.quantize_asymmetric if p.asymmetric else hybrid.quantize_symmetric)(x, p.quirks)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..elementwise.binary import Binary, FloorDiv
 from ..elementwise.unary import Unary
+from ..indexing.segments import Cumsum
 from ..operator import Node, Prepared, Shape
 from ..quantize.cast import Cast
 from .elementwise import element
@@ -92,3 +93,35 @@ def explain_cast(n: Narration, prepared: Cast, node: Node, arrays: Arrays, at: S
 def explain_zeros(n: Narration, prepared: Prepared, node: Node, arrays: Arrays, at: Shape) -> None:
     """Narrate a FULLY_CONNECTED without columns."""
     n.step("output code", "copy", x=0, note="the filter has no columns: zeros, whatever the bias and the zero point")
+
+
+def explain_cumsum(n: Narration, prepared: Cumsum, node: Node, arrays: Arrays, at: Shape) -> None:
+    """Narrate CUMSUM of integers: the sum of what comes before along the axis."""
+    n.scale = 0.0
+    assert arrays[0] is not None
+    place = at[prepared.axis]
+    others = (*at[: prepared.axis], *at[prepared.axis + 1 :])
+    line = [int(one) for one in np.moveaxis(arrays[0], prepared.axis, -1)[others]]
+    own = int(prepared.exclusive)
+    terms = line[place + own :] if prepared.reverse else line[: place + 1 - own]
+    note = ("from the end, " if prepared.reverse else "") + ("without" if prepared.exclusive else "with") + " its own"
+    explain_as_type(n, f"as {node.output().dtype}", n.step("sum", "sum", terms=terms, note=note), node.output().dtype)
+
+
+def explain_segment(n: Narration, prepared: Prepared, node: Node, arrays: Arrays, at: Shape) -> None:
+    """Narrate SEGMENT_SUM or UNSORTED_SEGMENT_*: what the segment's elements come to."""
+    n.scale = 0.0
+    data, ids = arrays[0], arrays[1]
+    assert data is not None and ids is not None
+    slices = data.reshape(ids.size, *prepared.output_shape[1:])
+    found = [int(one[at[1:]]) for one, segment in zip(slices, ids.ravel(), strict=True) if segment == at[0]]
+    n.table(f"{len(found)} elements of segment {at[0]}", ("input",), [(one,) for one in found])
+    kind, limits = node.name.rsplit("_", 1)[1], np.iinfo(data.dtype)
+    if kind == "PROD":
+        n.step("product", "wrapping_product", terms=found, bits=limits.bits)
+    elif kind == "SUM":
+        explain_as_type(n, f"as {data.dtype}", n.step("sum", "sum", terms=found), data.dtype)
+    elif kind == "MAX":
+        n.step("greatest", "maximum", terms=[int(limits.min), *found])
+    else:
+        n.step("least", "minimum", terms=[int(limits.max), *found])

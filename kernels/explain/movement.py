@@ -32,6 +32,8 @@ _DATA: Mapping[str, tuple[int, ...] | None] = {
     "SELECT_V2": (1, 2),
     "DYNAMIC_UPDATE_SLICE": (0, 1),
     "STABLEHLO_PAD": (0, 1),
+    "DILATE": (0, 2),
+    "EMBEDDING_LOOKUP": (1,),
 }
 """Operator -> the inputs whose values it moves, None for all; of others the first."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,12 +85,19 @@ class Narration:
         """Do an operation, remember it, and return its result."""
         result = compute(operation, operands)
         written = text or _written(operation, operands, result)
-        self.parts.append(Step(name, operation, operands, result, written, note, None if real is None else float(real)))
+        real = float(real) if real is not None and math.isfinite(real) else None
+        self.parts.append(Step(name, operation, operands, result, written, note, real))
         return result
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[int | float | str]]) -> None:
         """Remember a table."""
         self.parts.append(Table(title, tuple(columns), tuple(tuple(row) for row in rows)))
+
+    @property
+    def finite(self) -> bool:
+        """Whether all numbers are finite, which JSON has no other way to hold."""
+        numbers = [one for step in self.steps for one in (step.result, *step.operands.values())]
+        return all(math.isfinite(one) for one in numbers if isinstance(one, float))
 
     @property
     def steps(self) -> list[Step]:

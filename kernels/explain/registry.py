@@ -21,6 +21,7 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
         "SUB: QuantizedSum": "explain_sub",
         "MUL: QuantizedProduct": "explain_mul",
         "MEAN: QuantizedMean": "explain_mean",
+        "MEAN: Mean": "explain_plain_mean",
         "QUANTIZE: Quantize Requantize": "explain_quantize",
     },
     "pairs": {
@@ -41,6 +42,9 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
         "FLOOR_MOD BITWISE_XOR STABLEHLO_AND: Binary": "explain_binary",
         "STABLEHLO_ADD STABLEHLO_MULTIPLY STABLEHLO_MAXIMUM STABLEHLO_MINIMUM: Prepared": "explain_binary",
         "RIGHT_SHIFT STABLEHLO_SHIFT_LEFT: Binary": "explain_shift",
+        "CUMSUM: Cumsum": "explain_cumsum",
+        "SEGMENT_SUM UNSORTED_SEGMENT_SUM UNSORTED_SEGMENT_PROD: Prepared": "explain_segment",
+        "UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_MIN: Prepared": "explain_segment",
         "SIGN: Unary": "explain_sign",
         "CAST: Cast": "explain_cast",
         "FULLY_CONNECTED: EmptyFullyConnected": "explain_zeros",
@@ -86,6 +90,7 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
     },
     "hybrid": {
         "FULLY_CONNECTED: HybridFullyConnected": "explain_fully_connected",
+        "BATCH_MATMUL: HybridBatchMatMul": "explain_batch_matmul",
         "CONV_2D: HybridConv2D": "explain_conv_2d",
         "DEPTHWISE_CONV_2D: HybridDepthwiseConv2D": "explain_depthwise_conv_2d",
     },
@@ -95,12 +100,13 @@ _NARRATORS: Mapping[str, Mapping[str, str]] = {
 _MOVED = """CONCATENATION PACK PAD PADV2 MIRROR_PAD SPLIT SPLIT_V UNPACK SLICE STRIDED_SLICE RESHAPE SQUEEZE EXPAND_DIMS
     TRANSPOSE TILE BROADCAST_TO FILL REVERSE_V2 REVERSE_SEQUENCE SPACE_TO_DEPTH DEPTH_TO_SPACE SPACE_TO_BATCH_ND
     BATCH_TO_SPACE_ND GATHER GATHER_ND SELECT SELECT_V2 RESIZE_NEAREST_NEIGHBOR DYNAMIC_UPDATE_SLICE
-    STABLEHLO_PAD STABLEHLO_GATHER"""
+    STABLEHLO_PAD STABLEHLO_GATHER DILATE EMBEDDING_LOOKUP"""
 """Operators that move values as they are, or through a table."""
 
 _WITH_FLOATS = (
     "QUANTIZE Quantize",
     "DEQUANTIZE Dequantize",
+    "BATCH_MATMUL HybridBatchMatMul",
     "FULLY_CONNECTED HybridFullyConnected",
     "CONV_2D HybridConv2D",
     "DEPTHWISE_CONV_2D HybridDepthwiseConv2D",

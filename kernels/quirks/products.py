@@ -192,7 +192,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "each matrix has its own",
         "kernels/internal/reference/batch_matmul.h, BatchMatMul",
         Treatment.REPRODUCED,
-        ("convolution.batch_matmul:prepare", "convolution.hybrid_matmul:_matrix_indices"),
+        ("convolution.batch_matmul:prepare", "convolution.hybrid_matmul:matrix_indices"),
         forgets_batch_strides,
     ),
     Quirk(

@@ -185,6 +185,13 @@ def test_profiles_part_where_their_arithmetic_does() -> None:
     assert results == list(output.total.values)
 
 
+def test_narrow_accumulators_part_from_wide_ones() -> None:
+    comparison = q31.compare(q31.load(INT8, accumulator_bits=12), "profile:litert")
+    first = comparison.first
+    assert first is not None and first.name == "CONV_2D"
+    assert "--seed 0 --accumulator-bits 12 --overflow wrap --profile litert" in comparison.explain_command(first)
+
+
 def test_operators_that_keep_state_are_compared_after_one_run() -> None:
     path = shared_path("tflm/micro_speech_quantized")
     graph = branching()

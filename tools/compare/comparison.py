@@ -101,11 +101,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Origin:
-    """How the comparison was asked for, as the command line says it: model, input, seed."""
+    """How the comparison was asked for, as the command line says it: model, input, seed, further options."""
 
     model: str
     source: str = ""
     seed: int | None = None
+    options: tuple[str, ...] = ()
 
 
 class Comparison:
@@ -169,7 +170,7 @@ class Comparison:
         words += ["--input", self._origin.source]
         if self._origin.seed is not None:
             words += ["--seed", str(self._origin.seed)]
-        return shlex.join([*words, "--profile", ",".join(self._profiles)])
+        return shlex.join([*words, *self._origin.options, "--profile", ",".join(self._profiles)])
 
     def save_minimal(self, path: str | os.PathLike[str]) -> list[str]:
         """Write the operator at which the runs part as a model of its own; returns the files written.

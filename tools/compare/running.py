@@ -160,8 +160,10 @@ class _Comparing:
             if found.differs and cut_out is None:
                 cut_out = self._cut_out(traced)
         profiles = [one for one in dict.fromkeys((self._model.profile.name, self._side.profile)) if one]
-        if self._model.profile.accumulator is not None:
-            origin = replace(origin, source="")  # which q31 explain does not emulate
+        narrow = self._model.profile.accumulator
+        if narrow is not None:
+            options = ("--accumulator-bits", str(narrow.bits), "--overflow", narrow.overflow.value)
+            origin = replace(origin, options=options)
         return Comparison(
             operators,
             self._side.name,

@@ -58,6 +58,7 @@ from .prepared import (
 )
 from .product_lowering import Product, lower_product
 from .sparse_weights import wrapping_pairs
+from .winograd_lowering import lower_by_winograd
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
@@ -76,7 +77,8 @@ def lower_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         return lower_int16_product(prepared.requantization, node, image, window, prepared.groups, weights)
     if not (isinstance(prepared, QuantizedConv2D) and _is_lowerable(node)):
         return None
-    return _lower_product(prepared, node, node.input(0).shape, prepared.window, prepared.groups, node.value(1))
+    product = _product(prepared, node, node.input(0).shape, prepared.window, prepared.groups, node.value(1))
+    return lower_by_winograd(product) or lower_product(product)
 
 
 def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
@@ -102,7 +104,7 @@ def lower_fully_connected(prepared: Any, node: Node) -> Instruction | None:
     if prepared.wraps and np.any(wrapping_pairs(node.value(1))):
         return None
     weights = node.value(1).reshape(prepared.units, 1, 1, prepared.depth)
-    return _lower_product(prepared, node, (prepared.batch, 1, 1, prepared.depth), PIXEL, 1, weights)
+    return lower_product(_product(prepared, node, (prepared.batch, 1, 1, prepared.depth), PIXEL, 1, weights))
 
 
 def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
@@ -119,7 +121,7 @@ def lower_depthwise_conv_2d(prepared: Any, node: Node) -> Instruction | None:
         return None
     window, image = prepared.window, node.input(0).shape
     if prepared.depth_multiplier > 1:
-        return _lower_product(prepared, node, image, window, image[3], as_grouped_filter(node.value(1)))
+        return lower_product(_product(prepared, node, image, window, image[3], as_grouped_filter(node.value(1))))
     return lower_lines(prepared, node)
 
 
@@ -156,28 +158,26 @@ def lower_transpose_conv(prepared: Any, node: Node) -> Instruction | None:
     )
 
 
-def _lower_product(
+def _product(
     prepared: QuantizedConv2D | QuantizedDepthwiseConv2D | QuantizedFullyConnected,
     node: Node,
     image: tuple[int, ...],
     window: Window,
     groups: int,
     weights: np.ndarray,
-) -> Instruction | None:
-    return lower_product(
-        Product(
-            weights=weights,
-            filter_zero_point=prepared.filter_zero_point,
-            bias=bias_or_zeros(node, np.dtype(np.int32)),
-            input_index=0,
-            source=node.input(0),
-            image=image,
-            input_zero_point=prepared.input_zero_point,
-            window=window,
-            groups=groups,
-            requantization=prepared.requantization,
-            output_shape=prepared.output_shape,
-        )
+) -> Product:
+    return Product(
+        weights=weights,
+        filter_zero_point=prepared.filter_zero_point,
+        bias=bias_or_zeros(node, np.dtype(np.int32)),
+        input_index=0,
+        source=node.input(0),
+        image=image,
+        input_zero_point=prepared.input_zero_point,
+        window=window,
+        groups=groups,
+        requantization=prepared.requantization,
+        output_shape=prepared.output_shape,
     )
 
 

@@ -105,6 +105,12 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
+    "conv_2d_winograd": _layout(
+        "winograd",
+        f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
+        input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
+        {REQUANTIZATION} depth panel panel_rows panel_step patch sums part parts""",
+    ),
     "conv_2d_quads": _layout("quad_convolution", BYTE_PRODUCT),
     "conv_2d_tiles": _layout("tile_convolution", f"{BYTE_PRODUCT} config"),
     "depthwise_conv_2d": _layout(

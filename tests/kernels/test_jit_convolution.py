@@ -12,61 +12,13 @@ from hypothesis import strategies as st
 from llvmlite.binding import get_host_cpu_features
 
 from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
+from drawn_convolutions import EIGHT_BIT, drawn_for, make_node, operands
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected, transpose_conv
 from q31.kernels.jit.isa import TIER, TIERS
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, Rounding
-from q31.schema import Padding, Quantization, TensorType
+from q31.schema import Padding, TensorType
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
-
-EIGHT_BIT = st.sampled_from([TensorType.INT8, TensorType.UINT8])
-
-
-@st.composite
-def operands(draw: Any, filter_shape: tuple[int, ...], channel_axis: int, tensor_type: TensorType) -> dict[str, Any]:
-    """Draw quantization, filter and bias: multipliers from far below 1 to far above, extreme zero points."""
-    low, high = (0, 255) if tensor_type is TensorType.UINT8 else (-128, 127)
-    channels = filter_shape[channel_axis]
-    random = np.random.default_rng(draw(st.integers(0, 2**32)))
-    zero_point = st.one_of(st.sampled_from([low, high]), st.integers(low, high))
-    taps = int(np.prod(filter_shape)) // channels
-    usual = 2.0**-7 / np.sqrt(taps)
-    multiplier = usual * draw(
-        st.one_of(st.floats(0.5, 2), st.sampled_from([2.0**-20, 2.0**-3, 1 / usual, 2.0**9 / usual]))
-    )
-    per_channel = tensor_type is TensorType.INT8 and draw(st.booleans())
-    scales = np.float32(2.0**-8) * random.uniform(0.2, 1.5, channels if per_channel else 1).astype(np.float32)
-    weights = random.integers(low, high + 1, filter_shape).astype(np.uint8 if low == 0 else np.int8)
-    if draw(st.integers(0, 4)) == 0:
-        weights[...] = draw(st.sampled_from([low, high]))  # the largest sums
-    largest = draw(st.sampled_from([0, 1000, 2**31 - 1]))  # the last makes sums wrap
-    bias = random.integers(-largest, largest + 1, channels).astype(np.int32)
-    return {
-        "random": random,
-        "input": Quantization((float(np.float32(0.05)),), (draw(zero_point),)),
-        "filter": Quantization(
-            tuple(map(float, scales)), (draw(zero_point) if low == 0 else 0,) * len(scales), channel_axis
-        ),
-        "output": Quantization((float(np.float32(0.05 * float(scales[0]) / multiplier)),), (draw(zero_point),)),
-        "weights": weights,
-        "bias": draw(st.sampled_from([bias, bias, None])),
-    }
-
-
-def make_node(
-    name: str, options: Any, tensor_type: TensorType, shape: tuple[int, ...], drawn: dict[str, Any]
-) -> tuple[Node, np.ndarray]:
-    weights, bias = drawn["weights"], drawn["bias"]
-    accumulator_scale = float(np.float32(drawn["input"].scale[0] * drawn["filter"].scale[0]))
-    specs = [
-        TensorSpec("x", tensor_type, shape, drawn["input"]),
-        TensorSpec("w", tensor_type, weights.shape, drawn["filter"], weights),
-    ]
-    if bias is not None:
-        specs.append(TensorSpec("b", TensorType.INT32, bias.shape, Quantization((accumulator_scale,), (0,)), bias))
-    node = Node(name, 1, options, tuple(specs), (TensorSpec("y", tensor_type, (), drawn["output"]),))
-    info = np.iinfo(specs[0].dtype)
-    return node, drawn["random"].integers(info.min, info.max + 1, shape).astype(specs[0].dtype)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -190,18 +142,6 @@ def test_a_filter_with_an_infinity_is_not_lowered():
     node = Node("CONV_2D", 1, Conv2DOptions(stride_h=1, stride_w=1), specs, (TensorSpec("y", TensorType.FLOAT32, ()),))
     kernel = conv_2d.KERNELS[0]
     assert kernel.lower is not None and kernel.lower(kernel.prepare(node, LITERT), node) is None
-
-
-def drawn_for(shape: tuple[int, ...], axis: int, multiplier: float) -> dict[str, Any]:
-    random = np.random.default_rng(1)
-    return {
-        "random": random,
-        "input": Quantization((0.5,), (3,)),
-        "filter": Quantization((0.25,), (0,), axis),
-        "output": Quantization((float(np.float32(0.125 / multiplier)),), (-5,)),
-        "weights": random.integers(-128, 128, shape).astype(np.int8),
-        "bias": random.integers(-1000, 1000, shape[axis]).astype(np.int32),
-    }
 
 
 def test_a_large_layer_is_computed_in_several_panels():

@@ -80,6 +80,7 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("max_pool_bytes", HASWELL, "vpmaxub", "%ymm", 1),
         ("conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("conv_2d", HASWELL, "prefetcht1", "", 1),
+        ("conv_2d_winograd", HASWELL, "vpmaddwd", "%ymm", 12 + 8),
         ("conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("depthwise_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("depthwise_conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),

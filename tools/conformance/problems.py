@@ -28,7 +28,8 @@ class Problem:
     cell : operator and column of the table.
     model : bytes of a .tflite file.
     inputs : in the order of the model's inputs.
-    expected : the outputs by the profile; None where the model must be refused.
+    expected : what ``defined`` picks of the outputs by the profile; None where the model must be refused.
+    outputs : how many outputs the model has.
     within : how far numbers may be from the expected ones; 0 is bit for bit.
     defined : picks what is compared of the outputs.
     reason : why it must be refused.
@@ -39,6 +40,7 @@ class Problem:
     model: bytes
     inputs: tuple[np.ndarray, ...]
     expected: tuple[np.ndarray, ...] | None
+    outputs: int
     within: float = 0.0
     defined: Callable[[list[np.ndarray]], list[np.ndarray]] = list
     reason: str = ""
@@ -69,13 +71,14 @@ def problem_of(name: str, case: Case, profile: str | Profile) -> Problem | None:
     cell = named_cell(name)
     if cell is None:
         return None
+    outputs = len(case.graph.subgraphs[0].outputs)
     try:
         expected = expected_outputs(case, profile)
     except UnsupportedOperatorError:
         return None
     except ModelError as error:
-        return Problem(name, cell, case.model, case.inputs, None, reason=str(error))
-    return Problem(name, cell, case.model, case.inputs, expected, case.within, case.defined)
+        return Problem(name, cell, case.model, case.inputs, None, outputs, reason=str(error))
+    return Problem(name, cell, case.model, case.inputs, expected, outputs, case.within, case.defined)
 
 
 def of_unknown_version(name: str, case: Case) -> Problem | None:
@@ -86,7 +89,8 @@ def of_unknown_version(name: str, case: Case) -> Problem | None:
     first, *others = case.graph.subgraphs
     operators = tuple(replace(operator, version=UNKNOWN_VERSION) for operator in first.operators)
     graph = replace(case.graph, subgraphs=(replace(first, operators=operators), *others))
-    return Problem(name, cell, bytes(write(graph)), case.inputs, None, reason=f"operators of version {UNKNOWN_VERSION}")
+    reason = f"operators of version {UNKNOWN_VERSION}"
+    return Problem(name, cell, bytes(write(graph)), case.inputs, None, len(first.outputs), reason=reason)
 
 
 def select(names: Sequence[str], operators: Sequence[str], columns: Sequence[str]) -> list[str]:

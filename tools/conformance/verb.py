@@ -156,12 +156,22 @@ def main(arguments: argparse.Namespace) -> int:
     return int(any(tally.failed for tally in results.values()))
 
 
+_COLUMNS_IN_A_TABLE = 6
+"""With more types than these, a line an operator lists those that are as they have to be."""
+
+
 def _print(results: Results) -> None:
     used, rows = _rows(results)
-    printed = table("operator", *used)
-    for operator, row in rows.items():
-        printed.add_row(operator, *(row[column].text() if column in row else "" for column in used))
     out = console()
+    if len(used) <= _COLUMNS_IN_A_TABLE:
+        printed = table("operator", *used)
+        for operator, row in rows.items():
+            printed.add_row(operator, *(row[column].text() if column in row else "" for column in used))
+    else:
+        printed = table("operator", "exact", "not exact")
+        for operator, row in rows.items():
+            wrong = [f"{column}: {tally.text()}" for column, tally in row.items() if tally.failed]
+            printed.add_row(operator, ", ".join(one for one in row if not row[one].failed), "; ".join(wrong))
     out.print(printed)
     for (operator, column), tally in sorted(results.items()):
         if tally.failed:

@@ -51,7 +51,7 @@ def judge(problem: Problem, outcome: Outcome) -> Verdict:
         return Verdict(REFUSED, str(outcome))
     assert isinstance(outcome, Answer)
     got = list(outcome.outputs)
-    if len(got) == len(problem.expected):
+    if len(got) == problem.outputs:
         got = problem.defined(got)
     difference = compare(problem.expected, got, problem.within)
     return Verdict(OFF, difference, _distance(problem.expected, got)) if difference else Verdict(EXACT)

@@ -68,16 +68,22 @@ def conv_2d(
     each_channel: bool | None = None,
     grouped: bool = False,
     symmetric: bool = False,
+    deep: bool = False,
     **options: Any,
 ) -> Case:
+    """A convolution of any geometry; ``deep``: 3x3 taps side by side and many channels, as networks mostly have."""
     groups = draw(st.integers(2, 4)) if grouped else 1
     shape = draw(images(channels=groups * draw(st.integers(1, 4)) if grouped else None))
-    geometry = draw(_geometry())
+    geometry = draw(_geometry(dilated=not deep))
     filters = groups * draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
+    if deep:
+        shape = (shape[0], *(draw(st.integers(5, 9)) for _ in range(2)), draw(st.sampled_from([16, 17, 32, 40])))
+        geometry |= {"stride_h": 1, "stride_w": 1}
+        filters = draw(st.sampled_from([16, 19, 32]))
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, filters, 0, each_channel))
     quantization = replace(quantization, zero_point=(0,)) if symmetric else quantization
-    size = (filters, *draw(_window(shape, geometry)), shape[3] // groups)
+    size = (filters, *((3, 3) if deep else draw(_window(shape, geometry))), shape[3] // groups)
     weights, taps = given(draw, draw(weights_of(weights_type, size, quantization)))
     bias, sums = draw(bias_of(bias_type, filters, source, quantization))
     return single_operator(
@@ -237,6 +243,8 @@ def float_transpose_conv(draw: DrawFn, hybrid: bool = False, each_channel: bool 
 CASES: dict[str, SearchStrategy[Case]] = {
     "CONV_2D int8 per-tensor": conv_2d(INT8, INT8, each_channel=False),
     "CONV_2D int8 per-channel": conv_2d(INT8, INT8, each_channel=True),
+    "CONV_2D int8 deep": conv_2d(INT8, INT8, deep=True),
+    "CONV_2D uint8 deep": conv_2d(UINT8, UINT8, each_channel=False, deep=True),
     "CONV_2D int8 grouped": conv_2d(INT8, INT8, grouped=True),
     "CONV_2D int4-weights int8": conv_2d(INT8, INT4),
     "CONV_2D uint8": conv_2d(UINT8, UINT8, each_channel=False),

@@ -42,11 +42,13 @@ def compile_kernels(kernels: Sequence[str], begin: Callable[[str], None]) -> Ite
 
     Raises
     ------
+    KeyError
+        Where there is no kernel of a name.
     RuntimeError
         Where a kernel needs more than the C library at run time.
     """
-    order = list(LAYOUTS)
-    waiting = deque(sorted(kernels, key=order.index))  # what takes longest stands first there
+    order = {name: place for place, name in enumerate(LAYOUTS)}
+    waiting = deque(sorted(kernels, key=order.__getitem__))  # what takes longest stands first there
     with _Helpers(waiting, min(available_processors(), len(kernels), _MOST_PROCESSES) - 1) as helpers:
         from .compiler import compile_kernel  # imports numba
 

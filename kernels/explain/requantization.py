@@ -112,6 +112,9 @@ def explain_requantization(
     real_multiplier = float(prepared.real_multiplier[channel])
     multiplier, shift = int(prepared.multiplier[channel]), int(prepared.shift[channel])
     input_scale, filter_scale = scales
+    unknown = real_multiplier == 0 and filter_scale > 0 and input_scale * filter_scale / n.scale > 0
+    if unknown:
+        filter_scale = 0.0
     precision = "float64" if input_scale * filter_scale / n.scale == real_multiplier else "float32"
     n.step(
         "real multiplier",
@@ -121,7 +124,9 @@ def explain_requantization(
         output_scale=n.scale,
         precision=precision,
         text=f"{show(input_scale)} * {show(filter_scale)} / {show(n.scale)} = {show(real_multiplier)}",
-        note=f"input scale * filter scale / output scale, the product in {precision}",
+        note="a kernel that knows but one scale of the filter finds none of several"
+        if unknown
+        else f"input scale * filter scale / output scale, the product in {precision}",
     )
     if prepared.rounding is Rounding.FLOAT64:
         product = n.step(

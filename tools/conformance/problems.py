@@ -46,6 +46,28 @@ class Problem:
     reason: str = ""
 
 
+def run_q31(
+    model: bytes, inputs: Sequence[np.ndarray], profile: str | Profile, backend: str | None = None
+) -> list[np.ndarray]:
+    """Return the outputs of a model's first invoke in q31; inputs of another shape resize it.
+
+    Raises
+    ------
+    ModelError, UnsupportedOperatorError
+        Where the profile does not take the model.
+    """
+    interpreter = Interpreter(model_content=model, backend=backend, profile=profile)
+    details = interpreter.get_input_details()
+    for detail, array in zip(details, inputs, strict=True):
+        if tuple(detail["shape"]) != array.shape:
+            interpreter.resize_tensor_input(detail["index"], array.shape)
+    interpreter.allocate_tensors()
+    for detail, array in zip(details, inputs, strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    return [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
+
+
 def expected_outputs(case: Case, profile: str | Profile) -> tuple[np.ndarray, ...]:
     """Return the outputs of a case's first invoke by ``evaluate``.
 
@@ -54,16 +76,7 @@ def expected_outputs(case: Case, profile: str | Profile) -> tuple[np.ndarray, ..
     ModelError, UnsupportedOperatorError
         Where the profile does not take the model.
     """
-    interpreter = Interpreter(model_content=case.model, backend="numpy", profile=profile)
-    details = interpreter.get_input_details()
-    for detail, array in zip(details, case.inputs, strict=True):
-        if tuple(detail["shape"]) != array.shape:
-            interpreter.resize_tensor_input(detail["index"], array.shape)
-    interpreter.allocate_tensors()
-    for detail, array in zip(details, case.inputs, strict=True):
-        interpreter.set_tensor(detail["index"], array)
-    interpreter.invoke()
-    return tuple(case.defined([interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]))
+    return tuple(case.defined(run_q31(case.model, case.inputs, profile, "numpy")))
 
 
 def problem_of(name: str, case: Case, profile: str | Profile) -> Problem | None:

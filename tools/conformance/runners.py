@@ -13,12 +13,11 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...engine.interpreter import Interpreter
 from ...kernels.profiles import Profile
 from ...schema import Error, InputError, read
 from ..arrays import read_npz
 from .oracle import Abort, Answer, Oracle, Refusal, missing, resolver_for
-from .problems import Problem
+from .problems import Problem, run_q31
 
 Outcome: TypeAlias = "Answer | Refusal | Abort"
 
@@ -164,22 +163,6 @@ class LiteRTRunner:
         self._oracle.close()
 
 
-def _q31(profile: str | Profile) -> Callable[[bytes, list[np.ndarray]], list[np.ndarray]]:
-    def run(model: bytes, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        interpreter = Interpreter(model_content=model, profile=profile)
-        details = interpreter.get_input_details()
-        for detail, array in zip(details, inputs, strict=True):
-            if tuple(detail["shape"]) != array.shape:
-                interpreter.resize_tensor_input(detail["index"], array.shape)
-        interpreter.allocate_tensors()
-        for detail, array in zip(details, inputs, strict=True):
-            interpreter.set_tensor(detail["index"], array)
-        interpreter.invoke()
-        return [interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()]
-
-    return run
-
-
 def make_runner(runner: Any, profile: str | Profile, timeout: float) -> Runner:
     """Return the runner that is meant: a name, ``module:function``, a command with ``{model}``, or a callable.
 
@@ -191,7 +174,7 @@ def make_runner(runner: Any, profile: str | Profile, timeout: float) -> Runner:
     if callable(runner):
         return CallableRunner(runner)
     if runner == "q31":
-        return CallableRunner(_q31(profile))
+        return CallableRunner(lambda model, inputs: run_q31(model, inputs, profile))
     if runner in LITERT:
         return LiteRTRunner(LITERT[runner], timeout)
     if "{" in runner:

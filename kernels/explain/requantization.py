@@ -69,16 +69,11 @@ def explain_rescaling(
         total = 31 - shift
         product = n.step("times M", "multiply", a=x, b=multiplier)
         nudged = n.step("nudged", "add", a=product, b=2 ** (total - 1), note=f"half of 2**{total}: halves go up")
-        return int(
-            n.step(
-                name,
-                "shift_right",
-                x=nudged,
-                by=total,
-                note=f"one rounding drops {total} bits: {draw_dropped(nudged, total)}",
-                real=real(product / 2**total),
-            )
-        )
+        note = f"one rounding drops {total} bits: {draw_dropped(nudged, total)}"
+        scaled = n.step(name, "shift_right", x=nudged, by=total, note=note, real=real(product / 2**total))
+        if not -(2**31) <= scaled <= HIGHEST:
+            scaled = n.step("as int32", "wrap_int32", x=scaled, note="int32 wraps")
+        return int(scaled)
     if shift > 0:
         x = n.step("shifted left", "shift_left", x=x, by=shift, note=_LEFT_FIRST)
         x = n.step("as int32", "wrap_int32", x=x)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .engine.interpreter import Interpreter
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
-    from .schema.errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+    from .schema.errors import Error, InputError, ModelError, QuantizationError, StateError, UnsupportedOperatorError
     from .tools.compare.comparison import Comparison
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
@@ -29,6 +29,7 @@ __all__ = [
     "Interpreter",
     "Model",
     "ModelError",
+    "QuantizationError",
     "StateError",
     "UnsupportedOperatorError",
     "__version__",
@@ -48,6 +49,7 @@ _HOMES = {
     "Interpreter": "engine.interpreter",
     "Model": "engine.model",
     "ModelError": "schema.errors",
+    "QuantizationError": "schema.errors",
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
     "compare": "tools.compare.running",

@@ -6,7 +6,7 @@ What makes and writes graphs is imported when it is first asked for: running a m
 from typing import TYPE_CHECKING, Any
 
 from .constants import constant_array, encode_constant
-from .errors import Error, InputError, ModelError, StateError, UnsupportedOperatorError
+from .errors import Error, InputError, ModelError, QuantizationError, StateError, UnsupportedOperatorError
 from .graph import (
     BlockwiseQuantization,
     Buffer,
@@ -49,6 +49,7 @@ __all__ = [
     "Operator",
     "Padding",
     "Quantization",
+    "QuantizationError",
     "Signature",
     "Sparsity",
     "StateError",

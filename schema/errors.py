@@ -25,3 +25,7 @@ class InputError(Error):
 
 class StateError(Error):
     """A call came in the wrong order, for example ``invoke`` before ``allocate_tensors``."""
+
+
+class QuantizationError(Error):
+    """A model cannot be quantized as asked: the message names the operator or tensor, its place, and why."""

@@ -1,4 +1,7 @@
-"""Lowering of 8-bit products to the tier's kernel: sums of pairs (``conv_2d``) or of quads (``conv_2d_quads``)."""
+"""Lowering of 8-bit products to the tier's kernel: sums of pairs (``conv_2d``) or of quads (``conv_2d_quads``).
+
+Where there are few rows and AVX2 without better, it is ``matrix_vector8``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from ..operator import Field, Input, Instruction, Output, Scratch, TensorSpec
 from ..padding import Window
 from .packing import (
     LANES,
+    LARGEST_SCRATCH,
     TILE,
+    WHOLE,
     pack_filter,
     pack_squares,
     pad_channels,
@@ -30,6 +35,9 @@ QUAD_TILE, SQUARE = 12, 32
 
 _QUAD_SUMS, _SQUARE_SUMS = 24, 64
 """Vectors of sums of their largest tile."""
+
+_FEW_ROWS = 2
+"""What ``matrix_vector8`` is for, at most."""
 
 _CONFIG_BYTES = 64
 _LEAST_TAPS, _LEAST_ROWS = 48, 4  # below which tiles are mostly filling
@@ -77,11 +85,39 @@ def lower_product(product: Product, tiles: bool = True) -> Instruction | None:
         return _lower_by_tiles(product, requantization, taps)
     if isa.QUADS and taps <= _MOST_TAPS:
         return _lower_by_quads(product, requantization, taps)
+    if isa.TIER == "avx2" and taps <= _MOST_TAPS and product.image[0] <= _FEW_ROWS and _is_matrix_vector(product):
+        return _lower_matrix_vector(product, requantization, taps)
     panel = _panel(product, round_up(taps, 2), itemsize=2, tile=TILE)
     if panel is None:
         return None
     packed = pack_filter(centered, product.groups, round_up(taps, 2), 2)
     return Instruction("conv_2d", {**_shared(product), **panel, **requantization, "filter": packed})
+
+
+def _is_matrix_vector(product: Product) -> bool:
+    """Whether each image is one receptive field, as it is."""
+    window = product.window
+    whole = (window.filter_height, window.filter_width) == (window.input_height, window.input_width)
+    unpadded = (window.padding_top, window.padding_left, window.padding_bottom, window.padding_right) == (0, 0, 0, 0)
+    dense = (window.dilation_height, window.dilation_width) == (1, 1)
+    return whole and unpadded and dense and product.groups == 1 and not product.transposed
+
+
+def _lower_matrix_vector(product: Product, requantization: Mapping[str, Field], taps: int) -> Instruction | None:
+    depth = round_up(taps, 4)
+    if depth == 0 or 2 * depth > LARGEST_SCRATCH:
+        return None
+    fields = {
+        **_shared(product),
+        **requantization,
+        **_byte_filter(product, requantization, taps, depth),
+        "rows": product.image[0],
+        "inner": taps,
+        "depth": depth,
+        "codes": Scratch(2 * depth),
+        **WHOLE,
+    }
+    return Instruction("matrix_vector8", fields)
 
 
 def _fills_tiles(product: Product, taps: int) -> bool:
@@ -111,25 +147,34 @@ def _byte_fields(
     panel = _panel(product, depth, itemsize=1, tile=tile)
     if panel is None:
         return None
-    shift = 128 if product.weights.dtype == np.uint8 else 0
-    weights = (product.weights.astype(np.int16) - np.int16(shift)).astype(np.int8)
-    shared, left = _shared(product), product.filter_zero_point - shift
-    code_of_zero, rows, size = shared["input_zero_point"], panel["panel_rows"], panel["panel"]
-    assert isinstance(code_of_zero, int) and isinstance(rows, int) and isinstance(size, Scratch)
-    totals = weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)
-    start = np.asarray(requantization["bias"]) + pad_channels(code_of_zero * (left * taps - totals), product.groups)
+    rows, size = panel["panel_rows"], panel["panel"]
+    assert isinstance(rows, int) and isinstance(size, Scratch)
     return {
-        **shared,
+        **_shared(product),
         **panel,
         **requantization,
-        "filter": pack_filter(weights, product.groups, depth, 4),
-        "bias": wrap32(start),
+        **_byte_filter(product, requantization, taps, depth),
         "panel_size": size.size,
         "taps": taps,
-        "filter_zero_point": left,
         "row_terms": Scratch(4 * rows),
         "sums": Scratch(4 * LANES * sums),
         "sums_size": LANES * sums,
+    }
+
+
+def _byte_filter(product: Product, requantization: Mapping[str, Field], taps: int, depth: int) -> dict[str, Field]:
+    """Return the filter, int8 packed by quads, what is left of its zero point, and what the sums start from."""
+    shift = 128 if product.weights.dtype == np.uint8 else 0
+    weights = (product.weights.astype(np.int16) - np.int16(shift)).astype(np.int8)
+    left = product.filter_zero_point - shift
+    code_of_zero = code_fields(product.source, product.input_index, product.input_zero_point)["input_zero_point"]
+    assert isinstance(code_of_zero, int)
+    totals = weights.reshape(len(weights), -1).sum(axis=1, dtype=np.int64)
+    start = np.asarray(requantization["bias"]) + pad_channels(code_of_zero * (left * taps - totals), product.groups)
+    return {
+        "filter": pack_filter(weights, product.groups, depth, 4),
+        "bias": wrap32(start),
+        "filter_zero_point": left,
     }
 
 

@@ -111,6 +111,11 @@ LAYOUTS: dict[str, Layout] = {
         input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
         {REQUANTIZATION} depth panel panel_rows panel_step patch sums part parts""",
     ),
+    "matrix_vector8": _layout(
+        "matrix_vector",
+        f"""input input_size output filter bias rows inner depth output_channels sign_flip input_zero_point
+        filter_zero_point codes {REQUANTIZATION} part parts""",
+    ),
     "conv_2d_quads": _layout("quad_convolution", BYTE_PRODUCT),
     "conv_2d_tiles": _layout("tile_convolution", f"{BYTE_PRODUCT} config"),
     "depthwise_conv_2d": _layout(

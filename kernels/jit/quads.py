@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from . import INTERPRETED
 from .isa import FEATURES
 from .vector_types import Vector, define, emit_constant_load, emit_lanes, emit_load, emit_splat, emit_store
-from .vectors import INT8, INT16, INT32, LANES
+from .vectors import INT8, INT16, INT32, LANES, PAIRS
 
 QUAD = 4
 """Bytes of a lane."""
@@ -105,6 +105,45 @@ store_quads = define(types.void(types.CPointer(types.int8), types.int64, QUADS),
 
 dot_quads = define(INT32(INT32, QUADS, QUADS), _emit_dot_quads, _python_dot_quads)
 """``dot_quads(total, codes, weights)``: each lane's four products of uint8 and int8 added, in int32, wrapping."""
+
+_MULTIPLY_ADD_BYTES = (
+    ("avx512bw", "llvm.x86.avx512.pmaddubs.w.512", 64),
+    ("avx2", "llvm.x86.avx2.pmadd.ub.sw", 32),
+    ("ssse3", "llvm.x86.ssse3.pmadd.ub.sw.128", 16),
+)
+"""Feature, intrinsic and bytes of the instruction pmaddubsw, the widest first."""
+
+
+def _emit_multiply_bytes(builder: ir.IRBuilder, kind: Any, codes: Any, weights: Any) -> Any:
+    for feature, name, count in _MULTIPLY_ADD_BYTES:
+        if feature in FEATURES:
+            return _multiply_add_bytes(builder, name, count, codes, weights)
+    codes, weights = builder.bitcast(codes, kind), builder.bitcast(weights, kind)
+    eight, mask = (ir.Constant(kind, [value] * kind.count) for value in (8, 255))
+    first = builder.mul(builder.and_(codes, mask), builder.ashr(builder.shl(weights, eight), eight))
+    return builder.add(first, builder.mul(builder.lshr(codes, eight), builder.ashr(weights, eight)))
+
+
+def _multiply_add_bytes(builder: ir.IRBuilder, name: str, count: int, codes: Any, weights: Any) -> Any:
+    part, result = ir.VectorType(ir.IntType(8), count), ir.VectorType(ir.IntType(16), count // 2)
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, [part, part]), name)
+    parts = []
+    for start in range(0, BYTES, count):
+        chosen = list(range(start, start + count))
+        parts.append(builder.call(function, [emit_lanes(builder, x, x, chosen) for x in (codes, weights)]))
+    while len(parts) > 1:
+        both = list(range(2 * parts[0].type.count))
+        parts = [emit_lanes(builder, low, high, both) for low, high in zip(parts[0::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
+def _python_multiply_bytes(codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    products = codes.view(np.uint8).astype(np.int16) * weights
+    return products[0::2] + products[1::2]
+
+
+multiply_bytes = define(PAIRS(QUADS, QUADS), _emit_multiply_bytes, _python_multiply_bytes)
+"""``multiply_bytes(codes, weights)``: products of uint8 and int8, two by two, of which the sums must fit int16."""
 
 load_codes = define(
     INT8(types.CPointer(types.uint8), types.int64), emit_load, lambda view, i: view[i : i + LANES].view(np.int8)

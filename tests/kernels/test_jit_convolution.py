@@ -17,7 +17,7 @@ from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected,
 from q31.kernels.jit.isa import TIER, TIERS
 from q31.kernels.operator import Node, TensorSpec
 from q31.kernels.profiles import LITERT, Rounding
-from q31.schema import Padding, TensorType
+from q31.schema import Padding, Quantization, TensorType
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, TransposeConvOptions
 
 
@@ -154,6 +154,63 @@ def test_the_float64_rule_is_compiled_for_ordinary_multipliers():
     drawn = drawn_for((10, 64), 0, 2.0**-9)
     node, x = make_node("FULLY_CONNECTED", FullyConnectedOptions(), TensorType.INT8, (3, 64), drawn)
     check(fully_connected.KERNELS[0], node, x, LITERT)
+
+
+DEPTHS = st.one_of(st.integers(1, 70), st.sampled_from([127, 128, 129, 160, 191, 255, 300]))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data(), PROFILE, EIGHT_BIT, st.integers(1, 2), DEPTHS, CHANNELS, ACTIVATIONS)
+def test_fully_connected_of_few_rows(data, profile, tensor_type, batch, depth, units, activation):
+    drawn = data.draw(operands((units, depth), 0, tensor_type))
+    options = FullyConnectedOptions(fused_activation_function=activation)
+    node, x = make_node("FULLY_CONNECTED", options, tensor_type, (batch, depth), drawn)
+    if data.draw(st.booleans()):
+        x[...] = data.draw(st.sampled_from([np.iinfo(x.dtype).min, np.iinfo(x.dtype).max]))  # the largest sums
+    in_float64 = profile.rounding_of("FULLY_CONNECTED") is Rounding.FLOAT64
+    check(fully_connected.KERNELS[0], node, x, profile, must_lower=not in_float64)
+
+
+@pytest.mark.parametrize("code", [-128, -113, -1, 0, 15, 127])
+@pytest.mark.parametrize("weight", [-128, 127])
+def test_no_sum_of_a_fully_connected_row_saturates(code, weight):
+    """Output codes tell sums of 1,000 products apart that differ by a few hundred, where int16 would be full."""
+    drawn = drawn_for((20, 1000), 0, 2.0**-17)
+    drawn["weights"][...] = weight
+    drawn["weights"][:, :7] = np.arange(140).reshape(20, 7) - 70
+    node, x = make_node("FULLY_CONNECTED", FullyConnectedOptions(), TensorType.INT8, (1, 1000), drawn)
+    x[...] = code
+    node = replace(node, outputs=(replace(node.outputs[0], quantization=Quantization((2.0**14,), (0,))),))
+    check(fully_connected.KERNELS[0], node, x, LITERT)
+
+
+FEW_ROWS = {"generic": "conv_2d", "avx2": "matrix_vector8", "avx512vnni": "conv_2d_quads", "amx": "conv_2d_quads"}
+
+
+def kernel_of(kernel: Any, node: Node) -> str:
+    instruction = kernel.lower(kernel.prepare(node, LITERT), node)
+    assert instruction is not None
+    return instruction.kernel
+
+
+def test_fully_connected_of_few_rows_is_the_product_of_a_matrix_and_a_vector():
+    for rows in (1, 2, 3):
+        drawn = drawn_for((10, 64), 0, 2.0**-9)
+        node, _ = make_node("FULLY_CONNECTED", FullyConnectedOptions(), TensorType.INT8, (rows, 64), drawn)
+        assert (kernel_of(fully_connected.KERNELS[0], node) == FEW_ROWS[TIER]) == (rows <= 2 or TIER != "avx2")
+
+
+@pytest.mark.parametrize(
+    ("size", "padding", "same"),
+    [((1, 1), Padding.SAME, True), ((3, 2), Padding.VALID, True), ((3, 2), Padding.SAME, False)],
+)
+def test_conv_2d_of_a_window_as_large_as_the_image_is_fully_connected(size, padding, same):
+    drawn = drawn_for((17, *size, 5), 0, 2.0**-9)
+    options = Conv2DOptions(stride_h=1, stride_w=1, padding=padding)
+    node, x = make_node("CONV_2D", options, TensorType.INT8, (2, *size, 5), drawn)
+    if TIER == "avx2":
+        assert (kernel_of(conv_2d.KERNELS[0], node) == "matrix_vector8") == same
+    check(conv_2d.KERNELS[0], node, x, LITERT)
 
 
 def test_a_filter_that_is_no_constant_is_not_lowered():

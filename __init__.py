@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from .tools.compare.comparison import Comparison
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
+    from .tools.quantization.calibration import Calibration, calibrate
     from .tools.ranges import ranges
     from .tools.targets.checking import check
     from .tools.vectors.generation import vectors
 
 __all__ = [
+    "Calibration",
     "Comparison",
     "Error",
     "InputError",
@@ -33,6 +35,7 @@ __all__ = [
     "StateError",
     "UnsupportedOperatorError",
     "__version__",
+    "calibrate",
     "check",
     "compare",
     "load",
@@ -43,6 +46,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Calibration": "tools.quantization.calibration",
     "Comparison": "tools.compare.comparison",
     "Error": "schema.errors",
     "InputError": "schema.errors",
@@ -52,6 +56,7 @@ _HOMES = {
     "QuantizationError": "schema.errors",
     "StateError": "schema.errors",
     "UnsupportedOperatorError": "schema.errors",
+    "calibrate": "tools.quantization.calibration",
     "compare": "tools.compare.running",
     "check": "tools.targets.checking",
     "load": "engine.model",

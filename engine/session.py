@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -131,8 +131,28 @@ def choose_threads(num_threads: int | None, backend: str) -> int:
     return min(num_threads, available_processors())
 
 
+Observer = Callable[[int, Program], None]
+"""What is told of each run of a subgraph: its index, and the program with what its tensors hold by now."""
+
+
+class _Observed:
+    """A program of which each run is told to an observer."""
+
+    def __init__(self, subgraph_index: int, program: Program, observer: Observer) -> None:
+        self._subgraph_index, self._program, self._observer = subgraph_index, program, observer
+        self.restart = program.restart
+
+    def call(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        outputs = self._program.call(arrays)
+        self._observer(self._subgraph_index, self._program)
+        return outputs
+
+
 class Session:
-    """A graph with everything that was chosen for running it."""
+    """A graph with everything that was chosen for running it.
+
+    ``observer`` is told of each run of a subgraph that other subgraphs, or :meth:`run_anew`, ask for.
+    """
 
     def __init__(
         self,
@@ -141,6 +161,7 @@ class Session:
         backend: str | None,
         preserve_all: bool = False,
         num_threads: int | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.graph = graph
         self.profile = find_profile(profile)
@@ -148,7 +169,31 @@ class Session:
         self.preserve_all = preserve_all
         self._threads = choose_threads(num_threads, self.backend)
         self._packed: dict[int, Packed] = {}
-        self._environment = Environment(graph, self.program)
+        self._observer = observer
+        self._last: tuple[tuple[int, tuple[Shape, ...]], _Observed] | None = None
+        self._environment = Environment(graph, self.program if observer is None else self._observed)
+
+    def _observed(self, subgraph_index: int, input_shapes: Mapping[int, Shape]) -> _Observed:
+        assert self._observer is not None
+        return _Observed(subgraph_index, self.program(subgraph_index, input_shapes), self._observer)
+
+    def run_anew(self, subgraph_index: int, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Run a subgraph on these inputs, of any shapes, as if nothing had run before, and return its outputs.
+
+        Raises
+        ------
+        ModelError, UnsupportedOperatorError
+            Where it cannot be prepared for these shapes, or cannot run.
+        """
+        self._environment.restart()
+        key = subgraph_index, tuple(array.shape for array in arrays)
+        if self._last is None or self._last[0] != key:
+            self._last = None  # before there is memory for two
+            inputs = self.graph.subgraphs[subgraph_index].inputs
+            self._last = key, self._observed(subgraph_index, dict(zip(inputs, key[1], strict=True)))
+        program = self._last[1]
+        program.restart()
+        return program.call(arrays)
 
     def program(
         self,

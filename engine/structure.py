@@ -80,6 +80,14 @@ class Environment:
         finally:
             self._running.pop()
 
+    def restart(self) -> None:
+        """Set everything back that runs left behind, in every subgraph."""
+        self.variables.clear()
+        self.tables.clear()
+        self._ran_once.clear()
+        for program in self._programs.values():
+            program.restart()
+
     def call_once(self, subgraph_index: int) -> None:
         """Run a subgraph without inputs, unless it ran before."""
         if subgraph_index not in self._ran_once:

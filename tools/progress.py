@@ -22,8 +22,8 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def counted(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Yield the items, with a bar on stderr where that is a terminal."""
+def counted(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
+    """Yield the items, with a bar on stderr where that is a terminal; ``total`` is None where it is not known."""
     if not sys.stderr.isatty():
         yield from items
         return

@@ -59,6 +59,10 @@ class GraphBuilder:
         self._tensors.append(Tensor(name, type, tuple(shape), quantization=quantization or Quantization(), **fields))
         return len(self._tensors) - 1
 
+    def type_of(self, tensor: int) -> TensorType:
+        """Return the type of a tensor that was added."""
+        return self._tensors[tensor].type
+
     def operator(
         self,
         name: str,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
     from .tools.quantization.calibration import Calibration, calibrate
+    from .tools.quantization.quantize import quantize
     from .tools.ranges import ranges
     from .tools.targets.checking import check
     from .tools.vectors.generation import vectors
@@ -39,6 +40,7 @@ __all__ = [
     "check",
     "compare",
     "load",
+    "quantize",
     "ranges",
     "register_custom",
     "run_conformance",
@@ -60,6 +62,7 @@ _HOMES = {
     "compare": "tools.compare.running",
     "check": "tools.targets.checking",
     "load": "engine.model",
+    "quantize": "tools.quantization.quantize",
     "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",
     "run_conformance": "tools.conformance.running",

@@ -1,7 +1,7 @@
 """How the tensors of each operator are quantized: the quantization specification as a table.
 
-Source: the page "TensorFlow Lite 8-bit quantization specification"; where it is silent, what TensorFlow 2.20's converter
-makes of a model of that operator alone.
+Source: the page "TensorFlow Lite 8-bit quantization specification"; where it is silent, what TensorFlow 2.20's
+converter makes of a model of that operator alone.
 """
 
 from __future__ import annotations

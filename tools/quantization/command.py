@@ -1,0 +1,128 @@
+"""``q31 quantize``: make a quantized model of a float one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ...schema import Graph
+
+_EXAMPLE = """example:
+  q31 quantize float.tflite --data images.npz --mode int8-only -o int8.tflite
+
+Modes: int8 (what has no integer kernel, and inputs and outputs, stay float), int8-only (nothing stays float),
+int16x8 (activations of int16, weights of int8).
+Data: .npz or .npy with examples along the first dimension, one array for each input, or a folder of images; or a
+calibration that 'q31 calibrate' has saved. Exit code 0; 2: wrong usage, bad input, or a model that cannot be quantized
+as asked, and then no file is written."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    from .quantize import MODES
+    from .range_choice import METHODS
+
+    parser.epilog = _EXAMPLE
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("model", metavar="FLOAT", help="a .tflite file that computes in float32")
+    parser.add_argument("-o", "--out", metavar="FILE", required=True, help="the .tflite file to write")
+    parser.add_argument("-m", "--mode", choices=MODES, default="int8", help="default int8")
+    parser.add_argument("-d", "--data", metavar="PATH", help="representative examples")
+    parser.add_argument("--limit", type=int, metavar="N", help="use no more than N examples")
+    parser.add_argument("--calibration", metavar="FILE", help="ranges recorded before, in place of --data")
+    parser.add_argument("--method", choices=METHODS, default="min-max", help="how ranges are chosen (default min-max)")
+    parser.add_argument("--input-type", metavar="TYPE", help="float32, int8, uint8 or int16, as the mode allows")
+    parser.add_argument("--output-type", metavar="TYPE", help="likewise")
+    parser.add_argument("--weight-bits", type=int, choices=(4, 8), default=8, help="4: filters of four bits")
+    parser.add_argument(
+        "--dense-per-tensor",
+        action="store_true",
+        help="one scale for all weights of a FULLY_CONNECTED",
+    )
+    parser.add_argument(
+        "--keep-float",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="leave operator N in float; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Quantize, write the file, and say what became of the operators.
+
+    Raises
+    ------
+    Error, OSError
+        Where the model, the data or an argument is bad.
+    """
+    from ...schema import InputError, read, read_file
+    from ..files import require_writable, write_atomically
+    from .calibration import Calibration
+    from .dataset import Dataset
+    from .quantize import quantize
+
+    require_writable(arguments.out)
+    if os.path.exists(arguments.out) and os.path.samefile(arguments.out, arguments.model):
+        raise InputError(f"{arguments.out}: the float model itself; expected another file to write to")
+    graph = read_file(arguments.model)
+    data = None
+    if arguments.data is not None:
+        data = Dataset.of(arguments.data, graph, limit=arguments.limit)
+    content = quantize(
+        arguments.model,
+        arguments.mode,
+        data,
+        calibration=Calibration.load(arguments.calibration) if arguments.calibration else None,
+        method=arguments.method,
+        input_type=arguments.input_type,
+        output_type=arguments.output_type,
+        weight_bits=arguments.weight_bits,
+        dense_per_channel=not arguments.dense_per_tensor,
+        keep_float=arguments.keep_float,
+        progress=True,
+    )
+    with write_atomically(arguments.out) as file:
+        file.write(content)
+    report = _report(os.path.getsize(arguments.model), len(content), read(content))
+    if arguments.json:
+        print(json.dumps({"out": arguments.out, "mode": arguments.mode, **report}, indent=1))
+    else:
+        _print(arguments, report)
+    return 0
+
+
+def _report(before: int, after: int, graph: Graph) -> dict[str, Any]:
+    """Say how large the files are, and which operators compute in integers."""
+    from ...schema import TensorType
+
+    subgraph = graph.subgraphs[0]
+    kinds: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "conversions": Counter()}
+    for operator in subgraph.operators:
+        tensors = [subgraph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+        floats = any(one.type is TensorType.FLOAT32 for one in tensors)
+        kind = "conversions" if operator.name in ("QUANTIZE", "DEQUANTIZE") else "float" if floats else "integer"
+        kinds[kind][operator.name] += 1
+    return {"bytes_before": before, "bytes_after": after, **{name: dict(found) for name, found in kinds.items()}}
+
+
+def _print(arguments: argparse.Namespace, report: dict[str, Any]) -> None:
+    from ..console import console, table
+
+    print(
+        f"{arguments.out}: {report['bytes_after']:,} bytes, {report['bytes_after'] / report['bytes_before']:.0%} of the"
+        f" float model's {report['bytes_before']:,}"
+    )
+    shown = table("operators", "count", "names")
+    for kind in ("integer", "float", "conversions"):
+        names = report[kind]
+        if names:
+            listed = ", ".join(f"{name} {count}" if count > 1 else name for name, count in sorted(names.items()))
+            shown.add_row(kind, str(sum(names.values())), listed)
+    console().print(shown)

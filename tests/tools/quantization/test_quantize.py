@@ -156,7 +156,7 @@ def test_bad_arguments_are_one_clear_error(arguments, message):
 
 
 def test_a_quantized_model_is_not_quantized_again(images):
-    with pytest.raises(q31.QuantizationError, match="is quantized already: tensor 0, .*, is int8"):
+    with pytest.raises(q31.QuantizationError, match=r"is quantized already: tensor 0, .*, is int8"):
         q31.quantize(os.fspath(model_path("integer_int8")), "int8", images)
 
 

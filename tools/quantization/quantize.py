@@ -80,7 +80,13 @@ def quantize(
         if representative_dataset is None:
             raise InputError(f"mode {mode}: expected a representative data set, or a calibration")
         histogram = method in HISTOGRAM_METHODS
-        calibration = calibrate(bytes(content), representative_dataset, progress=progress, histogram=histogram)
+        calibration = calibrate(
+            bytes(content),
+            representative_dataset,
+            progress=progress,
+            histogram=histogram,
+            num_threads=os.cpu_count(),
+        )
     calibration.require_model(sha256(content))
     found = {
         tensor: calibration.range(0, tensor, method, **(method_options or {}))

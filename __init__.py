@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .tools.compare.comparison import Comparison
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
+    from .tools.evaluation.running import evaluate
     from .tools.quantization.calibration import Calibration, calibrate
     from .tools.quantization.quantize import quantize
     from .tools.ranges import ranges
@@ -39,6 +40,7 @@ __all__ = [
     "calibrate",
     "check",
     "compare",
+    "evaluate",
     "load",
     "quantize",
     "ranges",
@@ -61,6 +63,7 @@ _HOMES = {
     "calibrate": "tools.quantization.calibration",
     "compare": "tools.compare.running",
     "check": "tools.targets.checking",
+    "evaluate": "tools.evaluation.running",
     "load": "engine.model",
     "quantize": "tools.quantization.quantize",
     "ranges": "tools.ranges",

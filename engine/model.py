@@ -199,6 +199,12 @@ class Model:
                 waiting = []
         yield from self._results(waiting)
 
+    def reset(self) -> None:
+        """Set back what calls leave behind (variables, states), so that the next call is as the first."""
+        with self._lock:
+            self._program.restart()
+            self._session.restart()
+
     def trace(self, *args: Any, seed: int | None = None, **kwargs: Any) -> Trace:
         """Run the model as a call does, and return everything that lies between inputs and outputs.
 

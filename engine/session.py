@@ -213,3 +213,7 @@ class Session:
             threads=self._threads,
             packed=self._packed.setdefault(subgraph_index, {}),
         )
+
+    def restart(self) -> None:
+        """Forget what runs left behind outside the program of the primary subgraph."""
+        self._environment.restart()

@@ -28,6 +28,7 @@ VERBS = {
     "explain": ("explain", "show the arithmetic of one output value, step by step"),
     "check": ("check", "say whether a target takes a model, and which operators it does not take"),
     "quantize": ("quantization.command", "make a quantized model of a float one"),
+    "evaluate": ("evaluate", "count how often models that classify are right, on labelled data"),
     "ops": ("operators", "list the supported operators"),
     "demo": ("demo", "classify the bundled digits and compare with the reference's bits"),
     "vectors": ("vectors.command", "write golden vectors of operators for test benches and firmware"),

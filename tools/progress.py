@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -33,3 +33,18 @@ def counted(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
+
+
+@contextmanager
+def advancing(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr, where that is a terminal; yields a function that moves it by so many items."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)

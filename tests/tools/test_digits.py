@@ -15,6 +15,7 @@ from conformance.shared import SHARED, needs_shared
 from q31.tools.conformance.oracle import missing
 from q31.tools.digits import accuracy, draw_digits, mnist, record_reference
 from q31.tools.digits.bundle import FORMS, MODELS, model_path, read_digits, reference, reference_outputs, sha256
+from q31.tools.idx import read_idx
 from q31.tools.ports import dequantize, from_pixels, quantize
 
 IMAGES = SHARED / "data" / "mnist" / "t10k-images-idx3-ubyte.gz"
@@ -98,7 +99,7 @@ def test_idx_files(compress: bool, tmp_path: Path) -> None:
         b"",
         b"\0\0",
         b"text, not bytes",
-        b"\0\0\x0d\1\0\0\0\4" + bytes(16),
+        b"\0\0\x0a\1\0\0\0\4" + bytes(16),
         b"\0\0\x08\1\0\0\0\4" + bytes(3),
         b"\x1f\x8b",
     ],
@@ -107,7 +108,7 @@ def test_files_that_are_not_idx(content: bytes, tmp_path: Path, capsys: pytest.C
     path = tmp_path / "images"
     path.write_bytes(content)
     with pytest.raises(q31.InputError, match="images"):
-        mnist.read_idx(path)
+        read_idx(path)
 
 
 def test_images_and_labels_must_belong_together(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
-"""MNIST files (the IDX format) and the split of the 10,000-image test file."""
+"""MNIST files and the split of the 10,000-image test file."""
 
 from __future__ import annotations
 
-import gzip
 import os
-import struct
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...schema import InputError
+from ..idx import read_idx
 
-_UINT8 = 0x08
+_BYTE = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -20,31 +19,6 @@ class Images:
 
     images: np.ndarray
     labels: np.ndarray
-
-
-def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read an IDX file of unsigned bytes, gzip-compressed or not.
-
-    Raises
-    ------
-    InputError
-        Where the file is not IDX, not of unsigned bytes, or not as long as its header says.
-    OSError
-        Where the file cannot be read.
-    """
-    with open(path, "rb") as file:
-        content = file.read()
-    try:
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-        zeros, data_type, rank = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{rank}I", content, 4)
-    except (struct.error, EOFError, gzip.BadGzipFile) as error:
-        raise InputError(f"{os.fspath(path)}: expected an IDX file: {error}") from None
-    data = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
-    if zeros != 0 or data_type != _UINT8 or data.size != np.prod(shape):
-        raise InputError(f"{os.fspath(path)}: expected an IDX file of unsigned bytes")
-    return data.reshape(shape)
 
 
 def read_images(images: str | os.PathLike[str], labels: str | os.PathLike[str]) -> Images:
@@ -58,9 +32,9 @@ def read_images(images: str | os.PathLike[str], labels: str | os.PathLike[str]) 
         Where a file cannot be read.
     """
     pixels, digits = read_idx(images), read_idx(labels)
-    if pixels.shape[1:] != (28, 28) or digits.shape != pixels.shape[:1]:
+    if pixels.shape[1:] != (28, 28) or digits.shape != pixels.shape[:1] or {pixels.dtype, digits.dtype} != {_BYTE}:
         raise InputError(
-            f"expected images (N, 28, 28) and labels (N,); got {list(pixels.shape)} and {list(digits.shape)}"
+            f"expected images (N, 28, 28) and labels (N,), of bytes; got {list(pixels.shape)} and {list(digits.shape)}"
         )
     return Images(pixels, digits)
 

@@ -10,7 +10,6 @@ import numpy as np
 from ..engine.interpreter import Interpreter
 from ..engine.model import Model
 from ..schema import Graph
-from .bench import time_by_turns
 
 _FEWEST, _MOST = 3, 30
 _SECONDS = 1.0  # that timing should take, unless the fewest rounds take longer
@@ -73,6 +72,8 @@ def milliseconds(tasks: Sequence[Callable[[], object]]) -> list[float]:
 
 
 def _timed(tasks: Sequence[_Task]) -> list[float]:
+    from .bench import time_by_turns
+
     once = sum(time_by_turns(tasks, 1))  # what is done for the first time takes longer
     rounds = max(_FEWEST, min(_MOST, int(_SECONDS / max(once, 1e-9))))
     return [1e3 * seconds for seconds in time_by_turns(tasks, rounds)]

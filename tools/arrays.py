@@ -112,8 +112,12 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: expected an .npz file: {error}") from None
 
 
-def read_image(path: str, port: Port, image_range: Range | None = None) -> np.ndarray:
+def read_image(
+    path: str, port: Port, image_range: Range | None = None, expected: str = ".npy, .npz or an image"
+) -> np.ndarray:
     """Read an image, resized to the port's height and width, as a batch of one in the port's data type.
+
+    ``expected`` is what an error says that the file should have been.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def read_image(path: str, port: Port, image_range: Range | None = None) -> np.nd
     except InputError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: expected .npy, .npz or an image: {error}") from None
+        raise InputError(f"{path}: expected {expected}: {error}") from None
     return from_pixels(port, np.asarray(resized).reshape(port.shape), *(image_range or ()))
 
 

@@ -26,6 +26,7 @@ VERBS = {
     "compare": ("compare.command", "find the first tensor at which q31 and another run of the model part"),
     "trace": ("trace", "run a model and keep every tensor, accumulator and prepared parameter"),
     "explain": ("explain", "show the arithmetic of one output value, step by step"),
+    "calibrate": ("quantization.calibration_command", "record ranges of a float model's tensors on examples"),
     "check": ("check", "say whether a target takes a model, and which operators it does not take"),
     "quantize": ("quantization.command", "make a quantized model of a float one"),
     "evaluate": ("evaluate", "count how often models that classify are right, on labelled data"),

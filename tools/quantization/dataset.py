@@ -45,9 +45,10 @@ class Dataset:
     total : how many examples there are; None where the data does not tell.
     """
 
-    def __init__(self, graph: Graph, items: Callable[[], Iterable[Any]], total: int | None) -> None:
+    def __init__(self, graph: Graph, items: Callable[[], Iterable[Any]], total: int | None, skipped: int = 0) -> None:
         self._graph = graph
         self._items = items
+        self._skipped = skipped
         self.total = total
 
     @classmethod
@@ -91,7 +92,10 @@ class Dataset:
         elif isinstance(data, Mapping):
             columns = {name: as_array(f"input {name!r}", value) for name, value in data.items()}
         elif isinstance(data, np.ndarray):
-            columns = {ports[0].name: data} if len(ports) == 1 else {"": data}
+            if len(ports) != 1:
+                names = ", ".join(port.name for port in ports)
+                raise InputError(f"the data: expected arrays named {names}; got an array without a name")
+            columns = {ports[0].name: data}
         else:
             columns = None
             data = getattr(data, "input_gen", data)  # TensorFlow's RepresentativeDataset
@@ -105,7 +109,7 @@ class Dataset:
             total = max(total - skip, 0)
             total = total if limit is None else min(total, limit)
         end = None if limit is None else skip + limit
-        return cls(graph, lambda: islice(items(), skip, end), total)
+        return cls(graph, lambda: islice(items(), skip, end), total, skip)
 
     def __iter__(self) -> Iterator[Example]:
         """Yield the examples.
@@ -116,11 +120,12 @@ class Dataset:
             Where one does not fit, after those before it, or there is none.
         """
         none = True
-        for number, item in enumerate(self._items()):
+        for number, item in enumerate(self._items(), self._skipped):
             none = False
             yield _example(f"example {number}", item, self._graph)
         if none:
-            raise InputError("there is no example in the data")
+            behind = f" behind the first {self._skipped}" if self._skipped else ""
+            raise InputError(f"there is no example in the data{behind}")
 
 
 def _require_natural(name: str, value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def file_columns(path: str, ports: Sequence[Port]) -> dict[str, np.ndarray]:
     OSError
         Where it cannot be read.
     """
+    os.stat(path)  # a missing file is reported before a wrong name
     names = [port.name for port in ports]
     lower = path.lower()
     if lower.endswith(".npz"):
@@ -74,5 +76,7 @@ def image_items(
     """
     if len(ports) != 1:
         raise InputError(f"{folder}: a folder of images is for a model with one input; this has {len(ports)}")
+    if -1 in ports[0].shape_signature[1:]:
+        raise InputError(f"input {ports[0].name!r}: the model leaves open what size images have: give arrays")
     paths = image_files(folder)
-    return lambda: (read_image(str(path), ports[0], image_range) for path in paths), len(paths)
+    return lambda: (read_image(str(path), ports[0], image_range, "an image") for path in paths), len(paths)

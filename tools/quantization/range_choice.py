@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...schema import InputError
-from .statistics import TensorStatistics
+import numpy as np
 
-Range = tuple[float, float]
+from ...schema import InputError
+from .range_search import Range, entropy, mse
+from .statistics import TensorStatistics
 
 
 def min_max(statistics: TensorStatistics) -> Range:
@@ -31,7 +32,33 @@ def moving_average(statistics: TensorStatistics, *, momentum: float = 0.95) -> R
     return low, high
 
 
-METHODS: dict[str, Callable[..., Range]] = {"min-max": min_max, "moving-average": moving_average}
+def percentile(statistics: TensorStatistics, *, percentile: float = 99.99) -> Range:
+    """Return the values which ``percentile`` percent of all values do not exceed, and do not fall below.
+
+    Values in a bucket of the histogram are taken as evenly spread, so either end is off by less than 1/128 of itself.
+    """
+    if not 50 < percentile <= 100:
+        raise InputError(f"percentile: expected a number above 50 up to 100, got {percentile!r}")
+    assert statistics.histogram is not None
+    starts, ends, counts = statistics.histogram.intervals(statistics.min, statistics.max)
+    upto = np.cumsum(counts)
+
+    def value(rank: float) -> float:
+        place = min(int(np.searchsorted(upto, rank)), len(counts) - 1)
+        inside = (rank - (upto[place] - counts[place])) / counts[place]
+        return float(starts[place] + inside * (ends[place] - starts[place]))
+
+    outside = statistics.count * (100 - percentile) / 100
+    return value(outside), value(statistics.count - outside)
+
+
+METHODS: dict[str, Callable[..., Range]] = {
+    "min-max": min_max,
+    "moving-average": moving_average,
+    "percentile": percentile,
+    "mse": mse,
+    "entropy": entropy,
+}
 """Name -> range from statistics and options."""
 
 HISTOGRAM_METHODS = frozenset(METHODS) - {"min-max", "moving-average"}

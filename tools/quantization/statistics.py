@@ -49,13 +49,15 @@ class Histogram:
     def intervals(self, low: float, high: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the buckets in the order of their values: lower ends, upper ends (float64), and counts.
 
-        Ends beyond ``low`` and ``high``, the lowest and highest value of all, are moved there.
+        Ends beyond ``low`` and ``high``, the lowest and highest value of all, are moved there. The buckets of zero,
+        whose values are below 1e-40, are intervals of no width.
         """
         negative = self.buckets >= BUCKETS // 2
         order = np.concatenate([np.flatnonzero(negative)[::-1], np.flatnonzero(~negative)])
         magnitude = (self.buckets[order] & 0x7FFF).astype(np.uint32)
         near, far = ((one << np.uint32(16)).view(np.float32).astype(np.float64) for one in (magnitude, magnitude + 1))
         far[far == np.inf] = 2.0**128  # behind the largest finite values
+        far[magnitude == 0] = 0
         sign = negative[order]
         starts, ends = np.where(sign, -far, near), np.where(sign, -near, far)
         return np.clip(starts, low, high), np.clip(ends, low, high), self.counts[order]

@@ -50,7 +50,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"q31 {q31.__version__}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", ["run", "inspect", "trace", "explain", "vectors", "ops", "demo", "warmup", "calibrate"])
+@pytest.mark.parametrize("verb", ["run", "inspect", "trace", "explain", "vectors", "ops", "demo", "warmup"])
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([verb, "--help"])

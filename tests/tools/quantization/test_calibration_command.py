@@ -121,3 +121,10 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     assert code == 2 and not printed.out
     assert message in printed.err and printed.err.startswith("q31: error: ") and printed.err.count("\n") == 1
     assert sorted(Path().iterdir()) == before
+
+
+def test_help_shows_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["calibrate", "--help"])
+    assert stop.value.code == 0
+    assert "q31 calibrate model.tflite --data images.npz --out calibration.json" in capsys.readouterr().out

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .tools.compare.comparison import Comparison
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
+    from .tools.debugging.running import debug
     from .tools.evaluation.running import evaluate
     from .tools.quantization.calibration import Calibration, calibrate
     from .tools.quantization.quantize import quantize
@@ -40,6 +41,7 @@ __all__ = [
     "calibrate",
     "check",
     "compare",
+    "debug",
     "evaluate",
     "load",
     "quantize",
@@ -63,6 +65,7 @@ _HOMES = {
     "calibrate": "tools.quantization.calibration",
     "compare": "tools.compare.running",
     "check": "tools.targets.checking",
+    "debug": "tools.debugging.running",
     "evaluate": "tools.evaluation.running",
     "load": "engine.model",
     "quantize": "tools.quantization.quantize",

@@ -29,6 +29,7 @@ VERBS = {
     "calibrate": ("quantization.calibration_command", "record ranges of a float model's tensors on examples"),
     "check": ("check", "say whether a target takes a model, and which operators it does not take"),
     "quantize": ("quantization.command", "make a quantized model of a float one"),
+    "debug": ("debugging.command", "show what quantization costs, layer by layer, against the float model"),
     "evaluate": ("evaluate", "count how often models that classify are right, on labelled data"),
     "ops": ("operators", "list the supported operators"),
     "demo": ("demo", "classify the bundled digits and compare with the reference's bits"),

@@ -361,7 +361,7 @@ def test_bad_input_is_one_line(
 
 
 def test_models_that_give_no_classes() -> None:
-    with pytest.raises(q31.InputError, match=r"\(regression\), q31 compare"):
+    with pytest.raises(q31.InputError, match=r"\(regression\), q31 debug"):
         q31.evaluate(passing(1), np.zeros((2, 1), np.float32), [0, 0])
     with pytest.raises(q31.InputError, match="autoencoders"):
         q31.evaluate(passing(4), np.zeros((2, 4), np.float32))

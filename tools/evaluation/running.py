@@ -30,8 +30,8 @@ _TIMED = 64  # examples at a time, as many as a program takes
 
 NO_LABELS = (
     "there are no labels: give --labels, an .npz with an array named labels, or a folder with a subfolder for each "
-    "class; for models that give no classes (regression, autoencoders) q31 compare MODEL --against model:OTHER.tflite "
-    "sets two models' numbers side by side"
+    "class; for models that give no classes (regression, autoencoders) q31 debug FLOAT QUANTIZED --data DATA sets "
+    "two models' numbers side by side"
 )
 
 
@@ -229,7 +229,7 @@ def _scores(output: np.ndarray, port: Port) -> np.ndarray:
     if output.size < 2:
         raise InputError(
             f"output {port.name!r}: one number is no score for each of several classes: for models that give no "
-            "classes (regression), q31 compare MODEL --against model:OTHER.tflite sets two models' numbers side by side"
+            "classes (regression), q31 debug FLOAT QUANTIZED --data DATA sets two models' numbers side by side"
         )
     return output.reshape(-1)
 

@@ -9,9 +9,9 @@ about 1.6 GB::
 The weights are random, so the networks know nothing; but each batch normalization gets the statistics of what it meets
 when noise is fed in, and the last layer a scale that makes classes differ: activations have a trained network's ranges.
 (Probabilities that are all alike would make the reference abort its process, in SOFTMAX of int8.) TensorFlow's
-converter makes them int8 inside and out, calibrated with noise. ``--form float32`` makes what a quantizer starts from, the
-same weights left in float32 (``NAME_float32.tflite``); ``dynamic`` and ``float16`` quantize weights alone. The files are
-up to 100 MB and not committed; seeds are fixed, but another version of TensorFlow may give other bytes.
+converter makes them int8 inside and out, calibrated with noise. ``--form float32`` makes what a quantizer starts from,
+the same weights left in float32 (``NAME_float32.tflite``); ``dynamic`` and ``float16`` quantize weights alone. Files
+of up to 100 MB are not committed; seeds are fixed, but another version of TensorFlow may give other bytes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .files import write_atomically
+from .noise import noise
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -60,16 +61,9 @@ NETWORKS = {
 FORMS = ("int8", "float32", "dynamic", "float16")
 
 
-def noise(network: Network, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return float32 images ``(count, size, size, 3)``: noise of several scales, so that it does not average out."""
-    size = network.size
-    total = np.zeros((count, size, size, 3), np.float32)
-    for coarse in (4, 16, 64, size):
-        cells = generator.uniform(-1, 1, (count, coarse, coarse, 3)).astype(np.float32)
-        rows = np.arange(size) * coarse // size
-        total += cells[:, rows][:, :, rows]
-    images = np.clip(total / 2, -1, 1)
-    return (network.low + (images + 1) * ((network.high - network.low) / 2)).astype(np.float32)
+def images(network: Network, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return float32 images ``(count, size, size, 3)`` of noise in the network's range."""
+    return noise((count, network.size, network.size, 3), network.low, network.high, generator)
 
 
 def build(network: Network) -> tf.keras.Model:
@@ -88,10 +82,10 @@ def build(network: Network) -> tf.keras.Model:
     for layer in model.layers:
         if isinstance(layer, tf.keras.layers.Dropout):
             layer.rate = 0.0
-    images = noise(network, STATISTICS_IMAGES, generator)
-    model(images, training=True)
+    seen = images(network, STATISTICS_IMAGES, generator)
+    model(seen, training=True)
     last = [one for one in model.layers if hasattr(one, "kernel")][-1]
-    features = np.asarray(tf.keras.Model(model.input, last.input)(images))
+    features = np.asarray(tf.keras.Model(model.input, last.input)(seen))
     kernel = np.asarray(last.kernel)
     logits = features.reshape(-1, kernel.shape[-2]) @ kernel.reshape(kernel.shape[-2:])
     last.kernel.assign(kernel * (LOGITS_SPREAD / logits.std()))
@@ -108,10 +102,10 @@ def convert(model: tf.keras.Model, network: Network, form: str = "int8") -> byte
     if form == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if form == "int8":
-        images = noise(network, CALIBRATION_IMAGES, np.random.default_rng(SEED + 1))
+        shown = images(network, CALIBRATION_IMAGES, np.random.default_rng(SEED + 1))
 
         def representative() -> Iterator[list[np.ndarray]]:
-            for image in images:
+            for image in shown:
                 yield [image[None]]
 
         converter.representative_dataset = representative
@@ -135,7 +129,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m q31.tools.keras_models", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument("--only", action="append", choices=NETWORKS, metavar="NAME", help=f"of {', '.join(NETWORKS)}")
-    parser.add_argument("--form", action="append", choices=FORMS, help="the form of the files, or several (default: int8)")
+    parser.add_argument(
+        "--form", action="append", choices=FORMS, help="the form of the files, or several (default: int8)"
+    )
     arguments = parser.parse_args()
     _require_tensorflow()
     arguments.out.mkdir(parents=True, exist_ok=True)

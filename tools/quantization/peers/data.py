@@ -6,8 +6,7 @@ examples: ``(100, 96, 96, 3)``)::
     python -m q31.tools.quantization.peers.data vww.tflite --low 0 --high 1 --examples 100 --out vww_calib.npz
     python -m q31.tools.quantization.peers.data digits.tflite --mnist t10k-images-idx3-ubyte.gz --out digits_calib.npz
 
-Noise is what there is where a model's own data may not be passed on: several scales of it along the rows and columns
-(along the one dimension, where there is one), so that it does not average out in a network's first layers.
+Noise is for models whose own data may not be passed on; ``--low`` and ``--high`` are what their inputs reach.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import numpy as np
 from ....schema import Error, Graph, InputError, Tensor, TensorType, read_file
 from ...digits.mnist import read_idx
 from ...files import write_arrays
+from ...noise import noise
 
 EXAMPLES = 100
 
@@ -29,20 +29,6 @@ def inputs(graph: Graph) -> tuple[Tensor, ...]:
     """Return the inputs of the model's main subgraph."""
     subgraph = graph.subgraphs[0]
     return tuple(subgraph.tensors[index] for index in subgraph.inputs)
-
-
-def noise(shape: tuple[int, ...], low: float, high: float, generator: np.random.Generator) -> np.ndarray:
-    """Return float32 noise in ``[low, high]``, ``shape`` with the examples first: cells of several sizes added up."""
-    sizes = shape[1:3] if len(shape) > 3 else shape[1:2]
-    total = np.zeros(shape, np.float32)
-    for coarse in (4, 16, 64, max(sizes)):
-        counts = tuple(min(coarse, size) for size in sizes)
-        cells = generator.uniform(-1, 1, (shape[0], *counts, *shape[1 + len(sizes) :])).astype(np.float32)
-        for axis, (count, size) in enumerate(zip(counts, sizes, strict=True), 1):
-            cells = np.take(cells, np.arange(size) * count // size, axis=axis)
-        total += cells
-    spread = np.clip(total / 2, -1, 1)
-    return (low + (spread + 1) * ((high - low) / 2)).astype(np.float32)
 
 
 def make_noise(graph: Graph, examples: int, low: float, high: float, seed: int) -> dict[str, np.ndarray]:
@@ -78,30 +64,6 @@ def make_images(graph: Graph, path: str, examples: int, first: int) -> dict[str,
         raise InputError(f"{path}: expected {first + examples} images, there are {first + len(images)}")
     tensor = inputs(graph)[0]
     return {tensor.name: (images / np.float32(255)).astype(np.float32).reshape(examples, *tensor.shape[1:])}
-
-
-def read_examples(path: str, names: list[str], examples: int | None = None) -> list[list[np.ndarray]]:
-    """Return the examples of an .npz, each a list of arrays in the order of ``names``, with a first dimension of 1.
-
-    Raises
-    ------
-    InputError
-        Where an input has no array, or they differ in their number of examples.
-    OSError
-        Where the file cannot be read.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: expected an .npz file: {error}") from None
-    absent = [name for name in names if name not in arrays]
-    if absent:
-        raise InputError(f"{path}: no array {absent[0]!r}; there are {', '.join(map(repr, arrays))}")
-    counts = {len(arrays[name]) for name in names}
-    if len(counts) != 1 or 0 in counts:
-        raise InputError(f"{path}: expected as many examples for each input, at least one; given {sorted(counts)}")
-    return [[arrays[name][i : i + 1] for name in names] for i in range(min(counts))][:examples]
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ def to_text(result: ModelDifference, ulp: int, everything: bool) -> str:
     lines = [f"{result.operators} operators in both"]
     lines += [f"only in the first: {one}" for one in result.only_first]
     lines += [f"only in the second: {one}" for one in result.only_second]
-    lines += [f"{kind}: {equal} of {count} equal" for kind, (equal, count) in result.counts(ulp).items()]
+    lines += [_summary(result, kind, ulp) for kind in result.counts(ulp)]
     for one in result.tensors:
         texts = one.describe(ulp)
         if texts or everything:
@@ -44,6 +44,19 @@ def to_text(result: ModelDifference, ulp: int, everything: bool) -> str:
             lines.append(f"{one.kind} {name} ({place})")
             lines += [f"    {text}" for text in texts or ["equal"]]
     return "\n".join(lines)
+
+
+def _summary(result: ModelDifference, kind: str, ulp: int) -> str:
+    equal, count = result.counts(ulp)[kind]
+    tensors = [one for one in result.tensors if one.kind == kind]
+    farthest = max((one.scale_ulp or 0 for one in tensors), default=0)
+    codes = sum(one.codes.count for one in tensors if one.codes)
+    texts = [f"{kind}: {equal} of {count} equal"]
+    if codes:
+        texts.append(f"{codes:,} codes differ")
+    if farthest:
+        texts.append(f"scales at most {farthest:,} ulp apart")
+    return "; ".join(texts)
 
 
 def main() -> int:
@@ -56,7 +69,9 @@ def main() -> int:
     )
     parser.add_argument("first", metavar="A", help="a quantized .tflite file")
     parser.add_argument("second", metavar="B", help="another, made from the same float file")
-    parser.add_argument("--ulp", type=int, default=0, metavar="N", help="scales may differ by N float32 steps (default 0)")
+    parser.add_argument(
+        "--ulp", type=int, default=0, metavar="N", help="scales may differ by N float32 steps (default 0)"
+    )
     parser.add_argument("--all", action="store_true", help="list the tensors that are equal, too")
     parser.add_argument("--json", action="store_true", help="print every pair as JSON")
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
 """Which tensor of one quantized model is which of another, where both were made from one float model.
 
 Names do not tell: TensorFlow's converter renames every constant (``tfl.pseudo_qconst3``). Operators are paired in their
-order, each with one of the same name whose inputs are paired already; QUANTIZE and DEQUANTIZE are looked through, so that
-one that only one side has does not part what follows. What pairs so by no input pairs by the name of its output.
+order, each with one of the same name whose inputs are paired already; QUANTIZE and DEQUANTIZE are looked through, so
+that one that only one side has does not part what follows. What pairs so by no input pairs by the name of its output.
 """
 
 from __future__ import annotations

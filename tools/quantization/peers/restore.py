@@ -45,9 +45,7 @@ def restore(graph: Graph) -> Graph:
             values = _values(graph, number, index)
             if values is None:
                 continue
-            tensors[index] = replace(
-                tensor, type=TensorType.FLOAT32, buffer=len(buffers), quantization=Quantization()
-            )
+            tensors[index] = replace(tensor, type=TensorType.FLOAT32, buffer=len(buffers), quantization=Quantization())
             buffers[tensor.buffer] = replace(buffers[tensor.buffer], data=memoryview(b""))
             buffers.append(Buffer(memoryview(values.tobytes())))
         subgraphs.append(replace(subgraph, tensors=tuple(tensors)))

@@ -1,7 +1,7 @@
 """What quantization costs, in decibels: the outputs of quantized models beside those of the float model, on other data.
 
-SQNR is the power of the float model's output over that of the difference, ``10 log10(sum y^2 / sum (y - q)^2)``, over all
-values of all examples. Every model is run by q31, so that the numbers tell models apart and not interpreters; a
+SQNR is the power of the float model's output over that of the difference, ``10 log10(sum y^2 / sum (y - q)^2)``, over
+all values of all examples. Every model is run by q31, so that the numbers tell models apart and not interpreters; a
 quantized input is given the nearest codes, and a quantized output is turned back into real numbers::
 
     python -m q31.tools.quantization.peers.sqnr model.tflite --data test.npz q31=a.tflite peer=b.tflite
@@ -21,7 +21,7 @@ from ....engine.model import Model, load
 from ....schema import Error, InputError
 from ...ports import dequantize, quantize
 from ...progress import counted
-from .data import read_examples
+from .command import Examples, read_examples
 
 
 def sqnr(reference: list[np.ndarray], measured: list[np.ndarray]) -> float:
@@ -36,7 +36,7 @@ def sqnr(reference: list[np.ndarray], measured: list[np.ndarray]) -> float:
     return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
-def run_real(model: Model, examples: list[list[np.ndarray]], what: str = "") -> list[np.ndarray]:
+def run_real(model: Model, examples: Examples, what: str = "") -> list[np.ndarray]:
     """Return the outputs for each example, one after another, as real numbers."""
     results = []
     for example in counted(examples, len(examples), what):
@@ -47,9 +47,7 @@ def run_real(model: Model, examples: list[list[np.ndarray]], what: str = "") -> 
     return results
 
 
-def measure(
-    model: str, others: dict[str, str], data: str, examples: int | None = None
-) -> dict[str, tuple[float, int]]:
+def measure(model: str, others: dict[str, str], data: str, examples: int | None = None) -> dict[str, tuple[float, int]]:
     """Return name -> (SQNR in decibels, bytes of the file).
 
     Raises
@@ -60,7 +58,7 @@ def measure(
         Where a file cannot be read.
     """
     reference = load(model)
-    chosen = read_examples(data, [port.name for port in reference.inputs], examples)
+    chosen = read_examples(Path(model).read_bytes(), data, examples)
     expected = run_real(reference, chosen, Path(model).name)
     result = {}
     for name, path in others.items():

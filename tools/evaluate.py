@@ -20,7 +20,8 @@ examples:
 
 how data becomes a model's input:
 {rule}
-Dimensions of 1 may be missing from the data. Of equal scores the lowest index goes first, in top-1 as in top-k. What a
+Dimensions of 1 may be missing from the data. One score, by LOGISTIC, is the probability of class 1 of two: above 0.5.
+Of equal scores the lowest index goes first, in top-1 as in top-k. What a
 model keeps from call to call is set back before each example.
 
 columns: bytes of the file and of its constants; lost and won: examples that the first model has right and this one

@@ -360,6 +360,20 @@ def test_bad_input_is_one_line(
     assert message in captured.err and captured.err.count("\n") == 1 and not captured.out
 
 
+@pytest.mark.parametrize("kind", [F, I8])
+def test_one_probability_is_that_of_class_1(kind: TensorType) -> None:
+    builder = GraphBuilder()
+    x = builder.tensor("x", kind, (1, 1), Quantization((0.1,), (0,)) if kind is I8 else None)
+    y = builder.tensor("y", kind, (1, 1), Quantization((1 / 256,), (-128,)) if kind is I8 else None)
+    shape = builder.tensor("shape", TensorType.INT32, (1,), value=[1])
+    z = builder.tensor("z", kind, (1,), Quantization((1 / 256,), (-128,)) if kind is I8 else None)
+    builder.operator("LOGISTIC", [x], [y])
+    builder.operator("RESHAPE", [y, shape], [z])
+    data = np.array([[-3], [0], [0.2], [5], [5]], np.float32)  # 0 gives one half, which is not above one half
+    found = q31.evaluate(write(builder.build([x], [z])), data, [0, 0, 1, 1, 0], timing=False)
+    np.testing.assert_array_equal(found.models[0].counts.confusion, [[2, 1], [0, 2]])
+
+
 def test_models_that_give_no_classes() -> None:
     with pytest.raises(q31.InputError, match=r"\(regression\), q31 debug"):
         q31.evaluate(passing(1), np.zeros((2, 1), np.float32), [0, 0])

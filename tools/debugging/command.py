@@ -25,7 +25,8 @@ names and inputs; QUANTIZE and DEQUANTIZE are looked through. The error is quant
 examples:
 
   SQNR dB     10 log10(sum(float^2) / sum(error^2)): what came in with the inputs, and what the layer adds
-  local dB    the same of the operator alone, on the float model's numbers quantized: what it adds itself
+  local dB    the same of the operator alone, on the float model's numbers: what it adds itself, by its weights and by
+              rounding its inputs and outputs
   weights dB  the same of its constants
   RMSE/scale  root of the mean square error in steps of the output; rounding alone gives 0.289
   at low/high codes at the ends of their type; clipped: numbers that are more than half a step beyond them

@@ -16,8 +16,9 @@ from ...engine.batches import keeps_state
 from ...engine.model import Model, load
 from ...engine.views import Port
 from ...kernels.profiles import Profile
-from ...schema import InputError
+from ...schema import Graph, InputError
 from ..costs import costs, milliseconds
+from ..ports import dequantize
 from ..progress import advancing
 from .counts import Counts, comparable, ranks_of
 from .data import Dataset, Range, open_data
@@ -173,6 +174,8 @@ def _count(models: Sequence[Model], part: Dataset, options: Options) -> list[Cou
         port = scores_port(model, options.output)
         outputs = _run(model, inputs, len(part), port)
         scores = np.stack([_scores(one, port) for one in outputs])
+        if scores.shape[1] == 1:
+            scores = _both(scores, port, model.graph)
         counts.append(Counts.of(scores, part.labels, first))
         if first is None:
             first = ranks_of(comparable(scores)[0], part.labels) == 0
@@ -226,12 +229,23 @@ def _scores(output: np.ndarray, port: Port) -> np.ndarray:
     """Return the scores (C,) of an example; codes of one scale stand as the real numbers do."""
     if sum(size != 1 for size in output.shape) > 1 or output.dtype.kind not in "iufbV":
         raise InputError(f"output {port.name!r}: expected an example's scores, [1, C]; got {list(output.shape)}")
-    if output.size < 2:
-        raise InputError(
-            f"output {port.name!r}: one number is no score for each of several classes: for models that give no "
-            "classes (regression), q31 debug FLOAT QUANTIZED --data DATA sets two models' numbers side by side"
-        )
     return output.reshape(-1)
+
+
+def _both(scores: np.ndarray, port: Port, graph: Graph) -> np.ndarray:
+    """Return the scores (N, 2) of the classes 0 and 1 of a model that gives the probability of 1, by LOGISTIC."""
+    subgraph = graph.subgraphs[0]
+    makers = {index: operator for operator in subgraph.operators for index in operator.outputs}
+    maker = makers.get(port.index)
+    while maker is not None and maker.name in ("DEQUANTIZE", "QUANTIZE", "RESHAPE"):
+        maker = makers.get(maker.inputs[0])
+    if maker is None or maker.name != "LOGISTIC":
+        raise InputError(
+            f"output {port.name!r}: one number, and no probability (LOGISTIC), is no score of classes: for models that "
+            "give none (regression), q31 debug FLOAT QUANTIZED --data DATA sets two models' numbers side by side"
+        )
+    probability = dequantize(port, scores)
+    return np.concatenate([1 - probability, probability], axis=1)
 
 
 def _notes(model: Model, options: Options) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from ...kernels.fixed_point import round_half_away
 from ...schema import Quantization, TensorType
 
 SMALLEST_RANGE = 1e-6
-"""A range that is no wider reaches half of it to both sides of 0 at least, so that scales do not vanish."""
+"""Ranges that are no wider are widened, so that scales do not vanish: see :func:`measured_parameters`."""
 
 BIAS_LIMIT = (2**31 - 1) // 2
 """Codes of int32 biases beyond this leave accumulators too little room: the filter's scale is raised instead."""
@@ -60,6 +60,18 @@ def activation_parameters(low: float, high: float, type: TensorType = TensorType
     scale = (np.float32(high) - np.float32(low)) / np.float32(most - least)
     zero_point = np.clip(round_half_away(np.float32(least - low / float(scale))), least, most)
     return Parameters(type, Quantization(scale=(float(scale),), zero_point=(int(zero_point),)))
+
+
+def measured_parameters(low: float, high: float, type: TensorType = TensorType.INT8) -> Parameters:
+    """Return the parameters of an activation of which calibration has a range.
+
+    A range that vanishes reaches further than that of a constant that does: :data:`SMALLEST_RANGE` to both sides of
+    what was measured, where the constant's reaches half of that to both sides of 0.
+    """
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    if type is not TensorType.INT16 and high - low <= SMALLEST_RANGE:
+        low, high = low - SMALLEST_RANGE, high + SMALLEST_RANGE
+    return activation_parameters(low, high, type)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
@@ -140,7 +152,8 @@ def codes_of(values: np.ndarray, parameters: Parameters) -> np.ndarray:
     else:
         scaled = floats.astype(np.float64) / scales + zero_points
     codes = np.clip(round_half_away(scaled), low, high)
-    return codes.astype(np.int8 if parameters.type is TensorType.INT4 else parameters.type.name.lower())
+    stored = "int8" if parameters.type is TensorType.INT4 else parameters.type.name.lower()
+    return codes.astype(stored).reshape(values.shape)
 
 
 def _reciprocals(floats: np.ndarray, scales: np.ndarray, parameters: Parameters) -> np.ndarray:

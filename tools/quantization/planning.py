@@ -14,18 +14,27 @@ import numpy as np
 
 from ...schema import Graph, Operator, Subgraph, TensorType
 from ...schema.constants import constant_array
-from .parameters import Parameters, activation_parameters, bias_parameters, fitted_to_bias, weight_parameters
-from .rules import RULES, Rule
+from .parameters import (
+    Parameters,
+    activation_parameters,
+    bias_parameters,
+    codes_of,
+    fitted_to_bias,
+    measured_parameters,
+    weight_parameters,
+)
+from .rules import RULES, TYPELESS, Rule
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """The types of a mode: of activations, of weights by operator, and whether dense layers have a scale a channel."""
+    """The types of a mode; whether dense layers have a scale a channel, and whether operators may stay float."""
 
     activation: TensorType = TensorType.INT8
     weight: TensorType = TensorType.INT8
     bias: TensorType = TensorType.INT32
     dense_per_channel: bool = True
+    float_allowed: bool = True
 
     def rule(self, operator: Operator) -> Rule | None:
         """Return the rule of an operator that has a kernel for these types."""
@@ -34,11 +43,11 @@ class Scheme:
             return None
         return rule
 
-    def version(self, rule: Rule) -> int:
-        """Return the version that the operator has in these types."""
+    def version(self, rule: Rule, operator: Operator) -> int:
+        """Return the version that an operator has in these types."""
         version = rule.version16 if self.activation is TensorType.INT16 else rule.version
         assert version is not None
-        return version
+        return max(version, operator.version)
 
     def fixed(self, rule: Rule) -> Parameters | None:
         """Return the output's parameters that follow from the function."""
@@ -90,18 +99,22 @@ class Planner:
         self.graph, self.number, self.scheme = graph, subgraph, scheme
         self.subgraph: Subgraph = graph.subgraphs[subgraph]
         self.plan = Plan()
-        self._kept_float = frozenset(kept_float)
-        self._rules = {
-            index: rule
-            for index, operator in enumerate(self.subgraph.operators)
-            if index not in self._kept_float and (rule := scheme.rule(operator)) is not None
-        }
+        self._values: dict[int, np.ndarray | None] = {}
+        self._ranges = ranges
+        self._rules: dict[int, Rule] = {}
+        self._refused: dict[int, str] = {}
+        for index, operator in enumerate(self.subgraph.operators):
+            rule = scheme.rule(operator)
+            reason = "it is to stay float" if index in kept_float else self._unfit(operator, rule)
+            if rule is None or reason:
+                self._refused[index] = reason
+            else:
+                self._rules[index] = rule
         self._maker = {t: i for i, one in enumerate(self.subgraph.operators) for t in one.outputs}
         self._users: dict[int, list[int]] = {}
         for index, operator in enumerate(self.subgraph.operators):
             for tensor in dict.fromkeys(operator.inputs):
                 self._users.setdefault(tensor, []).append(index)
-        self._values: dict[int, np.ndarray | None] = {}
         self._measured = self._chosen(ranges)
         self._work: list[int] = []
 
@@ -119,7 +132,7 @@ class Planner:
         """Return the plan."""
         plan, operators = self.plan, self.subgraph.operators
         for tensor, (low, high) in self._measured.items():
-            plan.tensors[tensor] = activation_parameters(low, high, self.scheme.activation)
+            plan.tensors[tensor] = measured_parameters(low, high, self.scheme.activation)
         for index, rule in self._rules.items():
             self._plan_weights(index, rule)
         self._work = list(self._rules)
@@ -132,6 +145,8 @@ class Planner:
             self._plan_bias(index, rule)
         for index, operator in enumerate(operators):
             if not any(self.is_float(tensor) for tensor in (*operator.inputs, *operator.outputs)):
+                continue
+            if operator.name in TYPELESS:
                 continue
             reason = self._why_float(index, operator)
             if reason:
@@ -167,14 +182,16 @@ class Planner:
                         redundant.add(output)
                         forward.append(output)
         backward = [tensor for tensor in measured if tensor not in redundant]
+        passed: set[int] = set()
         while backward:
             tensor = backward.pop()
             index = self._maker.get(tensor, -1)
             if not self._moves(index):
                 continue
             for source in self.subgraph.operators[index].inputs:
-                if source in measured and source not in redundant:
+                if source in measured and source not in passed:  # through redundant ones, too
                     redundant.add(source)
+                    passed.add(source)
                     backward.append(source)
         return {tensor: range for tensor, range in measured.items() if tensor not in redundant}
 
@@ -271,12 +288,13 @@ class Planner:
         if operand >= len(operator.inputs) or not self.is_float(operator.inputs[operand]):
             return
         value = self.value(operator.inputs[operand])
-        input = self.seen(index, first)
-        weights = constants.get((index, second))
+        input, weights = self.seen(index, first), self.seen(index, second)
         if value is None or input is None or weights is None:
             return
         bias = bias_parameters(input, weights, self.scheme.bias)
-        constants[index, second], constants[index, operand] = fitted_to_bias(value, input, weights, bias)
+        if (index, second) in constants:
+            constants[index, second], bias = fitted_to_bias(value, input, weights, bias)
+        constants[index, operand] = bias
 
     def seen(self, index: int, operand: int) -> Parameters | None:
         """Return the parameters in which an operator sees an operand."""
@@ -286,12 +304,24 @@ class Planner:
                 return found
         return self.plan.tensors.get(tensor)
 
+    def _unfit(self, operator: Operator, rule: Rule | None) -> str:
+        """Return why an operator stays float whatever the ranges are, or nothing."""
+        if rule is None:
+            return f"it has no integer form of {self.scheme.activation.name.lower()}"
+        if rule.last_resort and self.scheme.float_allowed:
+            return "its integer form is kept for modes without floats"
+        for operand in rule.constants:
+            if operand < len(operator.inputs) and self._is_activation(operator.inputs[operand]):
+                return f"its input {operand} is no constant"
+        return ""
+
+    def _is_activation(self, tensor: int) -> bool:
+        return self.is_float(tensor) and self.value(tensor) is None
+
     def _why_float(self, index: int, operator: Operator) -> str:
         """Return why an operator stays float, or nothing."""
-        if index in self._kept_float:
-            return "it is to stay float"
-        if index not in self._rules:
-            return f"it has no kernel of {self.scheme.activation.name.lower()}"
+        if index in self._refused:
+            return self._refused[index]
         for operand, tensor in enumerate(operator.inputs):
             if self.is_float(tensor) and self.seen(index, operand) is None:
                 name = self.subgraph.tensors[tensor].name
@@ -299,4 +329,14 @@ class Planner:
         for tensor in operator.outputs:
             if self.is_float(tensor) and tensor not in self.plan.tensors:
                 return f"no range is known of its output {self.subgraph.tensors[tensor].name}"
+        if operator.name == "DIV" and self._may_divide_by_zero(index, operator.inputs[1]):
+            return "its divisor may have the code of 0, where the kernel fails"
         return ""
+
+    def _may_divide_by_zero(self, index: int, divisor: int) -> bool:
+        parameters, value = self.seen(index, 1), self.value(divisor)
+        assert parameters is not None
+        if value is None:
+            low, high = self._ranges.get(divisor, (0.0, 0.0))
+            value = np.asarray([0.0] if low <= 0 <= high else [low, high], np.float32)
+        return bool(np.any(codes_of(value, parameters) == parameters.quantization.zero_point[0]))

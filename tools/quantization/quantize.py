@@ -160,7 +160,7 @@ class Options:
         weight = TensorType.INT4 if self.weight_bits == 4 else TensorType.INT8
         if self.mode == "int16x8":
             return Scheme(TensorType.INT16, weight, TensorType.INT64, self.dense_per_channel)
-        return Scheme(TensorType.INT8, weight, TensorType.INT32, self.dense_per_channel)
+        return Scheme(TensorType.INT8, weight, TensorType.INT32, self.dense_per_channel, self.mode == "int8")
 
 
 def quantize_activations(graph: Graph, ranges: Mapping[int, tuple[float, float]], options: Options) -> bytes:

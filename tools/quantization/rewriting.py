@@ -11,6 +11,7 @@ import numpy as np
 from ...schema import Graph, GraphBuilder, Operator, Signature, TensorType
 from .parameters import Parameters, codes_of
 from .planning import Planner
+from .rules import TYPELESS
 
 _DROPPED_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
 _OFFSET = {TensorType.INT8: 0, TensorType.UINT8: 128}
@@ -152,7 +153,7 @@ class Rewriter:
         intermediates = tuple(self._add(tensor, None) for tensor in operator.intermediates)
         version, options = operator.version, operator.options
         if integer and rule is not None:
-            version = self.planner.scheme.version(rule)
+            version = self.planner.scheme.version(rule, operator)
             if getattr(options, "quantized_bias_type", None) is not None:
                 options = replace(options, quantized_bias_type=_bias_type(self.planner.scheme.bias))
         self.builder.operator(
@@ -170,6 +171,8 @@ class Rewriter:
     def _operand(self, index: int, operand: int, tensor: int, integer: bool) -> int:
         if tensor < 0:
             return -1
+        if self.subgraph.operators[index].name in TYPELESS and tensor in self._own:
+            return self._forms[tensor, self._own[tensor]]
         seen = self.planner.seen(index, operand) if integer and self.planner.is_float(tensor) else None
         value = self.planner.value(tensor)
         if value is None:

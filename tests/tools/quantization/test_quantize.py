@@ -133,7 +133,7 @@ def test_what_has_no_integer_kernel_stays_float_or_is_named():
     data = np.linspace(-1, 1, 40, dtype=np.float32).reshape(10, 4)
     names = [one.name for one in read(q31.quantize(model, "int8", data)).subgraphs[0].operators]
     assert names == ["SIN", "QUANTIZE", "TANH", "DEQUANTIZE"]
-    with pytest.raises(q31.QuantizationError, match=r"operator 0, SIN, .* no kernel of int8"):
+    with pytest.raises(q31.QuantizationError, match=r"operator 0, SIN, .* no integer form of int8"):
         q31.quantize(model, "int8-only", data)
 
 

@@ -1,0 +1,12 @@
+"""Small float models that show how operators are quantized, and what TensorFlow's converter makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .conflict_models import MODELS as _CONFLICTS
+from .operator_models import MODELS as _OPERATORS
+from .sketch import SmallModel
+
+MODELS: Mapping[str, Callable[[], SmallModel]] = {**_OPERATORS, **_CONFLICTS}
+"""Name -> what builds a model."""

@@ -1,4 +1,4 @@
-"""Make the int8 image networks that ``make bench`` times: Keras's architectures with random weights.
+"""Make the image networks that ``make bench`` times: Keras's architectures with random weights.
 
 Run it where TensorFlow is installed, in a virtual environment of its own: it is no dependency of q31, and needs
 about 1.6 GB::
@@ -9,8 +9,9 @@ about 1.6 GB::
 The weights are random, so the networks know nothing; but each batch normalization gets the statistics of what it meets
 when noise is fed in, and the last layer a scale that makes classes differ: activations have a trained network's ranges.
 (Probabilities that are all alike would make the reference abort its process, in SOFTMAX of int8.) TensorFlow's
-converter makes them int8 inside and out, calibrated with noise. The files are up to 26 MB and not committed; seeds are
-fixed, but another version of TensorFlow may give other bytes.
+converter makes them int8 inside and out, calibrated with noise. ``--form float32`` makes what a quantizer starts from,
+the same weights left in float32 (``NAME_float32.tflite``); ``dynamic`` and ``float16`` quantize weights alone. Files
+of up to 100 MB are not committed; seeds are fixed, but another version of TensorFlow may give other bytes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .files import write_atomically
+from .noise import noise
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -56,18 +58,12 @@ NETWORKS = {
     "inception_v3": Network("InceptionV3", 299, -1, 1),
 }
 """Name of the file (``NAME_int8.tflite``) -> what it is made from."""
+FORMS = ("int8", "float32", "dynamic", "float16")
 
 
-def noise(network: Network, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return float32 images ``(count, size, size, 3)``: noise of several scales, so that it does not average out."""
-    size = network.size
-    total = np.zeros((count, size, size, 3), np.float32)
-    for coarse in (4, 16, 64, size):
-        cells = generator.uniform(-1, 1, (count, coarse, coarse, 3)).astype(np.float32)
-        rows = np.arange(size) * coarse // size
-        total += cells[:, rows][:, :, rows]
-    images = np.clip(total / 2, -1, 1)
-    return (network.low + (images + 1) * ((network.high - network.low) / 2)).astype(np.float32)
+def images(network: Network, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return float32 images ``(count, size, size, 3)`` of noise in the network's range."""
+    return noise((count, network.size, network.size, 3), network.low, network.high, generator)
 
 
 def build(network: Network) -> tf.keras.Model:
@@ -86,31 +82,35 @@ def build(network: Network) -> tf.keras.Model:
     for layer in model.layers:
         if isinstance(layer, tf.keras.layers.Dropout):
             layer.rate = 0.0
-    images = noise(network, STATISTICS_IMAGES, generator)
-    model(images, training=True)
+    seen = images(network, STATISTICS_IMAGES, generator)
+    model(seen, training=True)
     last = [one for one in model.layers if hasattr(one, "kernel")][-1]
-    features = np.asarray(tf.keras.Model(model.input, last.input)(images))
+    features = np.asarray(tf.keras.Model(model.input, last.input)(seen))
     kernel = np.asarray(last.kernel)
     logits = features.reshape(-1, kernel.shape[-2]) @ kernel.reshape(kernel.shape[-2:])
     last.kernel.assign(kernel * (LOGITS_SPREAD / logits.std()))
     return model
 
 
-def convert(model: tf.keras.Model, network: Network) -> bytes:
-    """Return the network as a .tflite file, int8 inside and out."""
+def convert(model: tf.keras.Model, network: Network, form: str = "int8") -> bytes:
+    """Return the network as a .tflite file: one of :data:`FORMS`; int8 is so inside and out."""
     import tensorflow as tf
 
-    images = noise(network, CALIBRATION_IMAGES, np.random.default_rng(SEED + 1))
-
-    def representative() -> Iterator[list[np.ndarray]]:
-        for image in images:
-            yield [image[None]]
-
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
+    if form != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if form == "int8":
+        shown = images(network, CALIBRATION_IMAGES, np.random.default_rng(SEED + 1))
+
+        def representative() -> Iterator[list[np.ndarray]]:
+            for image in shown:
+                yield [image[None]]
+
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
     content: bytes = converter.convert()
     return content
 
@@ -129,16 +129,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m q31.tools.keras_models", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument("--only", action="append", choices=NETWORKS, metavar="NAME", help=f"of {', '.join(NETWORKS)}")
+    parser.add_argument(
+        "--form", action="append", choices=FORMS, help="the form of the files, or several (default: int8)"
+    )
     arguments = parser.parse_args()
     _require_tensorflow()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.only or NETWORKS:
         network = NETWORKS[name]
-        content = convert(build(network), network)
-        path = arguments.out / f"{name}_int8.tflite"
-        with write_atomically(path) as file:
-            file.write(content)
-        print(f"{path}: {len(content)} bytes", flush=True)
+        model = build(network)
+        for form in arguments.form or ["int8"]:
+            content = convert(model, network, form)
+            path = arguments.out / f"{name}_{form}.tflite"
+            with write_atomically(path) as file:
+                file.write(content)
+            print(f"{path}: {len(content)} bytes", flush=True)
     return 0
 
 

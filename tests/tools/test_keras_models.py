@@ -13,7 +13,7 @@ from q31.tools import keras_models
 @pytest.mark.parametrize("name", keras_models.NETWORKS)
 def test_noise_fills_the_range_and_does_not_average_out(name: str) -> None:
     network = keras_models.NETWORKS[name]
-    images = keras_models.noise(network, 3, np.random.default_rng(0))
+    images = keras_models.images(network, 3, np.random.default_rng(0))
     assert images.shape == (3, network.size, network.size, 3) and images.dtype == np.float32
     low, high, span = network.low, network.high, network.high - network.low
     assert images.min() >= low and images.max() <= high

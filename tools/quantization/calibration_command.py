@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-d",
         "--data",
         metavar="PATH",
-        help=".npz or .npy: examples along the first dimension, one array for each input, in the model's data types; "
-        "or a folder of images, which are resized to the model's input",
+        help=".npz, .npy or IDX: examples along the first dimension, one array for each input, in the model's data "
+        "types or uint8 pixels; or a folder of images, which are resized to the model's input",
     )
     parser.add_argument("-o", "--out", metavar="FILE", help="save the calibration as JSON")
     parser.add_argument("--merge", nargs="+", metavar="FILE", default=[], help="add calibrations of other examples")
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=float,
         metavar=("LOW", "HIGH"),
-        help="what black and white of images stand for, such as -1 1, or 0 255 for the levels themselves (default 0 1)",
+        help="what black and white of pixels stand for, such as -1 1, or 0 255 for the levels themselves (default 0 1)",
     )
     parser.add_argument("--threads", type=natural_number, metavar="N", help="threads for an example (default 1)")
     parser.add_argument("--json", action="store_true", help="print the ranges as JSON")

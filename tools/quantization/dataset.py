@@ -13,6 +13,7 @@ import numpy as np
 from ...engine.runtime import as_array
 from ...engine.views import Port, port_of
 from ...schema import Graph, InputError
+from ..ports import from_pixels
 
 ImageRange = tuple[float, float]
 
@@ -33,7 +34,8 @@ class Dataset:
     - an iterable of examples, or a function without arguments that returns one, such as a generator function;
     - one array for a model with one input, or a dict of arrays by input name, with examples along the first dimension
       (where the model's own first dimension is 1 this is it, otherwise it is one more);
-    - the path of an .npz or .npy file of such arrays, or of a folder of images.
+    - the path of an .npz, .npy or IDX file of such arrays, or of a folder of images; in files, uint8 for an input of
+      floating-point numbers are pixels, which become the numbers of ``image_range``.
 
     An example is an array for a model with one input, a list or tuple of an array for each input, a dict of arrays by
     the names of inputs, in the graph or in a signature, or a pair of a signature's key and such a dict. An array has
@@ -45,10 +47,18 @@ class Dataset:
     total : how many examples there are; None where the data does not tell.
     """
 
-    def __init__(self, graph: Graph, items: Callable[[], Iterable[Any]], total: int | None, skipped: int = 0) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        items: Callable[[], Iterable[Any]],
+        total: int | None,
+        skipped: int = 0,
+        pixels: ImageRange | None = None,
+    ) -> None:
         self._graph = graph
         self._items = items
         self._skipped = skipped
+        self._pixels = pixels
         self.total = total
 
     @classmethod
@@ -68,7 +78,7 @@ class Dataset:
         data : as described above; a dataset is returned as it is.
         graph : the model.
         skip, limit : leave out so many examples, and have no more than so many.
-        image_range : what black and white of images in a folder stand for; 0 and 1 by default.
+        image_range : what black and white of pixels in files stand for; 0 and 1 by default.
 
         Raises
         ------
@@ -109,7 +119,8 @@ class Dataset:
             total = max(total - skip, 0)
             total = total if limit is None else min(total, limit)
         end = None if limit is None else skip + limit
-        return cls(graph, lambda: islice(items(), skip, end), total, skip)
+        pixels = (image_range or (0.0, 1.0)) if isinstance(data, (str, os.PathLike)) else None
+        return cls(graph, lambda: islice(items(), skip, end), total, skip, pixels)
 
     def __iter__(self) -> Iterator[Example]:
         """Yield the examples.
@@ -122,7 +133,7 @@ class Dataset:
         none = True
         for number, item in enumerate(self._items(), self._skipped):
             none = False
-            yield _example(f"example {number}", item, self._graph)
+            yield _example(f"example {number}", item, self._graph, self._pixels)
         if none:
             behind = f" behind the first {self._skipped}" if self._skipped else ""
             raise InputError(f"there is no example in the data{behind}")
@@ -171,7 +182,7 @@ def _cut(columns: Mapping[str, np.ndarray], graph: Graph) -> tuple[Callable[[], 
     return lambda: (dict(zip(names, one, strict=True)) for one in zip(*arrays, strict=True)), counts.pop()
 
 
-def _example(place: str, item: Any, graph: Graph) -> Example:
+def _example(place: str, item: Any, graph: Graph, pixels: ImageRange | None) -> Example:
     """Return an example's arrays in the shapes of the inputs."""
     subgraph = 0
     if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str):
@@ -190,7 +201,8 @@ def _example(place: str, item: Any, graph: Graph) -> Example:
         if len(values) != len(ports):
             names = ", ".join(port.name for port in ports)
             raise InputError(f"{place}: expected {len(ports)} arrays ({names}), got {len(values)}")
-    return Example(subgraph, tuple(_array(place, value, port) for value, port in zip(values, ports, strict=True)))
+    arrays = (_array(place, value, port, pixels) for value, port in zip(values, ports, strict=True))
+    return Example(subgraph, tuple(arrays))
 
 
 def _by_name(place: str, given: Mapping[str, Any], graph: Graph, subgraph: int) -> tuple[int, list[str]]:
@@ -215,12 +227,14 @@ def _fits(shape: tuple[int, ...], port: Port) -> bool:
     return len(shape) == len(expected) and all(e in (-1, s) for s, e in zip(shape, expected, strict=True))
 
 
-def _array(place: str, value: Any, port: Port) -> np.ndarray:
-    """Return an example's array for an input, in its shape and without NaN or infinity."""
+def _array(place: str, value: Any, port: Port, pixels: ImageRange | None) -> np.ndarray:
+    """Return an example's array for an input, in its shape and without NaN or infinity; uint8 may be pixels."""
     what = f"{place}: input {port.name!r}"
     array = as_array(what, value)
     if isinstance(value, (list, tuple, float, int)) and array.dtype.kind in "fiu":
         array = array.astype(port.dtype)  # numbers of Python have no data type of their own
+    if pixels is not None and array.dtype == np.uint8 and port.dtype.kind == "f":
+        array = from_pixels(port, array, *pixels)
     if array.dtype != port.dtype:
         raise InputError(f"{what}: expected data type {port.dtype}, got {array.dtype}")
     if not _fits(array.shape, port):

@@ -1,4 +1,4 @@
-"""Representative data from files: .npz and .npy, and folders of images."""
+"""Representative data from files: .npz, .npy and IDX, and folders of images."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ import numpy as np
 from ...engine.views import Port
 from ...schema import InputError
 from ..arrays import read_image, read_npy, read_npz
+from ..evaluation.labels import LABEL_NAMES
+from ..idx import looks_like_idx, read_idx
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """What names of images end with."""
 
 
 def file_columns(path: str, ports: Sequence[Port]) -> dict[str, np.ndarray]:
-    """Return a file's arrays by input name.
+    """Return the arrays of an .npz, .npy or IDX file by input name.
 
     Those of an .npz have the names of inputs, or any where there is one array and one input, or those that
-    ``numpy.savez`` gives to arrays without a name, which are taken in order.
+    ``numpy.savez`` gives to arrays without a name, which are taken in order. Labels, and what is to be tested with, are
+    left out.
 
     Raises
     ------
     InputError
-        Where the file is no .npz or .npy, or does not fit the model's number of inputs.
+        Where the file is nothing of this, or does not fit the model's number of inputs.
     OSError
         Where it cannot be read.
     """
@@ -33,16 +36,22 @@ def file_columns(path: str, ports: Sequence[Port]) -> dict[str, np.ndarray]:
     names = [port.name for port in ports]
     lower = path.lower()
     if lower.endswith(".npz"):
-        arrays = read_npz(path)
+        arrays = _without_labels(read_npz(path), names)
         if len(arrays) == len(names) and (len(names) == 1 or arrays.keys() == {f"arr_{i}" for i in range(len(names))}):
             ordered = arrays if len(names) == 1 else {name: arrays[name] for name in sorted(arrays, key=_number)}
             return dict(zip(names, ordered.values(), strict=True))
         return arrays
-    if not lower.endswith(".npy"):
-        raise InputError(f"{path}: expected .npz, .npy or a folder of images")
+    if not lower.endswith(".npy") and not looks_like_idx(path):
+        raise InputError(f"{path}: expected .npz, .npy, an IDX file or a folder of images")
     if len(ports) != 1:
         raise InputError(f"the model has {len(ports)} inputs: give an .npz with arrays named {', '.join(names)}")
-    return {names[0]: read_npy(path)}
+    return {names[0]: read_npy(path) if lower.endswith(".npy") else read_idx(path)}
+
+
+def _without_labels(arrays: dict[str, np.ndarray], inputs: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the arrays that inputs may be named as; of Keras's data sets those to train with."""
+    others = {*LABEL_NAMES, "y_train", *(("x_test",) if "x_train" in arrays else ())}
+    return {name: array for name, array in arrays.items() if name in inputs or name not in others}
 
 
 def _number(name: str) -> int:

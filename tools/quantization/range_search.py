@@ -63,8 +63,8 @@ def mse(statistics: TensorStatistics, *, bits: int = 8, symmetric: bool = False)
             candidates = [max(least * 2.0**octave, full[0]) for octave in octaves]
             least = min(candidates, key=lambda end: error(end, most))
     if symmetric:
-        return max(low, -most * unit), min(high, most * unit)
-    return least * unit, most * unit
+        return float(max(low, -most * unit)), float(min(high, most * unit))
+    return float(least * unit), float(most * unit)
 
 
 def squared_errors(starts: np.ndarray, ends: np.ndarray, scale: float, first: int, last: int) -> np.ndarray:

@@ -83,10 +83,10 @@ def test_a_folder_of_images(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         (("-d", "x.npz", "--skip", "6"), "there is no example in the data behind the first 6"),
         (("-d", "x.npz", "--threads", "0"), "num_threads: expected a positive integer, got 0"),
         (("-d", "nan.npz"), "example 2: input 'serving_default_image:0': NaN at [0, 3, 4]"),
-        (("-d", "bytes.npy"), "expected data type float32, got uint8"),
+        (("-d", "whole.npy"), "expected data type float32, got int64"),
         (("-d", "wide.npy"), "expected shape [any, 28, 28], got [28, 29]"),
         (("-d", "empty"), "empty: no images in the folder"),
-        (("--merge", "bytes.npy"), "bytes.npy: expected a calibration as JSON"),
+        (("--merge", "whole.npy"), "whole.npy: expected a calibration as JSON"),
         (("--merge", "c.json", "c.json"), "example 0 is in both calibrations"),
         (("--merge", "c.json", "--method", "entropy"), "entropy needs histograms, which the calibration has not"),
         (("--merge", "other.json"), "other.json: the calibration is of model 000000000000..., not of "),
@@ -102,7 +102,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(
 ) -> None:
     monkeypatch.chdir(folder)
     x = np.load("x.npz")["arr_0"]
-    np.save("bytes.npy", x.astype(np.uint8))
+    np.save("whole.npy", x.astype(np.int64))
     np.save("wide.npy", np.ones((2, 28, 29), np.float32))
     Path("empty").mkdir()
     if "c.json" in arguments or "other.json" in arguments:

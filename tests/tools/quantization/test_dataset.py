@@ -120,9 +120,22 @@ def test_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "any.npz", ROWS)
     np.savez(tmp_path / "two.npz", a=ROWS, b=ROWS)
     np.savez(tmp_path / "ordered.npz", ROWS, ROWS * 10)
-    assert drawn(tmp_path / "x.npy") == drawn(str(tmp_path / "any.npz")) == EXPECTED
+    np.savez(tmp_path / "labelled.npz", images=ROWS, labels=np.arange(3))
+    np.savez(tmp_path / "keras.npz", x_train=ROWS, y_train=np.arange(3), x_test=ROWS[:1], y_test=np.arange(1))
+    for name in ("x.npy", "any.npz", "labelled.npz", "keras.npz"):
+        assert drawn(str(tmp_path / name)) == EXPECTED
     assert drawn(tmp_path / "two.npz", two_inputs())[0] == [[[1.0, 2.0]]] * 2
     assert drawn(tmp_path / "ordered.npz", two_inputs())[0] == [[[1.0, 2.0]], [[10.0, 20.0]]]
+
+
+def test_bytes_in_files_are_pixels(tmp_path: Path) -> None:
+    levels = np.array([[0, 51], [255, 255]], np.uint8)
+    np.save(tmp_path / "x.npy", levels)
+    (tmp_path / "x-idx2-ubyte").write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2]) + levels.tobytes())
+    for name in ("x.npy", "x-idx2-ubyte"):
+        assert drawn(tmp_path / name) == [[[[0.0, np.float32(0.2)]]], [[[1.0, 1.0]]]]
+    assert drawn(tmp_path / "x.npy", image_range=(0, 255)) == [[[[0.0, 51.0]]], [[[255.0, 255.0]]]]
+    assert drawn(tmp_path / "x.npy", one_input(type=TensorType.UINT8)) == [[[[0, 51]]], [[[255, 255]]]]
 
 
 def test_a_folder_of_images_in_the_order_of_paths(tmp_path: Path) -> None:
@@ -198,7 +211,7 @@ def test_bad_files(tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", ROWS)
     with pytest.raises(InputError, match=r"x\.npz: expected an \.npz file"):
         drawn(tmp_path / "x.npz")
-    with pytest.raises(InputError, match=r"x\.txt: expected \.npz, \.npy or a folder of images"):
+    with pytest.raises(InputError, match=r"x\.txt: expected \.npz, \.npy, an IDX file or a folder of images"):
         drawn(tmp_path / "x.txt")
     with pytest.raises(InputError, match=r"^the data: expected arrays named x; got z, other"):
         drawn(tmp_path / "z.npz")

@@ -202,6 +202,7 @@ def test_every_method_gives_a_range_within_what_was_seen_and_scales_along(
 ) -> None:
     values = np.where(np.abs(values) < 1e-15, 0, np.clip(values, -1e15, 1e15)).astype(np.float32)
     low, high = choose(statistics_of(values), method)
+    assert type(low) is type(high) is float
     assert min(values.min(), 0) <= low <= high <= max(values.max(), 0)
     factor = 2.0**exponent
     assert choose(statistics_of(values * np.float32(factor)), method) == (low * factor, high * factor)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import q31
 from q31.engine.views import Port
-from q31.schema import GraphBuilder, Quantization, TensorType, write
+from q31.schema import ActivationFunctionType, GraphBuilder, Quantization, TensorType, write
 from q31.schema.options import FullyConnectedOptions
 from q31.tools.cli import main
 from q31.tools.debugging import plot
@@ -141,6 +141,26 @@ def test_an_operator_of_one_model_alone_is_told() -> None:
     assert "has no fellow" in found.layers[1].note and found.layers[1].local is None
     other = q31.debug(model(True), model(False), data, timing=False)
     assert other.notes == ("only in the float model: 1 ABS",)
+
+
+def test_a_fused_operator_stands_for_the_last_of_those_in_it() -> None:
+    def model(fused: bool) -> bytes:
+        builder = GraphBuilder()
+        x, pre, y = (builder.tensor(name, F, (1, 4)) for name in ("x", "pre", "y"))
+        w = builder.tensor("w", F, (4, 4), value=-np.eye(4))
+        relu = FullyConnectedOptions(fused_activation_function=ActivationFunctionType.RELU)
+        builder.operator(
+            "FULLY_CONNECTED", [x, w, -1], [y if fused else pre], relu if fused else FullyConnectedOptions()
+        )
+        if not fused:
+            builder.operator("RELU", [pre], [y])
+        return write(builder.build([x], [y]))
+
+    found = q31.debug(model(False), model(True), np.eye(4, dtype=np.float32) - 0.5, timing=False)
+    (layer,) = found.layers
+    assert (layer.title, layer.errors.sqnr, layer.is_output) == ("0 FULLY_CONNECTED", math.inf, True)
+    assert layer.local is not None and layer.local.sqnr == math.inf
+    assert found.notes == ("only in the float model: 0 FULLY_CONNECTED",)
 
 
 # Whole runs

@@ -34,6 +34,8 @@ examples:
 CSV and JSON name their columns as TensorFlow's quantization debugger does, where it has them, and hold every layer in
 order. Exit code: 0; 1 where an output is below --min-sqnr; 2 wrong usage or bad input."""
 
+_WIDE = 140  # columns of a terminal that show the names of tensors, too
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -124,7 +126,7 @@ def _print(found: Debugging, arguments: argparse.Namespace) -> None:
     from ..console import console
 
     out = console()
-    out.print(found.table(arguments.sort, arguments.worst))
+    out.print(found.table(arguments.sort, arguments.worst, names=out.width >= _WIDE))
     out.print()
     out.print(found.cost_table())
     for note in found.notes:

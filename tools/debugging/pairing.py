@@ -1,8 +1,9 @@
 """Which tensor of a quantized model stands for which of the float model that it was made of.
 
 Operators are paired in their order, each with one of the same kind whose output has the same name, or else with the
-first whose inputs are paired already, or else with whatever gives an output of that name. QUANTIZE and DEQUANTIZE of
-the quantized model are looked through: behind them is what was computed.
+first whose inputs are paired already, or else with whatever gives an output of that name: where a converter has fused
+two operators, the last one's. QUANTIZE and DEQUANTIZE of the quantized model are looked through: behind them is what
+was computed.
 """
 
 from __future__ import annotations
@@ -63,18 +64,8 @@ class _Pairing:
         self._own_sources = _sources(one)
         self._fellows: dict[int, int] = dict(zip(other.inputs, one.inputs, strict=False))
         self._free = {index: operator for index, operator in enumerate(other.operators) if operator.name not in EDGES}
-        self._named = self._names()
-
-    def _names(self) -> dict[str, int]:
-        """Return the operator behind each output's name, where the name is there once."""
-        makers = {index: place for place, operator in enumerate(self._other.operators) for index in operator.outputs}
-        often = Counter(tensor.name for tensor in self._other.tensors)
-        named = {}
-        for index in makers:
-            name, source = self._other.tensors[index].name, self._sources.get(index, index)
-            if name and often[name] == 1 and source in makers:
-                named[name] = makers[source]
-        return named
+        self._named = _names(other, self._sources)
+        self._own_names = _names(one, self._own_sources)
 
     def pair(self) -> Pairing:
         layers = list(self._inputs())
@@ -110,6 +101,9 @@ class _Pairing:
         if named in self._free and _kind(self._free[named]) == _kind(operator):
             return named
         for index, candidate in self._free.items():
+            called = self._other.tensors[candidate.outputs[0]].name if candidate.outputs else ""
+            if called in self._own_names and called in self._named and called != name:
+                continue  # it stands for another one
             if self._fits(operator, candidate):
                 return index
         return named if named in self._free else None
@@ -122,6 +116,18 @@ class _Pairing:
         others = [self._fellows.get(self._sources.get(index, index)) for index in candidate.inputs]
         pairs = [(a, b) for a, b in zip(own, others, strict=True) if a in self._computed or b is not None]
         return bool(pairs) and all(a == b for a, b in pairs)
+
+
+def _names(subgraph: Subgraph, sources: Mapping[int, int]) -> dict[str, int]:
+    """Return the operator behind each output's name, where the name is there once."""
+    makers = {index: place for place, operator in enumerate(subgraph.operators) for index in operator.outputs}
+    often = Counter(tensor.name for tensor in subgraph.tensors)
+    named = {}
+    for index in makers:
+        name, source = subgraph.tensors[index].name, sources.get(index, index)
+        if name and often[name] == 1 and source in makers:
+            named[name] = makers[source]
+    return named
 
 
 def _sources(subgraph: Subgraph) -> dict[int, int]:

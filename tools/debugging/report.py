@@ -109,12 +109,12 @@ class Debugging:
         key = keys[by]
         return tuple(sorted(self.layers, key=lambda one: -math.inf if math.isnan(key(one)) else key(one)))
 
-    def table(self, by: str = "sqnr", most: int | None = None) -> Any:
-        """Return rich's table of the layers."""
+    def table(self, by: str = "sqnr", most: int | None = None, names: bool = True) -> Any:
+        """Return rich's table of the layers, or of the first of them; ``names``: with the names of their outputs."""
         from ..console import table
 
         numbers = ("SQNR dB", "local dB", "weights dB", "max error", "RMSE/scale", "at low", "at high", "clipped")
-        shown = table("operator", "output", "type", *numbers, right=numbers)
+        shown = table("operator", *(["output"] if names else []), "type", *numbers, right=numbers)
         for one in self.sorted(by)[:most]:
             errors, local = one.errors, one.local
             ends: Sequence[str] = ("", "", "", "")
@@ -124,7 +124,8 @@ class Debugging:
             cells = [_db(errors.sqnr), "?" if local is None else _db(local.sqnr), _db(one.weights_sqnr)]
             if one.operator < 0:
                 cells[1] = ""
-            shown.add_row(one.title, _name(one.tensor_name), one.type, *cells, f"{errors.max_abs_error:.4g}", *ends)
+            called = [_name(one.tensor_name)] if names else []
+            shown.add_row(one.title, *called, one.type, *cells, f"{errors.max_abs_error:.4g}", *ends)
         return shown
 
     def cost_table(self) -> Any:

@@ -15,6 +15,7 @@ from ...schema import InputError, QuantizationError
 
 BUCKETS = 1 << 16
 _LARGE = 1 << 14  # elements, from which counting into all buckets at once is the quicker way
+_CHUNK = 1 << 17  # elements at a time: what becomes of them stays in the cache
 
 
 @dataclass(frozen=True)
@@ -180,11 +181,12 @@ class Collector:
 
 def _count(values: np.ndarray, counts: np.ndarray) -> None:
     """Add how many values there are of each upper half."""
-    upper = (values.view(np.uint32) >> np.uint32(16)).astype(np.intp)
-    if upper.size < _LARGE:
-        np.add.at(counts, upper, 1)
-    else:
-        counts += np.bincount(upper, minlength=BUCKETS)
+    for start in range(0, values.size, _CHUNK):
+        upper = (values[start : start + _CHUNK].view(np.uint32) >> np.uint32(16)).astype(np.intp)
+        if upper.size < _LARGE:
+            np.add.at(counts, upper, 1)
+        else:
+            counts += np.bincount(upper, minlength=BUCKETS)
 
 
 def spans_of(indices: Sequence[int] | np.ndarray) -> list[list[int]]:

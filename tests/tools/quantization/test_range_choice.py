@@ -55,8 +55,8 @@ def test_every_value_lies_in_an_interval_and_intervals_ascend(values: np.ndarray
 
 
 def test_many_values_are_counted_as_few_are() -> None:
-    values = np.random.default_rng(0).normal(size=20000).astype(np.float32)
-    apart = statistics_of(*np.split(values, 200)).histogram
+    values = np.random.default_rng(0).normal(size=300000).astype(np.float32)
+    apart = statistics_of(*np.split(values, 3000)).histogram
     together = statistics_of(values).histogram
     assert isinstance(apart, Histogram) and isinstance(together, Histogram)
     np.testing.assert_array_equal(apart.buckets, together.buckets)

@@ -18,7 +18,7 @@ import q31
 from conformance.shared import SHARED, needs_shared
 from q31.engine.views import Port
 from q31.schema import GraphBuilder, Quantization, TensorType, write
-from q31.schema.options import SVDFOptions
+from q31.schema.options import AddOptions, SVDFOptions
 from q31.tools.cli import main
 from q31.tools.digits.bundle import DIGITS, model_path, read_digits
 from q31.tools.evaluation.counts import Counts
@@ -295,6 +295,22 @@ def test_a_reset_makes_the_next_call_the_first() -> None:
     model.reset()
     np.testing.assert_array_equal(model(np.ones((1, 3), np.float32)), first)
     assert (first != second).all()
+
+
+def test_inputs_by_name_and_labels_beside_them(tmp_path: Path) -> None:
+    builder = GraphBuilder()
+    x, y, z = (builder.tensor(name, F, (1, 3)) for name in ("x", "y", "z"))
+    builder.operator("ADD", [x, y], [z], AddOptions())
+    model = write(builder.build([x, y], [z]))
+    one, two = np.eye(3, dtype=np.float32), 2 * np.eye(3, dtype=np.float32)[::-1]
+    found = q31.evaluate(model, {"x": one, "y": two}, [2, 1, 0], top=1, timing=False)  # y is an input here
+    assert found.models[0].counts.right() == 3
+    np.savez(tmp_path / "d.npz", x=one, labels=np.arange(3))
+    with pytest.raises(q31.InputError, match="the data has nothing for input 'y'; it has x, labels"):
+        q31.evaluate(model, tmp_path / "d.npz")
+    # Labels that are given count, not those in the file.
+    alone = q31.evaluate(passing(3), tmp_path / "d.npz", [0, 1, 1], timing=False)
+    assert alone.models[0].counts.right() == 2
 
 
 # The command

@@ -70,14 +70,17 @@ def debug(
     if limit is not None and limit < 1:
         raise InputError("expected a positive integer as limit")
     first, second = (
-        one if isinstance(one, Model) else load(one, profile=profile, backend=backend) for one in (model, quantized)
+        load(one._content, profile=one.profile, backend=one.backend)  # without state of calls, and leaving it alone
+        if isinstance(one, Model)
+        else load(one, profile=profile, backend=backend)
+        for one in (model, quantized)
     )
     _require_alike(first, second)
     pairing = pair(first.graph, second.graph)
     layers = [one for one in pairing.layers if _is_real(first.graph.subgraphs[0].tensors[one.float_tensor])]
     if not any(one.operator >= 0 for one in layers):
         raise InputError("the models have no layer in common, neither by name nor by structure")
-    dataset = open_data(data)
+    dataset = open_data(data, unlabelled=True)
     dataset = dataset if select is None else dataset.select(select)
     dataset = dataset if limit is None else dataset.part(0, limit)
     if not len(dataset):

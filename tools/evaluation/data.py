@@ -68,8 +68,9 @@ class Dataset:
             Where an image cannot be read.
         """
         given = self.columns
-        if len(ports) == len(given) == 1:
-            given = {ports[0].name: next(iter(given.values()))}
+        if len(ports) == 1 and ports[0].name not in given:
+            unnamed = [column for name, column in given.items() if name not in LABEL_NAMES]
+            given = {ports[0].name: unnamed[0]} if len(unnamed) == 1 else given
         if missing := [port.name for port in ports if port.name not in given]:
             raise InputError(f"the data has nothing for input {missing[0]!r}; it has {', '.join(given)}")
         return {port.name: _converted(given[port.name], port, image_range) for port in ports}
@@ -82,7 +83,13 @@ def _converted(column: np.ndarray | tuple[str, ...], port: Port, image_range: Ra
     return np.concatenate(images) if images else np.empty((0, *port.shape[1:]), port.dtype)
 
 
-def open_data(data: Any, labels: Any = None, class_names: Sequence[str] = (), label_offset: int = 0) -> Dataset:
+def open_data(
+    data: Any,
+    labels: Any = None,
+    class_names: Sequence[str] = (),
+    label_offset: int = 0,
+    unlabelled: bool = False,
+) -> Dataset:
     """Open a data set.
 
     Parameters
@@ -94,6 +101,7 @@ def open_data(data: Any, labels: Any = None, class_names: Sequence[str] = (), la
     labels : as for :func:`.read_labels`; None: those that the data has, if any.
     class_names : names of classes by index, for labels and subfolders that have names.
     label_offset : added to each label.
+    unlabelled : do not look for labels.
 
     Raises
     ------
@@ -102,7 +110,7 @@ def open_data(data: Any, labels: Any = None, class_names: Sequence[str] = (), la
     OSError
         Where a file cannot be read.
     """
-    found = _open(data, class_names, labels is None)
+    found = _open(data, class_names, labels is None and not unlabelled)
     if labels is not None:
         found = replace(found, labels=read_labels(labels, class_names))
     if found.labels is not None and label_offset:
@@ -140,7 +148,7 @@ def _open(data: Any, class_names: Sequence[str], with_labels: bool) -> Dataset:
     if isinstance(data, Dataset):
         return data
     if isinstance(data, Mapping):
-        return _named({str(name): _array(value) for name, value in data.items()}, class_names, "the data")
+        return _named({str(name): _array(value) for name, value in data.items()}, class_names, "the data", with_labels)
     if not isinstance(data, (str, os.PathLike)):
         return Dataset({"data": _array(data)})
     path = os.fspath(data)
@@ -148,7 +156,7 @@ def _open(data: Any, class_names: Sequence[str], with_labels: bool) -> Dataset:
     if os.path.isdir(path):
         return _folder(Path(path), class_names, with_labels)
     if suffix == ".npz":
-        return _named(read_npz(path), class_names, path)
+        return _named(read_npz(path), class_names, path, with_labels)
     if suffix == ".npy":
         return Dataset({"data": _array(read_npy(path))})
     if not looks_like_idx(path):
@@ -166,16 +174,16 @@ def _array(value: Any) -> np.ndarray:
     return array
 
 
-def _named(arrays: dict[str, np.ndarray], class_names: Sequence[str], where: str) -> Dataset:
+def _named(arrays: dict[str, np.ndarray], class_names: Sequence[str], where: str, with_labels: bool) -> Dataset:
     if {"x_test", "y_test"} <= arrays.keys():  # as Keras keeps its data sets
         arrays = {"x_test": arrays["x_test"], "y_test": arrays["y_test"]}
-    columns = {name: array for name, array in arrays.items() if name not in LABEL_NAMES}
-    labels = None
-    if len(columns) < len(arrays):
-        labels = as_labels(labels_among(arrays, where), where, class_names)
-    if not columns:
+    labelled = [name for name in arrays if name in LABEL_NAMES]
+    if len(labelled) == len(arrays):
         raise InputError(f"{where}: has no array of examples, only {', '.join(arrays) or 'nothing'}")
-    return Dataset(columns, labels)
+    labels = None
+    if labelled and with_labels:
+        labels = as_labels(labels_among(arrays, where), where, class_names)
+    return Dataset(arrays, labels)  # labels, too: an input may be called y
 
 
 def _folder(folder: Path, class_names: Sequence[str], with_labels: bool) -> Dataset:

@@ -85,7 +85,7 @@ def evaluate(
     Returns
     -------
     Evaluation : a row for each model; printed, it is a table. Examples are independent: what a model keeps from call to
-        call is set back before each. Of equal scores the lowest index goes first.
+        call is set back before each, that of loaded models, too. Of equal scores the lowest index goes first.
 
     Raises
     ------

@@ -2,6 +2,8 @@
 #   make demo         classify the bundled digits, and compare with the reference's bits
 #   make test         lint, types and tests; under ten minutes on two cores
 #   make lint         ruff and mypy alone
+#   make mnist        make every kind of quantized model of a classifier of digits, and measure them (examples/mnist);
+#                     IMAGES=FILE LABELS=FILE: MNIST's, where they lie elsewhere
 #   make conformance  every operator and type against the reference, at length, and a table of it (EXAMPLES=400 a case);
 #                     golden vectors against C and Verilog (installs gcc and iverilog where it may)
 #   make bench        time calls and starts beside LiteRT and OpenVINO: the bundled models, those of SHARED, those of
@@ -29,10 +31,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(VENV)/src
 
-.PHONY: demo test lint conformance benches bench pages clean
+.PHONY: demo mnist test lint conformance benches bench pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/q31 demo
+
+mnist: $(VENV)/.installed
+	$(BIN)/python examples/mnist/quantize_digits.py $(if $(IMAGES)$(LABELS),--images "$(IMAGES)" --labels "$(LABELS)")
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)

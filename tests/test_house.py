@@ -33,6 +33,11 @@ def sources() -> list[Path]:
     return [*ROOT.glob("*.py"), *(p for top in STAIR for p in sorted((ROOT / top).rglob("*.py")))]
 
 
+def examples() -> list[Path]:
+    """Return the programs that show how q31 is used; they are outside the package."""
+    return sorted((ROOT / "examples").rglob("*.py"))
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -96,7 +101,19 @@ def test_imports_run_down_the_stair(path: Path) -> None:
             assert not target.startswith(("schema.read", "schema.writ")), "kernels know no bytes of a file"
 
 
-@pytest.mark.parametrize("path", sources(), ids=name_of)
+@pytest.mark.parametrize("path", examples(), ids=name_of)
+def test_examples_are_programs_of_a_user(path: Path) -> None:
+    assert not (path.parent / "__init__.py").exists(), "no part of the package"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "q31":
+            assert node.attr in q31.__all__, f"line {node.lineno}: q31.{node.attr}"
+    for target in imported(path):
+        assert target == "q31" or target.startswith("q31.tools.digits."), f"{target}: no public name"
+
+
+@pytest.mark.parametrize("path", [*sources(), *examples()], ids=name_of)
 def test_no_file_is_long(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
 
@@ -160,6 +177,17 @@ def test_the_readmes_python_runs_as_pasted() -> None:
     assert "[0 1 2 3 4 5 6 7 8 9]" in result.stdout and "CONV_2D" in result.stdout
 
 
+def test_the_page_on_quantization_runs_as_pasted(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "quantization.md").read_text(encoding="utf-8")
+    (tmp_path / "tools").symlink_to(ROOT / "tools")  # it reads the bundled files, and writes one beside them
+    example = "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE))
+    result = subprocess.run(
+        [sys.executable, "-c", example], capture_output=True, text=True, timeout=120, cwd=tmp_path, encoding="utf-8"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "int8[1, 28, 28]" in result.stdout and "100.00 %" in result.stdout and "entropy (" in result.stdout
+
+
 def test_the_readmes_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)\b", " ".join([*blocks(""), *re.findall(r"`([^`]*)`", README)])):
@@ -171,6 +199,7 @@ def test_the_readmes_commands_exist() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "examples/mnist/README.md", "docs/quantization.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
-            assert target.startswith("https://") or (ROOT / target).exists(), f"{page}: {target}"
+            place = (ROOT / page).parent / target
+            assert target.startswith("https://") or place.exists(), f"{page}: {target}"

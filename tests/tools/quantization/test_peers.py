@@ -14,9 +14,10 @@ import pytest
 import q31
 from q31.schema import Graph, Tensor, TensorType, constant_array, read, read_file, write
 from q31.tools.digits.bundle import model_path, read_digits
-from q31.tools.quantization.peers import ai_edge, converter, data, differences, restore, sqnr
+from q31.tools.quantization.peers import ai_edge, converter, data, differences, restore, sqnr, table
 from q31.tools.quantization.peers.command import read_examples
 from q31.tools.quantization.peers.comparison import compare_models
+from q31.tools.quantization.peers.table import Maker
 
 FLOAT, ONLY, FALLBACK = (model_path(form) for form in ("float32", "integer_int8", "integer_float_fallback"))
 INPUT = "serving_default_image:0"
@@ -223,3 +224,42 @@ def test_bad_input_is_told_before_the_quantizer_is_asked(module, monkeypatch, ca
         error = capsys.readouterr().err
         assert error.startswith("q31: ") and error.count("\n") == 1
     assert not out.exists()
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A float model with its data beside it."""
+    images = read_digits().images.astype(np.float32) / np.float32(255)
+    for name in ("calib", "test"):
+        np.savez(tmp_path / f"digits_{name}.npz", **{INPUT: images})
+    model = tmp_path / "digits_float32.tflite"
+    model.write_bytes(FLOAT.read_bytes())
+    return model
+
+
+def test_the_table_has_a_column_for_each_quantizer(monkeypatch, capsys, beside: Path) -> None:
+    out = beside.parent / "made"
+    out.mkdir()
+    # What is there already is not made again, so that this needs no other quantizer.
+    (out / "digits_int8_ai-edge.tflite").write_bytes(FALLBACK.read_bytes())
+    arguments = (beside, "--out", out, "--ai-edge", sys.executable, "--mode", "int8")
+    assert run(table, monkeypatch, *arguments) == 0
+    heading, _, row = capsys.readouterr().out.splitlines()
+    assert heading == "| model | mode | q31 | ai-edge |"
+    assert row.startswith("| digits | int8 |") and row.count(" dB, ") == 2
+    assert run(table, monkeypatch, *arguments, "--json", "--method", "mse") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["q31"]["sqnr"] > 25 and report["ai-edge"]["bytes"] == FALLBACK.stat().st_size
+
+
+def test_the_words_of_a_quantizer_that_fails_are_passed_on(monkeypatch, capsys, beside: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(beside.parent))  # nowhere: there the module is not found
+    arguments = (beside, "--out", beside.parent / "made", "--ai-edge", sys.executable, "--mode", "int8")
+    monkeypatch.setattr(
+        table, "Maker", lambda name, module="", python="": Maker(name, module and f"no.{module}", python)
+    )
+    assert run(table, monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("q31: ai-edge, digits_float32.tflite: ") and error.count("\n") == 1
+    with pytest.raises(SystemExit, match="2"):
+        run(table, monkeypatch, FLOAT.with_name("other.tflite"), "--out", beside.parent)

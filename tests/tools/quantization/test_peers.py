@@ -15,6 +15,7 @@ import q31
 from q31.schema import Graph, Tensor, TensorType, constant_array, read, read_file, write
 from q31.tools.digits.bundle import model_path, read_digits
 from q31.tools.quantization.peers import ai_edge, converter, data, differences, restore, sqnr, table
+from q31.tools.quantization.peers import ranges as ranges_program
 from q31.tools.quantization.peers.command import read_examples
 from q31.tools.quantization.peers.comparison import compare_models
 from q31.tools.quantization.peers.table import Maker
@@ -253,7 +254,6 @@ def test_the_table_has_a_column_for_each_quantizer(monkeypatch, capsys, beside: 
 
 
 def test_the_words_of_a_quantizer_that_fails_are_passed_on(monkeypatch, capsys, beside: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(beside.parent))  # nowhere: there the module is not found
     arguments = (beside, "--out", beside.parent / "made", "--ai-edge", sys.executable, "--mode", "int8")
     monkeypatch.setattr(
         table, "Maker", lambda name, module="", python="": Maker(name, module and f"no.{module}", python)
@@ -263,3 +263,33 @@ def test_the_words_of_a_quantizer_that_fails_are_passed_on(monkeypatch, capsys, 
     assert error.startswith("q31: ai-edge, digits_float32.tflite: ") and error.count("\n") == 1
     with pytest.raises(SystemExit, match="2"):
         run(table, monkeypatch, FLOAT.with_name("other.tflite"), "--out", beside.parent)
+
+
+def test_a_model_made_by_recorded_ranges_is_the_one_made_by_calibration(monkeypatch, capsys, beside: Path) -> None:
+    graph, data = read_file(FLOAT), beside.with_name("digits_calib.npz")
+    calibration = q31.calibrate(str(FLOAT), str(data))
+    ranges = {index: calibration.range(0, index, "min-max") for _, index in calibration.tensors}
+    recorded = graph
+    for index, (low, high) in ranges.items():
+        recorded = changed(recorded, index, with_quantization(min=(low,), max=(high,)))
+    path, out = beside.with_name("calibrated.tflite"), beside.with_name("same.tflite")
+    path.write_bytes(write(recorded))
+    assert run(ranges_program, monkeypatch, FLOAT, path, "--out", out, "--data", data) == 0
+    assert not capsys.readouterr().out
+    assert out.read_bytes() == q31.quantize(str(FLOAT), "int8-only", calibration=calibration)
+
+    output = graph.subgraphs[0].outputs[0]
+    path.write_bytes(write(changed(recorded, output, with_quantization(min=(-1e6,), max=(1e6,)))))
+    assert run(ranges_program, monkeypatch, FLOAT, path, "--data", data) == 0
+    assert "recorded -1000000 to 1000000" in capsys.readouterr().out
+    for other in (FLOAT, ONLY):
+        assert run(ranges_program, monkeypatch, FLOAT, other, "--out", out) == 2
+        assert capsys.readouterr().err.startswith("q31: ")
+
+
+def test_ranges_are_compared_in_steps_of_float32() -> None:
+    one = float(np.float32(1))
+    assert ranges_program.distance((-one, one), (-one, float(np.nextafter(np.float32(1), np.float32(2))))) == 1
+    assert ranges_program.distance((0.0, one), (-0.0, one)) == 0
+    tiny = float(np.nextafter(np.float32(0), np.float32(1)))
+    assert ranges_program.distance((-tiny, one), (tiny, one)) == 2

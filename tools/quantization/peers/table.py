@@ -88,8 +88,8 @@ class Table:
             return None
         path = self.out / f"{name}_{mode}_{maker.name}.tflite"
         if not path.exists():
-            command = [maker.python, "-m", maker.module, model, "--data", data, "--mode", mode, "--out", path]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            command = [maker.python, "-m", maker.module, str(model), "--data", str(data), "--mode", mode]
+            done = subprocess.run([*command, "--out", str(path)], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise InputError(f"{maker.name}, {model.name}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
         return path

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...schema import Graph, Operator, Subgraph, TensorType
 from ...schema.constants import constant_array
+from . import recurrent
 from .parameters import (
     Parameters,
     activation_parameters,
@@ -67,6 +68,7 @@ class Plan:
     requantized_inputs : (operator, operand) -> other parameters in which it takes an activation.
     requantized_outputs : tensor -> other parameters in which its operator makes it.
     why_float : operator -> why it stays float, for those that have floats.
+    intermediates : operator -> the parameters of what it computes inside, for an LSTM.
     """
 
     operators: set[int] = field(default_factory=set)
@@ -75,6 +77,7 @@ class Plan:
     requantized_inputs: dict[tuple[int, int], Parameters] = field(default_factory=dict)
     requantized_outputs: dict[int, Parameters] = field(default_factory=dict)
     why_float: dict[int, str] = field(default_factory=dict)
+    intermediates: dict[int, tuple[Parameters | None, ...]] = field(default_factory=dict)
 
 
 class Planner:
@@ -115,7 +118,7 @@ class Planner:
         for index, operator in enumerate(self.subgraph.operators):
             for tensor in dict.fromkeys(operator.inputs):
                 self._users.setdefault(tensor, []).append(index)
-        self._measured = self._chosen(ranges)
+        self._measured = self._chosen(recurrent.with_states(self.subgraph, ranges))
         self._work: list[int] = []
 
     def value(self, tensor: int) -> np.ndarray | None:
@@ -141,6 +144,9 @@ class Planner:
             index = self._work.pop()
             if index not in done and self._spread(index):
                 done.add(index)
+        for index in self._rules:
+            if self.subgraph.operators[index].name in recurrent.NAMES:
+                recurrent.plan_recurrent(self, index, self._ranges)
         for index, rule in self._rules.items():
             self._plan_bias(index, rule)
         for index, operator in enumerate(operators):
@@ -189,11 +195,18 @@ class Planner:
             if not self._moves(index):
                 continue
             for source in self.subgraph.operators[index].inputs:
-                if source in measured and source not in passed:  # through redundant ones, too
+                if (
+                    source in measured and source not in passed and not self._recurs(source)
+                ):  # through redundant ones, too
                     redundant.add(source)
                     passed.add(source)
                     backward.append(source)
         return {tensor: range for tensor, range in measured.items() if tensor not in redundant}
+
+    def _recurs(self, tensor: int) -> bool:
+        """Whether a tensor goes back into its operator, which then is best in a scale of its own."""
+        maker = self._maker.get(tensor, -1)
+        return maker in self._rules and self.subgraph.operators[maker].name in recurrent.LSTMS
 
     def _moves(self, index: int) -> bool:
         return index in self._rules and self._rules[index].same_scale
@@ -313,7 +326,7 @@ class Planner:
         for operand in rule.constants:
             if operand < len(operator.inputs) and self._is_activation(operator.inputs[operand]):
                 return f"its input {operand} is no constant"
-        return ""
+        return recurrent.unfit(operator, self.subgraph) if operator.name in recurrent.NAMES else ""
 
     def _is_activation(self, tensor: int) -> bool:
         return self.is_float(tensor) and self.value(tensor) is None

@@ -11,6 +11,7 @@ import numpy as np
 from ...schema import Graph, GraphBuilder, Operator, Signature, TensorType
 from .parameters import Parameters, codes_of
 from .planning import Planner
+from .recurrent import INTERMEDIATES, states
 from .rules import TYPELESS
 
 _DROPPED_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
@@ -150,7 +151,7 @@ class Rewriter:
         rule = self.planner.scheme.rule(operator)
         inputs = [self._operand(index, operand, tensor, integer) for operand, tensor in enumerate(operator.inputs)]
         outputs = [self._result(tensor, integer) for tensor in operator.outputs]
-        intermediates = tuple(self._add(tensor, None) for tensor in operator.intermediates)
+        intermediates = self._intermediates(index, operator, integer)
         version, options = operator.version, operator.options
         if integer and rule is not None:
             version = self.planner.scheme.version(rule, operator)
@@ -168,6 +169,13 @@ class Rewriter:
             mutating_variable_inputs=operator.mutating_variable_inputs,
         )
 
+    def _intermediates(self, index: int, operator: Operator, integer: bool) -> tuple[int, ...]:
+        planned = self.plan.intermediates.get(index) if integer else None
+        if planned is None:
+            return tuple(self._add(tensor, None) for tensor in operator.intermediates)
+        stored = [(TensorType.FLOAT32, None) if one is None else _stored(one) for one in planned]
+        return tuple(self.builder.tensor(n, t, (0,), q) for n, (t, q) in zip(INTERMEDIATES, stored, strict=True))
+
     def _operand(self, index: int, operand: int, tensor: int, integer: bool) -> int:
         if tensor < 0:
             return -1
@@ -175,6 +183,9 @@ class Rewriter:
             return self._forms[tensor, self._own[tensor]]
         seen = self.planner.seen(index, operand) if integer and self.planner.is_float(tensor) else None
         value = self.planner.value(tensor)
+        if seen is not None and operand in states(self.subgraph.operators[index]):
+            self._own[tensor] = seen
+            self._forms[tensor, seen] = self._add(tensor, seen)
         if value is None:
             return self._form(tensor, seen)
         codes = self.codes.get((index, operand)) if integer else None

@@ -96,6 +96,10 @@ RULES: Mapping[str, Rule] = {
     "SOFTMAX": Rule(2, 3, fixed=_PROBABILITY, fixed16=_Q15),
     "LOG_SOFTMAX": Rule(2, fixed=_parameters(16 / 256, 127)),
     "L2_NORMALIZATION": Rule(2, fixed=_SINE),
+    # recurrent: the module recurrent has what else there is to them
+    "LSTM": Rule(1, constants=(*range(1, 18), *range(20, 24))),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Rule(1, constants=(*range(1, 18), *range(20, 24))),
+    "SVDF": Rule(3, constants=(1, 2, 3)),
     # what chooses or moves values
     "MAX_POOL_2D": _moves(2, 3),
     "AVERAGE_POOL_2D": _moves(2, 3),

@@ -33,6 +33,7 @@ NEWER = "the converter writes a version that the reference does not know"
 MISREAD = "the reference reads the codes of SUM as uint8: it stays float where it may"
 OWN_SCALE = "the kernel copies codes, of operands to which the converter gives scales of their own"
 ONE_MORE = "the converter leaves the operator float"
+PROJECTED = "what is projected gets a fixed scale: no range of it is recorded, and the reference needs zero point 0"
 WRITTEN_OTHERWISE = "the converter writes an equal operator in its place"
 
 PARTED = {
@@ -59,6 +60,10 @@ PARTED = {
     "ELU in between": ONE_MORE,
     "DYNAMIC_UPDATE_SLICE": ONE_MORE,
     "float into concatenation": ONE_MORE,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM projection": PROJECTED,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM projection bias": PROJECTED,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM into concatenation": "the hidden state needs the output's scale, and gets another",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM normalized": "the ranges inside are not recorded: it stays float",
     "two concatenations": "an input in two scales is quantized twice, where the converter rescales its codes",
     "divided": "where a divisor may have the code of 0, DIV fails: it stays float",
     "weights as activation": "a constant has a scale for each channel as a filter, elsewhere it has one",
@@ -161,9 +166,9 @@ def test_what_is_made_gives_about_the_float_numbers(name):
     small, made = quantized(name)
     if made is None:
         pytest.skip("nothing is made of it")
-    runs = small.examples()
+    runs, rough = small.examples(), any(name.startswith(one) for one in ("LSTM", "UNIDIRECTIONAL", "SVDF"))
     for exact, near in zip(answers(small.content, runs), answers(made, runs), strict=True):
         for x, y in zip(exact, near, strict=True):
             if x.dtype == np.float32:
                 span = max(x.max(), 0) - min(x.min(), 0)
-                np.testing.assert_allclose(y, x, rtol=0, atol=max(span, 1e-6) * 0.03)
+                np.testing.assert_allclose(y, x, rtol=0, atol=max(span, 1e-6) * (0.06 if rough else 0.03))

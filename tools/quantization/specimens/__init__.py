@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from .conflict_models import MODELS as _CONFLICTS
 from .operator_models import MODELS as _OPERATORS
+from .recurrent_models import MODELS as _RECURRENT
 from .sketch import SmallModel
 
-MODELS: Mapping[str, Callable[[], SmallModel]] = {**_OPERATORS, **_CONFLICTS}
+MODELS: Mapping[str, Callable[[], SmallModel]] = {**_OPERATORS, **_CONFLICTS, **_RECURRENT}
 """Name -> what builds a model."""

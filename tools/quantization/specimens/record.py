@@ -40,14 +40,14 @@ def record(model: SmallModel) -> dict[str, Any]:
     quantized = bytes(convert.mlir_quantize(calibrated))
     return {
         "model": f"{zlib.crc32(model.content):08x}",
-        "ranges": ranges(read(calibrated)),
+        "ranges": ranges(read(calibrated), len(model.graph.subgraphs[0].tensors)),
         "quantized": describe(read(quantized)),
     }
 
 
-def ranges(graph: Graph) -> dict[str, list[float]]:
-    """Return tensor -> least and greatest value, as the calibrator wrote them."""
-    tensors = enumerate(graph.subgraphs[0].tensors)
+def ranges(graph: Graph, count: int) -> dict[str, list[float]]:
+    """Return tensor -> least and greatest value, as the calibrator wrote them; of the first ``count`` tensors."""
+    tensors = enumerate(graph.subgraphs[0].tensors[:count])
     return {
         str(i): [float(str(np.float32(end[0]))) for end in (one.quantization.min, one.quantization.max)]
         for i, one in tensors

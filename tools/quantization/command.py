@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     from .quantize import MODES
     from .range_choice import METHODS
+    from .rounding import ROUNDINGS
+    from .weight_scales import WEIGHT_SCALES
 
     parser.epilog = _EXAMPLE
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -51,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="leave operator N in float; may be repeated",
     )
+    refine = parser.add_argument_group("better than min-max", "for more time; all but mse need --data")
+    refine.add_argument("--equalize", action="store_true", help="scale channels first, so that they share codes fairly")
+    refine.add_argument("--weight-scale", choices=WEIGHT_SCALES, default="max", help="mse: of least squared error")
+    refine.add_argument("--rounding", choices=ROUNDINGS, default="nearest", help="of weights, for a layer's output")
+    refine.add_argument("--correct-bias", action="store_true", help="move biases so that layers' means are right")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -86,6 +93,10 @@ def main(arguments: argparse.Namespace) -> int:
         weight_bits=arguments.weight_bits,
         dense_per_channel=not arguments.dense_per_tensor,
         keep_float=arguments.keep_float,
+        equalize=arguments.equalize,
+        weight_scale=arguments.weight_scale,
+        rounding=arguments.rounding,
+        correct_bias=arguments.correct_bias,
         progress=True,
     )
     with write_atomically(arguments.out) as file:

@@ -20,7 +20,7 @@ SMALLEST_RANGE = 1e-6
 BIAS_LIMIT = (2**31 - 1) // 2
 """Codes of int32 biases beyond this leave accumulators too little room: the filter's scale is raised instead."""
 
-_LIMITS = {
+LIMITS = {
     TensorType.INT4: (-8, 7),
     TensorType.INT8: (-128, 127),
     TensorType.UINT8: (0, 255),
@@ -41,7 +41,7 @@ class Parameters:
     @property
     def limits(self) -> tuple[int, int]:
         """The lowest and the highest code."""
-        low, high = _LIMITS[self.type]
+        low, high = LIMITS[self.type]
         return (-high if self.narrow else low), high
 
 
@@ -56,7 +56,7 @@ def activation_parameters(low: float, high: float, type: TensorType = TensorType
         scale = bound / np.float32(32767) if bound > 0 else np.float32(1)
         return Parameters(type, Quantization(scale=(float(scale),), zero_point=(0,)))
     low, high = _widened(low, high)
-    least, most = _LIMITS[type]
+    least, most = LIMITS[type]
     scale = (np.float32(high) - np.float32(low)) / np.float32(most - least)
     zero_point = np.clip(round_half_away(np.float32(least - low / float(scale))), least, most)
     return Parameters(type, Quantization(scale=(float(scale),), zero_point=(int(zero_point),)))
@@ -84,7 +84,7 @@ def weight_parameters(values: np.ndarray, axis: int | None, type: TensorType = T
     others = None if axis is None else tuple(i for i in range(values.ndim) if i != axis)
     bounds = np.atleast_1d(np.abs(values.astype(np.float64)).max(axis=others, initial=0.0))
     bounds = np.maximum(bounds, SMALLEST_RANGE / 2).astype(np.float32)
-    most = _LIMITS[type][1]
+    most = LIMITS[type][1]
     scales = (bounds + bounds) / np.float32(2 * most)
     return Parameters(
         type,

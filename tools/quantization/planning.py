@@ -22,20 +22,28 @@ from .parameters import (
     codes_of,
     fitted_to_bias,
     measured_parameters,
-    weight_parameters,
 )
 from .rules import RULES, TYPELESS, Rule
+from .weight_scales import chosen_weight_parameters
+
+FOUR_BITS = ("CONV_2D", "FULLY_CONNECTED")
+"""Operators whose filters may have four bits with activations of int8 and of int16."""
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """The types of a mode; whether dense layers have a scale a channel, and whether operators may stay float."""
+    """The types of a mode, and what else it decides.
+
+    ``dense_per_channel``: dense layers have a scale a channel. ``float_allowed``: operators may stay float.
+    ``weight_scale``: how scales of weights are chosen.
+    """
 
     activation: TensorType = TensorType.INT8
     weight: TensorType = TensorType.INT8
     bias: TensorType = TensorType.INT32
     dense_per_channel: bool = True
     float_allowed: bool = True
+    weight_scale: str = "max"
 
     def rule(self, operator: Operator) -> Rule | None:
         """Return the rule of an operator that has a kernel for these types."""
@@ -220,8 +228,9 @@ class Planner:
             value = self.value(operator.inputs[operand]) if operand < len(operator.inputs) else None
             if value is not None and self.is_float(operator.inputs[operand]):
                 whole = operator.name == "FULLY_CONNECTED" and not self.scheme.dense_per_channel
-                type = self.scheme.weight if axis is not None else TensorType.INT8
-                constants[index, operand] = weight_parameters(value, None if whole else axis, type)
+                type = self.scheme.weight if operator.name in FOUR_BITS else TensorType.INT8
+                axis = None if whole else axis
+                constants[index, operand] = chosen_weight_parameters(value, axis, type, self.scheme.weight_scale)
         if rule.same_scale:
             return
         for operand, tensor in self._activations(index):

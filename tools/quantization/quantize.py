@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ... import __version__
 from ...engine.session import open_model, sha256
 from ...schema import Graph, InputError, QuantizationError, TensorType, write
+from .bias_correction import correct_biases
 from .calibration import Calibration, calibrate
+from .dataset import Dataset, Example
 from .planning import Plan, Planner, Scheme
 from .range_choice import HISTOGRAM_METHODS
+from .refinement import Kept, Refinement
 from .rewriting import Ends, Rewriter
 
 MODES = ("int8", "int8-only", "int16x8")
@@ -33,6 +36,10 @@ def quantize(
     weight_bits: int = 8,
     dense_per_channel: bool = True,
     keep_float: Collection[int] = (),
+    equalize: bool = False,
+    weight_scale: str = "max",
+    rounding: str = "nearest",
+    correct_bias: bool = False,
     progress: bool = False,
 ) -> bytes:
     """Quantize a float model.
@@ -50,6 +57,10 @@ def quantize(
     weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     keep_float : indices of operators that stay float.
+    equalize : scale channels of the float model first, so that they share codes fairly; see :func:`.equalize`.
+    weight_scale : ``"max"``, as TensorFlow's converter has it, or ``"mse"``; see :func:`.chosen_weight_parameters`.
+    rounding : of weights: ``"nearest"``, ``"gptq"`` or ``"descent"``; see :mod:`.rounding`.
+    correct_bias : move biases so that layers' means on data are the float model's; see :func:`.correct_biases`.
     progress : draw a progress bar, on a terminal.
 
     Returns
@@ -73,9 +84,20 @@ def quantize(
         weight_bits,
         dense_per_channel,
         frozenset(keep_float),
+        Refinement(equalize, weight_scale, rounding, correct_bias),
     )
     graph, content = open_model(model)
     require_float(graph)
+    examples: Sequence[Example] = ()
+    if equalize and calibration is not None:
+        raise InputError("equalize: expected no calibration: ranges of the model as it was do not hold afterwards")
+    if options.refinement.needs_data:
+        if representative_dataset is None:
+            raise InputError(f"{options.refinement}: expected representative data")
+        representative_dataset = Kept(Dataset.of(representative_dataset, graph))
+        examples = [one for one in representative_dataset if one.subgraph == 0]
+        graph = options.refinement.prepared(graph, examples)
+        content = memoryview(write(graph)) if equalize else content
     if calibration is None:
         if representative_dataset is None:
             raise InputError(f"mode {mode}: expected a representative data set, or a calibration")
@@ -94,7 +116,7 @@ def quantize(
         if subgraph == 0
     }
     ranges = {tensor: range for tensor, range in found.items() if range is not None}
-    return quantize_activations(graph, ranges, options)
+    return quantize_activations(graph, ranges, options, examples)
 
 
 def require_float(graph: Graph) -> None:
@@ -124,6 +146,7 @@ class Options:
     weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     keep_float : indices of operators that stay float.
+    refinement : what is better than TensorFlow's converter, at a price.
     """
 
     mode: str = "int8"
@@ -132,6 +155,7 @@ class Options:
     weight_bits: int = 8
     dense_per_channel: bool = True
     keep_float: Collection[int] = field(default_factory=frozenset)
+    refinement: Refinement = field(default_factory=Refinement)
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -158,18 +182,23 @@ class Options:
     def scheme(self) -> Scheme:
         """The types inside."""
         weight = TensorType.INT4 if self.weight_bits == 4 else TensorType.INT8
+        scale = self.refinement.weight_scale
         if self.mode == "int16x8":
-            return Scheme(TensorType.INT16, weight, TensorType.INT64, self.dense_per_channel)
-        return Scheme(TensorType.INT8, weight, TensorType.INT32, self.dense_per_channel, self.mode == "int8")
+            return Scheme(TensorType.INT16, weight, TensorType.INT64, self.dense_per_channel, weight_scale=scale)
+        allowed = self.mode == "int8"
+        return Scheme(TensorType.INT8, weight, TensorType.INT32, self.dense_per_channel, allowed, scale)
 
 
-def quantize_activations(graph: Graph, ranges: Mapping[int, tuple[float, float]], options: Options) -> bytes:
+def quantize_activations(
+    graph: Graph, ranges: Mapping[int, tuple[float, float]], options: Options, examples: Sequence[Example] = ()
+) -> bytes:
     """Return a model whose activations and weights are integers.
 
     Parameters
     ----------
     graph : the float model; its first subgraph is quantized.
     ranges : tensor -> least and greatest value.
+    examples : representative data, for refinements that need it.
 
     Raises
     ------
@@ -179,7 +208,11 @@ def quantize_activations(graph: Graph, ranges: Mapping[int, tuple[float, float]]
     planner = Planner(graph, 0, ranges, options.scheme, options.keep_float)
     rewriter = Rewriter(planner, options.ends)
     require_integers(graph, rewriter.plan, options)
-    return write(rewriter.write(f"quantized to {options.mode} by q31 {__version__}"))
+    rewriter.codes.update(options.refinement.codes(graph, rewriter.plan, examples))
+    quantized = rewriter.write(f"quantized to {options.mode} by q31 {__version__}")
+    if options.refinement.correct_bias:
+        quantized = correct_biases(graph, quantized, rewriter.places, examples)
+    return write(quantized)
 
 
 def require_integers(graph: Graph, plan: Plan, options: Options) -> None:

@@ -30,6 +30,7 @@ class Rewriter:
     """Writes the planned subgraph of a graph anew; other subgraphs are taken over.
 
     ``codes``: (operator, operand) -> codes to write for a constant, in place of those that rounding gives.
+    ``places``: operator -> where it is in the new graph, once that is written.
     """
 
     def __init__(self, planner: Planner, ends: Ends, codes: dict[tuple[int, int], np.ndarray] | None = None) -> None:
@@ -40,6 +41,7 @@ class Rewriter:
         self._forms: dict[tuple[int, Parameters | None], int] = {}
         self._constants: dict[tuple[int, Parameters | None, int], int] = {}
         self._own: dict[int, Parameters | None] = {}
+        self.places: dict[int, int] = {}
 
     def write(self, description: str) -> Graph:
         """Return the new graph."""
@@ -157,7 +159,7 @@ class Rewriter:
             version = self.planner.scheme.version(rule, operator)
             if getattr(options, "quantized_bias_type", None) is not None:
                 options = replace(options, quantized_bias_type=_bias_type(self.planner.scheme.bias))
-        self.builder.operator(
+        self.places[index] = self.builder.operator(
             operator.name,
             inputs,
             outputs,

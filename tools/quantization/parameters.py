@@ -68,7 +68,7 @@ def measured_parameters(low: float, high: float, type: TensorType = TensorType.I
     A range that vanishes reaches further than that of a constant that does: :data:`SMALLEST_RANGE` to both sides of
     what was measured, where the constant's reaches half of that to both sides of 0.
     """
-    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    low, high = min(float(np.float32(low)), 0.0), max(float(np.float32(high)), 0.0)
     if type is not TensorType.INT16 and high - low <= SMALLEST_RANGE:
         low, high = low - SMALLEST_RANGE, high + SMALLEST_RANGE
     return activation_parameters(low, high, type)

@@ -146,12 +146,7 @@ class Planner:
             plan.tensors[tensor] = measured_parameters(low, high, self.scheme.activation)
         for index, rule in self._rules.items():
             self._plan_weights(index, rule)
-        self._work = list(self._rules)
-        done: set[int] = set()
-        while self._work:
-            index = self._work.pop()
-            if index not in done and self._spread(index):
-                done.add(index)
+        self._spread_all()
         for index in self._rules:
             if self.subgraph.operators[index].name in recurrent.NAMES:
                 recurrent.plan_recurrent(self, index, self._ranges)
@@ -239,6 +234,22 @@ class Planner:
                 low, high = float(value.min()), float(value.max())
                 constants[index, operand] = activation_parameters(low, high, self.scheme.activation)
 
+    def _spread_all(self) -> None:
+        """Spread parameters from the last operator to the first, and on to the makers and users of what gets some.
+
+        What then has none yet, since another user of its input was given them later, gets them afterwards: the
+        converter leaves it float.
+        """
+        done: set[int] = set()
+        before = -1
+        while len(done) > before:
+            before = len(done)
+            self._work = [index for index in self._rules if index not in done]
+            while self._work:
+                index = self._work.pop()
+                if index not in done and self._spread(index):
+                    done.add(index)
+
     def _spread(self, index: int) -> bool:
         """Spread parameters through an operator; False where none are known yet."""
         rule, operator = self._rules[index], self.subgraph.operators[index]
@@ -288,7 +299,6 @@ class Planner:
             self.plan.requantized_inputs[index, operand] = parameters
             return
         self.plan.tensors[tensor] = parameters
-        self._work.extend(self._users.get(tensor, ()))
         if tensor in self._maker and self._maker[tensor] in self._rules:
             self._work.append(self._maker[tensor])
 

@@ -150,6 +150,7 @@ def test_what_is_made_runs_in_the_reference_with_the_same_bits(name, mode, oracl
 
 
 ROUGH = (
+    "random",
     "REDUCE_PROD",
     "two concatenations of",
     "maximum of used",

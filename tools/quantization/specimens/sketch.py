@@ -47,6 +47,7 @@ class Sketch:
         self.random = np.random.default_rng(1)
         self.inputs: list[int] = []
         self.spans: list[tuple[float, float]] = []
+        self.used: set[int] = set()
         self._count = 0
 
     def _add(self, kind: str, type: TensorType, shape: Sequence[int], value: Any = None, **fields: Any) -> int:
@@ -88,7 +89,13 @@ class Sketch:
         """Add an operator; return its output, or a list of them where there are several."""
         outputs = [self._add(name.lower(), TensorType[one.upper()], ()) for one in types]
         self.builder.operator(name, list(inputs), outputs, options, version=version)
+        self.used.update(inputs)
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def drop_unused_inputs(self) -> None:
+        """Forget the inputs that no operator reads."""
+        kept = [both for both in zip(self.inputs, self.spans, strict=True) if both[0] in self.used]
+        self.inputs, self.spans = [tensor for tensor, _ in kept], [span for _, span in kept]
 
     def build(self, *outputs: int) -> SmallModel:
         """Return the model."""

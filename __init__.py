@@ -6,6 +6,8 @@ resolved on first use, so that importing q31 is quick and never imports numba.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
     from .engine.interpreter import Interpreter
     from .engine.model import Model, load
     from .kernels.custom.registration import register_custom
-    from .schema.errors import Error, InputError, ModelError, QuantizationError, StateError, UnsupportedOperatorError
+    from .schema.errors import (
+        DistributedError,
+        Error,
+        InputError,
+        ModelError,
+        QuantizationError,
+        StateError,
+        UnsupportedOperatorError,
+    )
+    from .tools import distributed as distributed
     from .tools.compare.comparison import Comparison
     from .tools.compare.running import compare
     from .tools.conformance.running import run_conformance
@@ -29,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Calibration",
     "Comparison",
+    "DistributedError",
     "Error",
     "InputError",
     "Interpreter",
@@ -42,6 +54,7 @@ __all__ = [
     "check",
     "compare",
     "debug",
+    "distributed",
     "evaluate",
     "load",
     "quantize",
@@ -54,6 +67,7 @@ __all__ = [
 _HOMES = {
     "Calibration": "tools.quantization.calibration",
     "Comparison": "tools.compare.comparison",
+    "DistributedError": "schema.errors",
     "Error": "schema.errors",
     "InputError": "schema.errors",
     "Interpreter": "engine.interpreter",
@@ -74,6 +88,23 @@ _HOMES = {
     "run_conformance": "tools.conformance.running",
     "vectors": "tools.vectors.generation",
 }
+
+
+def _lazy_module(name: str, home: str) -> ModuleType:
+    """Return a module ``q31.name`` that gets what it has from another one, when it is asked for it.
+
+    A file of that name in this folder would hide a package of the same name from programs that run here.
+    """
+    from importlib import import_module
+
+    module = ModuleType(f"{__name__}.{name}")
+    module.__getattr__ = lambda attribute: getattr(import_module(home, __name__), attribute)  # type: ignore[method-assign]
+    sys.modules[module.__name__] = module
+    return module
+
+
+if not TYPE_CHECKING:
+    distributed = _lazy_module("distributed", ".tools.distributed")
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,15 @@ What makes and writes graphs is imported when it is first asked for: running a m
 from typing import TYPE_CHECKING, Any
 
 from .constants import constant_array, encode_constant
-from .errors import Error, InputError, ModelError, QuantizationError, StateError, UnsupportedOperatorError
+from .errors import (
+    DistributedError,
+    Error,
+    InputError,
+    ModelError,
+    QuantizationError,
+    StateError,
+    UnsupportedOperatorError,
+)
 from .graph import (
     BlockwiseQuantization,
     Buffer,
@@ -37,6 +45,7 @@ __all__ = [
     "BlockwiseQuantization",
     "Buffer",
     "DimensionMetadata",
+    "DistributedError",
     "Error",
     "ExternalBuffer",
     "ExternalBufferGroup",

@@ -27,5 +27,9 @@ class StateError(Error):
     """A call came in the wrong order, for example ``invoke`` before ``allocate_tensors``."""
 
 
+class DistributedError(Error):
+    """Processes that share the work cannot be reached, or fail in another way than a single process would."""
+
+
 class QuantizationError(Error):
     """A model cannot be quantized as asked: the message names the operator or tensor, its place, and why."""

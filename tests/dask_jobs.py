@@ -14,7 +14,7 @@ from q31 import InputError
 class Squares:
     """Sums of squares, and what can go wrong meanwhile.
 
-    ``marks`` is a folder: a worker that loads the job leaves a file there, and so does one that is about to kill itself.
+    ``marks`` is a folder: a worker that loads the job leaves a file there, and so does one that kills itself.
     """
 
     marks: str

@@ -6,6 +6,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Sequence
+from io import BytesIO
 
 import numpy as np
 
@@ -113,11 +114,17 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
 
 
 def read_image(
-    path: str, port: Port, image_range: Range | None = None, expected: str = ".npy, .npz or an image"
+    path: str,
+    port: Port,
+    image_range: Range | None = None,
+    expected: str = ".npy, .npz or an image",
+    *,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """Read an image, resized to the port's height and width, as a batch of one in the port's data type.
 
-    ``expected`` is what an error says that the file should have been.
+    ``expected`` is what an error says that the file should have been; ``content`` is what is in it, where that has been
+    read elsewhere.
 
     Raises
     ------
@@ -127,13 +134,14 @@ def read_image(
         Where the file cannot be read.
     """
     height, width, channels = _image_shape(port)
-    os.stat(path)  # a missing file is reported before a missing Pillow
+    if content is None:
+        os.stat(path)  # a missing file is reported before a missing Pillow
     try:
         from PIL import Image, ImageOps
     except ImportError:
         raise InputError("images are read with Pillow, which is not installed: pip install 'q31[image]'") from None
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else BytesIO(content)) as image:
             if image.mode.startswith(("I", "F")):
                 raise InputError(f"{path}: images of more than 8 bits a channel are not supported")
             upright = ImageOps.exif_transpose(image) or image

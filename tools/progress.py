@@ -36,7 +36,7 @@ def counted(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
 
 
 @contextmanager
-def advancing(total: int, what: str) -> Iterator[Callable[[int], None]]:
+def advancing(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr, where that is a terminal; yields a function that moves it by so many items."""
     if not sys.stderr.isatty():
         yield lambda count: None

@@ -62,9 +62,7 @@ class Pace:
             self._size = max(1, min(aim, 4 * self._size, _MOST))
 
 
-def gathered(
-    examples: Iterable[T], pace: Pace, size_of: Callable[[T], int], first: int = 0
-) -> Iterator[Batch]:
+def gathered(examples: Iterable[T], pace: Pace, size_of: Callable[[T], int], first: int = 0) -> Iterator[Batch]:
     """Yield examples in lists, as they come; those before an error, too, before it is raised.
 
     Parameters

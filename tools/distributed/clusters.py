@@ -91,8 +91,9 @@ def _local_cluster(workers: int) -> Iterator[Client]:
     """Start processes of one thread each, and close them."""
     from multiprocessing import process
 
-    import dask
     from distributed import Client, LocalCluster
+
+    import dask
 
     guard = "a script that starts worker processes needs the line if __name__ == '__main__': before what it does"
     if getattr(process.current_process(), "_inheriting", False):  # a worker that runs its parent's script

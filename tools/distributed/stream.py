@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import queue
 import re
 import time
@@ -10,14 +12,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from ...engine.session import sha256
 from ...schema import DistributedError, InputError
 from .batches import Batch
 from .clusters import threads, where
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future as Pending
+
     from distributed import Client, Future
 
     from .workers import Failed, Job, Result
+
+    Fetched = Pending[list[Result | Failed]]
 
 _LOOK = 1.0  # seconds after which to look at the cluster again
 
@@ -45,7 +52,7 @@ class Stream:
         self._job = job
         self._in_flight, self._retries, self._timeout = in_flight, retries, timeout
         self._pending: dict[Future, tuple[int, Batch, int]] = {}
-        self._done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Future, Fetched]] = queue.SimpleQueue()
         self._threads = threads(client)
         self._looked = self._alive = time.monotonic()
 
@@ -114,48 +121,49 @@ class Stream:
         from .workers import run_batch
 
         key = f"{self._name}-{index}" + (f"-again-{tries}" if tries else "")
-        future = self._client.submit(
-            run_batch, self._name, batch.content, key=key, pure=False, retries=self._retries
-        )
+        future = self._client.submit(run_batch, self._name, batch.content, key=key, pure=False, retries=self._retries)
         self._pending[future] = index, batch, tries
-        future.add_done_callback(self._done.put)
+        fetched = asyncio.run_coroutine_threadsafe(self._fetch(future), self._client.loop.asyncio_loop)
+        fetched.add_done_callback(lambda done: self._done.put((future, done)))
+
+    async def _fetch(self, future: Future) -> list[Result | Failed]:
+        """Return the result of a task when it is there; nothing where it failed.
+
+        This runs on the client's loop, and must not be cut short: the client would not fetch anything any more.
+        """
+        found: list[Result | Failed] = await self._client.gather([future], errors="skip", asynchronous=True)
+        return found
 
     def _next(self) -> tuple[int, Batch, Result | BaseException | None]:
         """Wait for a batch and return its result or error; None where it is to be tried again."""
         while True:
             try:
-                future = self._done.get(timeout=_LOOK)
+                future, fetched = self._done.get(timeout=_LOOK)
                 break
             except queue.Empty:
                 self._look()
-        index, batch, tries = self._pending[future]
-        outcome = self._outcome(future, batch, tries)
-        del self._pending[future]
+        index, batch, tries = self._pending.pop(future)
+        outcome = self._outcome(future, fetched, batch, tries)
         if outcome is None:
             self._submit(index, batch, tries + 1)
         return index, batch, outcome
 
-    def _outcome(self, future: Future, batch: Batch, tries: int) -> Result | BaseException | None:
+    def _outcome(self, future: Future, fetched: Fetched, batch: Batch, tries: int) -> Result | BaseException | None:
         from distributed import KilledWorker
 
         from .workers import Failed
 
-        while True:
-            if future.status in ("cancelled", "lost"):
-                raise DistributedError(f"{where(self._client)} has gone, or cancelled the tasks")
-            if future.status == "error":
-                error = future.exception()
-                if not isinstance(error, KilledWorker):
-                    return DistributedError(f"{batch}: {type(error).__name__}: {error}")
-                if tries < self._retries:  # perhaps only in bad company: all batches that a dead worker had are blamed
-                    return None
-                return DistributedError(f"{batch}: workers that had this batch die, again and again: is memory short?")
-            try:
-                found: Result | Failed = future.result(timeout=_LOOK)
-            except Exception:  # the worker that had the result may have died since: then the batch is run again
-                self._look()
-                continue
-            return found.error if isinstance(found, Failed) else found
+        if future.status in ("cancelled", "lost"):
+            raise DistributedError(f"{where(self._client)} has gone, or cancelled the tasks")
+        error = future.exception() if future.status == "error" else fetched.exception()
+        if isinstance(error, KilledWorker):
+            if tries < self._retries:  # perhaps only in bad company: all batches that a dead worker had are blamed
+                return None
+            return DistributedError(f"{batch}: workers that had this batch die, again and again: is memory short?")
+        if error is not None:
+            return DistributedError(f"{batch}: {type(error).__name__}: {error}")
+        found = fetched.result()[0]
+        return found.error if isinstance(found, Failed) else found
 
     def _look(self) -> None:
         """See how many threads there are.
@@ -175,9 +183,19 @@ class Stream:
             raise DistributedError(f"{where(self._client)} has lost all its workers (waited {self._timeout:g} s)")
 
 
-def task_name(verb: str, model: str) -> str:
-    """Return what the tasks of a verb are called: ``q31-calibrate-mobilenet``."""
-    return f"q31-{verb}-{re.sub('[^A-Za-z0-9_.]+', '_', model)}"
+def task_name(verb: str, model: Any) -> str:
+    """Return what the tasks of a verb are called: ``q31-calibrate-mobilenet``.
+
+    Parameters
+    ----------
+    verb : what is done.
+    model : a path, bytes or a loaded model, which has the first digits of its SHA-256 for a name.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        name = re.sub("[^A-Za-z0-9_.]+", "_", os.path.splitext(os.path.basename(os.fspath(model)))[0])
+    else:
+        name = (model.sha256 if hasattr(model, "sha256") else sha256(memoryview(model)))[:8]
+    return f"q31-{verb}-{name}"
 
 
 def _require(name: str, value: int | None, least: int) -> None:

@@ -22,6 +22,14 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class ImageFile:
+    """What is in a file of an image, for processes that cannot read it themselves; ``path`` is for errors."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Examples, and the class of each where that is known.
 
@@ -33,7 +41,7 @@ class Dataset:
     class_names : the names of classes that the data tells, by index.
     """
 
-    columns: Mapping[str, np.ndarray | tuple[str, ...]]
+    columns: Mapping[str, np.ndarray | tuple[str | ImageFile, ...]]
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] = ()
 
@@ -57,6 +65,16 @@ class Dataset:
         columns = {name: column[chosen] for name, column in self.columns.items()}
         return replace(self, columns=columns, labels=None if self.labels is None else self.labels[chosen])
 
+    def fetched(self) -> Dataset:
+        """Return the same with images as what is in their files.
+
+        Raises
+        ------
+        OSError
+            Where one cannot be read.
+        """
+        return replace(self, columns={name: _fetched(column) for name, column in self.columns.items()})
+
     def inputs(self, ports: Sequence[Port], image_range: Range | None = None) -> dict[str, np.ndarray]:
         """Return every example as a model's inputs take it, ``(N, ...)`` by input name.
 
@@ -76,10 +94,22 @@ class Dataset:
         return {port.name: _converted(given[port.name], port, image_range) for port in ports}
 
 
-def _converted(column: np.ndarray | tuple[str, ...], port: Port, image_range: Range | None) -> np.ndarray:
+def _fetched(column: np.ndarray | tuple[str | ImageFile, ...]) -> np.ndarray | tuple[str | ImageFile, ...]:
+    if isinstance(column, np.ndarray):
+        return column
+    return tuple(one if isinstance(one, ImageFile) else ImageFile(one, Path(one).read_bytes()) for one in column)
+
+
+def _image(source: str | ImageFile, port: Port, image_range: Range | None) -> np.ndarray:
+    if isinstance(source, ImageFile):
+        return read_image(source.path, port, image_range, content=source.content)
+    return read_image(source, port, image_range)
+
+
+def _converted(column: np.ndarray | tuple[str | ImageFile, ...], port: Port, image_range: Range | None) -> np.ndarray:
     if isinstance(column, np.ndarray):
         return to_input(column, port, image_range)
-    images = [read_image(path, port, image_range).reshape(port.shape) for path in column]
+    images = [_image(one, port, image_range).reshape(port.shape) for one in column]
     return np.concatenate(images) if images else np.empty((0, *port.shape[1:]), port.dtype)
 
 

@@ -44,6 +44,10 @@ class Options:
     image_range: Range | None = None
 
 
+Count = Callable[[Sequence[Model], Dataset, Options, Callable[[int], None]], list[Counts]]
+"""From models, data, options and what moves the bar to each model's counts."""
+
+
 def evaluate(
     models: Any,
     data: Any,
@@ -61,6 +65,7 @@ def evaluate(
     num_threads: int | None = None,
     timing: bool = True,
     progress: bool = False,
+    count: Count | None = None,
 ) -> Evaluation:
     """Count how often models that classify are right.
 
@@ -81,6 +86,7 @@ def evaluate(
     profile, backend, num_threads : as for :func:`q31.load`, of models that are not loaded yet.
     timing : also time calls, on one example and on several, the models by turns.
     progress : whether to draw a progress bar, on a terminal.
+    count : what counts, in place of this process: :mod:`q31.distributed` has one.
 
     Returns
     -------
@@ -119,7 +125,7 @@ def evaluate(
         raise InputError("no example is selected")
     options = Options(output, image_range)
     with advancing(len(dataset), "evaluating") if progress else nullcontext(lambda count: None) as advance:
-        counts = _counted(loaded, dataset, options, advance)
+        counts = (count or _counted)(loaded, dataset, options, advance)
     example = dataset.part(0, 1)
     inputs = [example.inputs(model.inputs, image_range) for model in loaded] if timing else None
     times = _times(loaded, dataset.part(0, _TIMED), options) if timing else [None] * len(loaded)

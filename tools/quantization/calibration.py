@@ -196,31 +196,38 @@ def calibrate(
     ModelError, UnsupportedOperatorError
         Where the model cannot be loaded or run.
     """
-    from ... import __version__
     from ...engine.model import Model, load
     from ..progress import counted
     from .dataset import Dataset
 
     loaded = model if isinstance(model, Model) else load(model)
-    if isinstance(first_example, bool) or not isinstance(first_example, (int, np.integer)) or first_example < 0:
-        raise InputError(f"first_example: expected an integer of 0 or more, got {first_example!r}")
+    require_number_of_first(first_example)
     dataset = Dataset.of(data, loaded.graph, skip=skip, limit=limit)
-    recorder = _Recorder(loaded, histogram, num_threads)
+    recorder = Recorder(loaded, histogram, num_threads)
     examples = counted(dataset, dataset.total, "calibrating") if progress else dataset
     end = int(first_example)
     for example in examples:
         recorder.run(end, example.subgraph, example.arrays)
         end += 1
-    indices = np.arange(first_example, end, dtype=np.int64)
-    return Calibration(loaded.sha256, __version__, indices, recorder.statistics(), histogram)
+    return recorder.calibration(first_example, end)
 
 
-class _Recorder:
-    """Runs examples with every tensor kept, and gathers statistics of the floating-point ones."""
+def require_number_of_first(first_example: Any) -> None:
+    """Raise InputError where this is not the number of an example."""
+    if isinstance(first_example, bool) or not isinstance(first_example, (int, np.integer)) or first_example < 0:
+        raise InputError(f"first_example: expected an integer of 0 or more, got {first_example!r}")
+
+
+class Recorder:
+    """Runs examples with every tensor kept, and gathers statistics of the floating-point ones.
+
+    Raises QuantizationError where the model has none.
+    """
 
     def __init__(self, model: Model, histogram: bool, num_threads: int | None) -> None:
         from ...engine.session import Session
 
+        self._sha256 = model.sha256
         self._graph = model.graph
         self._histogram = histogram
         self._session = Session(
@@ -255,10 +262,15 @@ class _Recorder:
                 collector = self._collectors[subgraph, index] = Collector(name, place, self._histogram)
             collector.add(self._example, array)
 
-    def statistics(self) -> dict[Key, TensorStatistics]:
-        """Return what was gathered, in the order of the keys."""
-        found = ((key, self._collectors[key].statistics()) for key in sorted(self._collectors))
-        return {key: one for key, one in found if one is not None}
+    def calibration(self, first: int, end: int) -> Calibration:
+        """Return what the examples from ``first`` to before ``end`` showed, all since the last time; begin anew."""
+        from ... import __version__
+
+        statistics = ((key, self._collectors[key].statistics()) for key in sorted(self._collectors))
+        found = {key: one for key, one in statistics if one is not None}
+        self._collectors.clear()
+        indices = np.arange(first, end, dtype=np.int64)
+        return Calibration(self._sha256, __version__, indices, found, self._histogram)
 
 
 def _recorded(graph: Graph, index: int) -> Iterator[int]:

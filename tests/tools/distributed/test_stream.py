@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dask_jobs import Squares
 from hypothesis import given
 from hypothesis import strategies as st
 
 import q31
+from dask_jobs import Squares
 from q31.tools.distributed.batches import Batch, Pace, Sum, gathered
 
 distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'q31[distributed]'")
@@ -88,13 +88,13 @@ def test_a_worker_killed_half_way_changes_nothing(client: Any, tmp_path: Path) -
 
 def test_a_batch_that_kills_every_worker_is_one_error(client: Any, tmp_path: Path) -> None:
     job = Squares(str(tmp_path), deadly=(9,), deaths=100)
-    with pytest.raises(q31.DistributedError, match="^examples 8 to 11: workers that had this batch die"):
+    with pytest.raises(q31.DistributedError, match=r"^examples 8 to 11: workers that had this batch die"):
         list(stream(client, job, in_flight=1, retries=0).run(batches(16)))
 
 
 def test_the_first_bad_example_is_the_error(client: Any, tmp_path: Path) -> None:
     done = []
-    with pytest.raises(q31.InputError, match="^example 41: is bad$"):
+    with pytest.raises(q31.InputError, match=r"^example 41: is bad$"):
         for batch, _ in stream(client, Squares(str(tmp_path), bad=(41, 46, 47, 55))).run(batches(200)):
             done.append(batch.first)
     assert sorted(done) == list(range(0, 40, 4))
@@ -113,7 +113,7 @@ def test_an_error_of_the_data_comes_after_those_of_examples_before_it(client: An
 
 
 def test_another_error_says_where_after_other_tries(client: Any, tmp_path: Path) -> None:
-    with pytest.raises(q31.DistributedError, match="^examples 12 to 15: AssertionError: 13 is broken$"):
+    with pytest.raises(q31.DistributedError, match=r"^examples 12 to 15: AssertionError: 13 is broken$"):
         list(stream(client, Squares(str(tmp_path), broken=(13,)), retries=1).run(batches(40)))
 
 

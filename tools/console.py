@@ -48,3 +48,12 @@ def add_accumulator(parser: argparse.ArgumentParser) -> None:
     )
     overflow = "what they do with a sum they cannot hold: wrap (default), or saturate after each addition"
     parser.add_argument("--overflow", choices=("wrap", "saturate"), help=overflow)
+
+
+def add_dask(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dask``."""
+    help_text = (
+        "share the work among the workers of the Dask scheduler at ADDRESS (tcp://HOST:8786), or among N processes "
+        "of this machine (local:N; local: one for each processor); the result is the same"
+    )
+    parser.add_argument("--dask", metavar="ADDRESS", help=help_text)

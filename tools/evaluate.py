@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-from .console import add_backend, add_profile
+from .console import add_backend, add_dask, add_profile
 
 if TYPE_CHECKING:
     from .evaluation.report import Evaluation
@@ -17,6 +19,7 @@ examples:
       --data tools/digits/data/digits.npz
   q31 evaluate model.tflite --data t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz --limit 1000
   q31 evaluate mobilenet.tflite --data photos --image-range -1 1 --label-offset 1
+  q31 evaluate tools/digits/models/digits_float32.tflite --data tools/digits/data/digits.npz --dask local:2
 
 how data becomes a model's input:
 {rule}
@@ -78,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-timing", action="store_true", help="do not time the models")
     parser.add_argument("--threads", type=int, metavar="N", help="threads that work on a call (default 1)")
+    add_dask(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, with all counts")
     add_profile(parser)
     add_backend(parser)
@@ -96,7 +100,12 @@ def main(arguments: argparse.Namespace) -> int:
     from .evaluation.report import rows_below
     from .evaluation.running import evaluate
 
-    found = evaluate(
+    run: Callable[..., Evaluation] = evaluate
+    if arguments.dask is not None:
+        from . import distributed
+
+        run = partial(distributed.evaluate, client=arguments.dask)
+    found = run(
         arguments.models,
         arguments.data,
         arguments.labels,

@@ -46,7 +46,7 @@ def calibrate(
     model, data, histogram, first_example, skip, limit : as for :func:`q31.calibrate`. Data is read here, as fast as it
         is used, and sent to the workers; these get the model once each.
     client : a Client or a cluster of Dask's, or the address of a scheduler; ``"local:N"``: N processes of this
-        machine, for this call; None: ``workers`` of them.
+        machine, for this call, ``"local"``: one for each of its processors; None: ``workers`` of them.
     workers : see there.
     num_threads : how many threads work on an example, within each of a worker's threads; None is one.
     batch_size : examples sent together; None: what takes a worker about a quarter of a second, at most 4 MB.

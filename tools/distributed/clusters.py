@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from ...kernels.jit.processor import available_processors
 from ...schema import DistributedError, InputError
 
 if TYPE_CHECKING:
@@ -23,9 +26,9 @@ def connected(client: Any, workers: int, timeout: float) -> Iterator[Client]:
 
     Parameters
     ----------
-    client : a Client or a cluster of Dask's; the address of a scheduler; ``"local:N"``: N processes of this machine;
-        ``"local"`` or None: ``workers`` of them.
-    workers : how many processes a cluster made here has.
+    client : a Client or a cluster of Dask's; the address of a scheduler; ``"local:N"``: N processes of this machine,
+        ``"local"``: one for each of its processors; None: ``workers`` of them.
+    workers : see there.
     timeout : seconds to wait for a scheduler and for a worker.
 
     Raises
@@ -40,6 +43,8 @@ def connected(client: Any, workers: int, timeout: float) -> Iterator[Client]:
     except ImportError:
         raise InputError(MISSING) from None
     count = _local_workers(client, workers)
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+        raise InputError(f"timeout: expected seconds, more than 0, got {timeout!r}")
     with ExitStack() as stack:
         if count is not None:
             found = stack.enter_context(_local_cluster(count))
@@ -74,8 +79,11 @@ def where(client: Client) -> str:
 
 def _local_workers(client: Any, workers: int) -> int | None:
     """Return how many processes of this machine are to work; None where others do."""
-    if client is None or client == _LOCAL:
-        count: Any = workers
+    count: Any
+    if client is None:
+        count = workers
+    elif client == _LOCAL:
+        count = available_processors()
     elif isinstance(client, str) and client.startswith(f"{_LOCAL}:"):
         text = client.removeprefix(f"{_LOCAL}:")
         count = int(text) if text.isascii() and text.isdecimal() else text
@@ -91,9 +99,8 @@ def _local_cluster(workers: int) -> Iterator[Client]:
     """Start processes of one thread each, and close them."""
     from multiprocessing import process
 
-    from distributed import Client, LocalCluster
-
     import dask
+    from distributed import Client, LocalCluster
 
     guard = "a script that starts worker processes needs the line if __name__ == '__main__': before what it does"
     if getattr(process.current_process(), "_inheriting", False):  # a worker that runs its parent's script
@@ -105,7 +112,7 @@ def _local_cluster(workers: int) -> Iterator[Client]:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # without a word where the usual port is taken
                 silence_logs=logging.CRITICAL,
             )
         except Exception as error:
@@ -125,14 +132,47 @@ def _client_of(client: Any, timeout: float) -> Iterator[Client]:
             f"got {type(client).__name__}"
         )
     name = client if isinstance(client, str) else client.scheduler_address
+    if isinstance(client, str):
+        _require_scheduler(client, timeout)
     try:
         found = Client(client, timeout=timeout, set_as_default=False)
-    except (TimeoutError, OSError):
-        raise DistributedError(f"no Dask scheduler answers at {name} (waited {timeout:g} s)") from None
-    except Exception as error:  # addresses are parsed by several modules, each with errors of its own
-        raise DistributedError(f"cannot connect to a Dask scheduler at {name}: {error}") from None
+    except Exception as error:
+        raise DistributedError(f"no Dask scheduler answers at {name}: {type(error).__name__}: {error}") from None
     with found:
         yield found
+
+
+def _require_scheduler(address: str, timeout: float) -> None:
+    """See that a scheduler answers: a client waits for ever where something else does, such as a dashboard.
+
+    Raises
+    ------
+    InputError
+        Where this is no address.
+    DistributedError
+        Where nothing answers in time, or not as a scheduler does.
+    """
+    from distributed.comm import connect, resolve_address
+    from distributed.security import Security
+
+    try:
+        resolve_address(address)
+    except (ValueError, OSError) as error:
+        raise InputError(f"client: {address!r} is no address of a Dask scheduler: {error}") from None
+    answered = threading.Event()
+
+    async def knock() -> None:
+        with suppress(OSError, TimeoutError):
+            comm = await connect(address, timeout=timeout, **Security().get_connection_args("client"))
+            comm.abort()
+            answered.set()
+
+    # In a thread, for there may be a loop in this one already; and one that is not waited for, where it hangs.
+    thread = threading.Thread(target=lambda: asyncio.run(knock()), daemon=True)
+    thread.start()
+    thread.join(timeout + 1)
+    if not answered.is_set():
+        raise DistributedError(f"no Dask scheduler answers at {address} (waited {timeout:g} s)")
 
 
 def _require_worker(client: Client, timeout: float) -> None:

@@ -46,7 +46,7 @@ def evaluate(
     models, data, labels : as for :func:`q31.evaluate`. Data is read here and sent to the workers, images as they are
         in their files; the workers get the models once each.
     client : a Client or a cluster of Dask's, or the address of a scheduler; ``"local:N"``: N processes of this
-        machine, for this call; None: ``workers`` of them.
+        machine, for this call, ``"local"``: one for each of its processors; None: ``workers`` of them.
     workers : see there.
     num_threads : how many threads work on a call, within each of a worker's threads; None is one.
     batch_size : examples sent together; None: what takes a worker about a quarter of a second, at most 4 MB.

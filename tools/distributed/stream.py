@@ -96,13 +96,8 @@ class Stream:
     @contextmanager
     def _shipped(self) -> Iterator[None]:
         """Have the job on all workers, and take it and unfinished tasks away at the end."""
-        from .workers import ShippedJob
-
         try:
-            try:
-                self._client.register_plugin(ShippedJob(self._name, self._job))
-            except ModuleNotFoundError as error:
-                raise DistributedError(f"a worker cannot run q31: {error}") from None
+            self._ship()
             yield
         finally:
             with suppress(Exception):  # the cluster may have gone
@@ -110,6 +105,17 @@ class Stream:
                     future.cancel()
                 self._client.unregister_worker_plugin(self._name)
             self._pending.clear()
+
+    def _ship(self) -> None:
+        from .workers import ShippedJob
+
+        for left in reversed(range(self._retries + 1)):
+            try:
+                self._client.register_plugin(ShippedJob(self._name, self._job))
+                return
+            except Exception as error:
+                if not left or not isinstance(error, OSError):  # one of these is raised where a worker is just dying
+                    raise DistributedError(f"a worker cannot take the model: {error}") from None
 
     def _bound(self) -> int:
         """Return how many batches may be with the cluster now."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .range_choice import HISTOGRAM_METHODS, METHODS
@@ -28,6 +30,7 @@ _OPTIONS = ("percentile", "momentum", "bits")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
+    from ..console import add_dask
     from ..run import natural_number
 
     parser.epilog = _EXAMPLE
@@ -61,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what black and white of pixels stand for, such as -1 1, or 0 255 for the levels themselves (default 0 1)",
     )
     parser.add_argument("--threads", type=natural_number, metavar="N", help="threads for an example (default 1)")
+    add_dask(parser)
     parser.add_argument("--json", action="store_true", help="print the ranges as JSON")
 
 
@@ -121,8 +125,13 @@ def _calibrations(arguments: argparse.Namespace, model: Model) -> list[Calibrati
         return merged
     image_range = tuple(arguments.image_range) if arguments.image_range else None
     data = Dataset.of(arguments.data, model.graph, skip=arguments.skip, limit=arguments.limit, image_range=image_range)
-    found = calibrate(
-        model,
+    run: Callable[..., Calibration] = calibrate
+    if arguments.dask is not None:
+        from .. import distributed
+
+        run = partial(distributed.calibrate, client=arguments.dask)
+    found = run(
+        model if arguments.dask is None else arguments.model,
         data,
         progress=True,
         histogram=arguments.histogram or arguments.method in HISTOGRAM_METHODS,

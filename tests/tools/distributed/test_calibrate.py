@@ -14,18 +14,8 @@ import q31
 from q31.tools.digits.bundle import model_path
 from q31.tools.quantization.calibration_file import to_json
 
-distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'q31[distributed]'")
-
-from q31.tools.distributed.clusters import connected  # noqa: E402
-
 FLOAT = str(model_path("float32"))
-IMAGES = np.random.default_rng(3).uniform(-1, 1, (90, 28, 28)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with connected("local:2", 2, 60) as found:
-        yield found
+IMAGES = np.random.default_rng(3).uniform(-1, 1, (60, 28, 28)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +45,7 @@ def test_a_worker_killed_half_way_changes_nothing(client: Any, alone: str) -> No
 
     def examples() -> Iterator[np.ndarray]:
         for number, image in enumerate(IMAGES):
-            if number == 45:
+            if number == 30:
                 os.kill(min(before), signal.SIGKILL)
             yield image
 
@@ -69,7 +59,7 @@ def nan_in_data(images: np.ndarray) -> None:
 
 
 def infinity_in_a_tensor(images: np.ndarray) -> None:
-    images[50] = images[70] = 3e38
+    images[50] = images[55] = 3e38
 
 
 @pytest.mark.parametrize("spoil", [nan_in_data, infinity_in_a_tensor])

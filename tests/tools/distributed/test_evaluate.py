@@ -15,20 +15,10 @@ import pytest
 import q31
 from q31.tools.digits.bundle import model_path, read_digits
 
-distributed = pytest.importorskip("distributed", reason="Dask is not installed: pip install 'q31[distributed]'")
-
-from q31.tools.distributed.clusters import connected  # noqa: E402
-
 MODELS = [str(model_path(name)) for name in ("float32", "integer_int8", "int16x8")]
 RANDOM = np.random.default_rng(4)
-IMAGES = RANDOM.integers(0, 256, (150, 28, 28), np.uint8)
-LABELS = RANDOM.integers(0, 10, 150)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with connected("local:2", 2, 60) as found:
-        yield found
+IMAGES = RANDOM.integers(0, 256, (60, 28, 28), np.uint8)
+LABELS = RANDOM.integers(0, 10, 60)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +35,7 @@ def test_any_batch_size_gives_the_counts_of_one_process(
 
 
 def test_options_are_those_of_evaluate(client: Any) -> None:
-    given: dict[str, Any] = {"select": slice(1, None, 2), "limit": 40, "top": 3, "profile": "tflm", "backend": "numpy"}
+    given: dict[str, Any] = {"select": slice(1, None, 2), "limit": 20, "top": 3, "profile": "tflm", "backend": "numpy"}
     found = q31.distributed.evaluate(MODELS[1], IMAGES, LABELS, client, timing=False, **given)
     assert found.to_dict() == q31.evaluate(MODELS[1], IMAGES, LABELS, timing=False, **given).to_dict()
     assert q31.distributed.evaluate(MODELS[1], IMAGES[:9], LABELS[:9], client).models[0].milliseconds is not None
@@ -90,7 +80,7 @@ def test_images_are_read_here_for_workers_elsewhere(client: Any, tmp_path: Path)
 @pytest.mark.parametrize(
     ("data", "labels", "options"),
     [
-        (IMAGES, np.where(np.arange(150) < 100, LABELS, 10 + np.arange(150)), {}),
+        (IMAGES, np.where(np.arange(60) < 40, LABELS, 10 + np.arange(60)), {}),
         (IMAGES[:8, :7], LABELS[:8], {}),
         (IMAGES, None, {}),
         (IMAGES[:0], LABELS[:0], {}),

@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from ...schema import InputError
 
-SECONDS = 0.25
+SECONDS = 0.5
 """What a batch should take on a worker: long beside a few milliseconds of Dask's, short beside the whole."""
 BYTES = 4 << 20
 """What a batch may have: the scheduler keeps batches until they are done."""
-_MOST = 1024
+_FIRST, _GROWTH, _MOST = 4, 8, 4096
 
 T = TypeVar("T")
 
@@ -46,20 +46,24 @@ class Pace:
         if fixed is not None and (isinstance(fixed, bool) or not isinstance(fixed, int) or fixed < 1):
             raise InputError(f"batch_size: expected a positive integer, got {fixed!r}")
         self._fixed, self._total, self._threads = fixed, total, threads
-        self._size = 4 if fixed is None else fixed
+        self._size = _FIRST if fixed is None else fixed
+        self._least = 1
 
     def size(self, given: int) -> int:
         """Return the size of the next batch, where so many examples have been given out."""
         if self._fixed is not None or self._total is None:
             return self._size
         share = -(-(self._total - given) // max(2 * self._threads, 1))  # so that no worker is the last for long
-        return max(1, min(self._size, share))
+        return max(1, min(self._size, max(share, self._least)))
 
     def took(self, count: int, seconds: float) -> None:
         """Learn from a batch that is done."""
-        if self._fixed is None and count >= self._size:
-            aim = int(count * SECONDS / max(seconds, 1e-6))
-            self._size = max(1, min(aim, 4 * self._size, _MOST))
+        if self._fixed is not None:
+            return
+        rate = count / max(seconds, 1e-6)
+        self._least = int(rate * SECONDS / 5)
+        if count >= self._size:
+            self._size = max(1, min(int(rate * SECONDS), _GROWTH * self._size, _MOST))
 
 
 def gathered(examples: Iterable[T], pace: Pace, size_of: Callable[[T], int], first: int = 0) -> Iterator[Batch]:

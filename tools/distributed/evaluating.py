@@ -49,7 +49,7 @@ def evaluate(
         machine, for this call, ``"local"``: one for each of its processors; None: ``workers`` of them.
     workers : see there.
     num_threads : how many threads work on a call, within each of a worker's threads; None is one.
-    batch_size : examples sent together; None: what takes a worker about a quarter of a second, at most 4 MB.
+    batch_size : examples sent together; None: what takes a worker about half a second, at most 4 MB.
     in_flight : batches that are with the cluster at a time; None: two for each of its threads.
     retries : how many times a batch is tried again after its workers died, again and again, or for another error that
         is none of q31's.

@@ -144,7 +144,10 @@ def test_batches_grow_while_they_take_no_time() -> None:
     for _ in range(8):
         sizes.append(pace.size(0))
         pace.took(sizes[-1], sizes[-1] * 0.001)
-    assert sizes[0] == 4 and sizes[-1] == 250 and sizes == sorted(sizes)
-    pace.took(250, 60.0)
+    assert sizes[0] == 4 and sizes[-1] == 500 and sizes == sorted(sizes)
+    pace.took(500, 600.0)
     assert pace.size(0) == 1
     assert Pace(None, 10, 4).size(8) == 1
+    ending = Pace(None, 1000, 2)
+    ending.took(4, 0.04)
+    assert [ending.size(given) for given in (0, 900, 990)] == [32, 25, 10]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -105,6 +106,16 @@ def test_a_script_without_its_main_line_is_told_so(tmp_path: Path) -> None:
     assert found.returncode == 1
     assert found.stderr.splitlines()[-1].startswith("q31.schema.errors.DistributedError: worker processes do not start")
     assert "__name__ == '__main__'" in found.stderr.splitlines()[-1]
+
+
+@needs_dask
+def test_the_example_on_the_page_runs_as_pasted(tmp_path: Path) -> None:
+    root = Path(q31.__file__).parent
+    page = (root / "docs" / "quantization.md").read_text(encoding="utf-8")
+    script = tmp_path / "script.py"
+    script.write_text("\n".join(re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)), encoding="utf-8")
+    found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True, cwd=root)
+    assert found.stdout.startswith("200 ")
 
 
 def test_the_verbs_take_an_address(client: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from .tools.debugging.running import debug
     from .tools.evaluation.running import evaluate
     from .tools.quantization.calibration import Calibration, calibrate
+    from .tools.quantization.mixed_precision import mixed_precision
     from .tools.quantization.quantize import quantize
+    from .tools.quantization.sensitivity import sensitivity
     from .tools.ranges import ranges
     from .tools.targets.checking import check
     from .tools.vectors.generation import vectors
@@ -57,10 +59,12 @@ __all__ = [
     "distributed",
     "evaluate",
     "load",
+    "mixed_precision",
     "quantize",
     "ranges",
     "register_custom",
     "run_conformance",
+    "sensitivity",
     "vectors",
 ]
 
@@ -82,10 +86,12 @@ _HOMES = {
     "debug": "tools.debugging.running",
     "evaluate": "tools.evaluation.running",
     "load": "engine.model",
+    "mixed_precision": "tools.quantization.mixed_precision",
     "quantize": "tools.quantization.quantize",
     "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",
     "run_conformance": "tools.conformance.running",
+    "sensitivity": "tools.quantization.sensitivity",
     "vectors": "tools.vectors.generation",
 }
 

@@ -23,6 +23,7 @@ as asked, and then no file is written."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
+    from .mixed_precision import PRECISIONS
     from .quantize import MODES
     from .range_choice import METHODS
     from .rounding import ROUNDINGS
@@ -53,11 +54,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="leave operator N in float; may be repeated",
     )
+    parser.add_argument(
+        "--int16",
+        type=int,
+        action="append",
+        default=[],
+        metavar="N",
+        help="operator N has activations of int16; likewise",
+    )
     refine = parser.add_argument_group("better than min-max", "for more time; all but mse need --data")
     refine.add_argument("--equalize", action="store_true", help="scale channels first, so that they share codes fairly")
     refine.add_argument("--weight-scale", choices=WEIGHT_SCALES, default="max", help="mse: of least squared error")
     refine.add_argument("--rounding", choices=ROUNDINGS, default="nearest", help="of weights, for a layer's output")
     refine.add_argument("--correct-bias", action="store_true", help="move biases so that layers' means are right")
+    mixed = parser.add_argument_group("mixed precision", "operators that cost most are spared; needs --data")
+    mixed.add_argument("--size-budget", type=int, metavar="BYTES", help="spare as many as the file may hold")
+    mixed.add_argument("--target-sqnr", type=float, metavar="DB", help="until the output is so near the float model's")
+    mixed.add_argument("--spare", choices=PRECISIONS, default="float32", help="what they have (default float32)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -73,6 +86,7 @@ def main(arguments: argparse.Namespace) -> int:
     from ..files import require_writable, write_atomically
     from .calibration import Calibration
     from .dataset import Dataset
+    from .mixed_precision import mixed_precision
     from .quantize import quantize
 
     require_writable(arguments.out)
@@ -82,26 +96,39 @@ def main(arguments: argparse.Namespace) -> int:
     data = None
     if arguments.data is not None:
         data = Dataset.of(arguments.data, graph, limit=arguments.limit)
-    content = quantize(
-        arguments.model,
-        arguments.mode,
-        data,
-        calibration=Calibration.load(arguments.calibration) if arguments.calibration else None,
-        method=arguments.method,
-        input_type=arguments.input_type,
-        output_type=arguments.output_type,
-        weight_bits=arguments.weight_bits,
-        dense_per_channel=not arguments.dense_per_tensor,
-        keep_float=arguments.keep_float,
-        equalize=arguments.equalize,
-        weight_scale=arguments.weight_scale,
-        rounding=arguments.rounding,
-        correct_bias=arguments.correct_bias,
-        progress=True,
-    )
+    calibration = Calibration.load(arguments.calibration) if arguments.calibration else None
+    options: dict[str, Any] = {
+        "method": arguments.method,
+        "input_type": arguments.input_type,
+        "output_type": arguments.output_type,
+        "weight_bits": arguments.weight_bits,
+        "dense_per_channel": not arguments.dense_per_tensor,
+        "keep_float": arguments.keep_float,
+        "int16_operators": arguments.int16,
+        "equalize": arguments.equalize,
+        "weight_scale": arguments.weight_scale,
+        "rounding": arguments.rounding,
+        "correct_bias": arguments.correct_bias,
+        "progress": True,
+    }
+    mixed = None
+    if arguments.size_budget is None and arguments.target_sqnr is None:
+        content = quantize(arguments.model, arguments.mode, data, calibration=calibration, **options)
+    else:
+        if data is None:
+            raise InputError("--size-budget and --target-sqnr: expected --data, to compare outputs on")
+        goal = {
+            "size_budget": arguments.size_budget,
+            "target_sqnr": arguments.target_sqnr,
+            "precision": arguments.spare,
+        }
+        mixed = mixed_precision(arguments.model, data, arguments.mode, calibration=calibration, **goal, **options)
+        content = mixed.content
     with write_atomically(arguments.out) as file:
         file.write(content)
     report = _report(os.path.getsize(arguments.model), len(content), read(content))
+    if mixed is not None:
+        report["mixed_precision"] = mixed.to_dict()
     if arguments.json:
         print(json.dumps({"out": arguments.out, "mode": arguments.mode, **report}, indent=1))
     else:
@@ -130,6 +157,10 @@ def _print(arguments: argparse.Namespace, report: dict[str, Any]) -> None:
         f"{arguments.out}: {report['bytes_after']:,} bytes, {report['bytes_after'] / report['bytes_before']:.0%} of the"
         f" float model's {report['bytes_before']:,}"
     )
+    if "mixed_precision" in report:
+        found = report["mixed_precision"]
+        names = ", ".join(map(str, found["operators"])) or "none"
+        print(f"spared: {names}; SQNR {found['sqnr']:.2f} dB, {found['sqnr_before']:.2f} with none")
     shown = table("operators", "count", "names")
     for kind in ("integer", "float", "conversions"):
         names = report[kind]

@@ -25,6 +25,7 @@ from .parameters import (
 )
 from .rules import RULES, TYPELESS, Rule
 from .weight_scales import chosen_weight_parameters
+from .widening import widen
 
 FOUR_BITS = ("CONV_2D", "FULLY_CONNECTED")
 """Operators whose filters may have four bits with activations of int8 and of int16."""
@@ -77,6 +78,7 @@ class Plan:
     requantized_outputs : tensor -> other parameters in which its operator makes it.
     why_float : operator -> why it stays float, for those that have floats.
     intermediates : operator -> the parameters of what it computes inside, for an LSTM.
+    wide : operators that have activations of int16 among those of int8.
     """
 
     operators: set[int] = field(default_factory=set)
@@ -86,6 +88,7 @@ class Plan:
     requantized_outputs: dict[int, Parameters] = field(default_factory=dict)
     why_float: dict[int, str] = field(default_factory=dict)
     intermediates: dict[int, tuple[Parameters | None, ...]] = field(default_factory=dict)
+    wide: set[int] = field(default_factory=set)
 
 
 class Planner:
@@ -97,6 +100,7 @@ class Planner:
     ranges : tensor -> least and greatest value, for the float activations.
     scheme : the types.
     kept_float : operators that stay float.
+    wide : operators that have activations of int16 in a scheme of int8.
     """
 
     def __init__(
@@ -106,12 +110,13 @@ class Planner:
         ranges: Mapping[int, tuple[float, float]],
         scheme: Scheme,
         kept_float: Collection[int] = (),
+        wide: Collection[int] = (),
     ) -> None:
         self.graph, self.number, self.scheme = graph, subgraph, scheme
         self.subgraph: Subgraph = graph.subgraphs[subgraph]
         self.plan = Plan()
         self._values: dict[int, np.ndarray | None] = {}
-        self._ranges = ranges
+        self._ranges, self._wide = ranges, wide
         self._rules: dict[int, Rule] = {}
         self._refused: dict[int, str] = {}
         for index, operator in enumerate(self.subgraph.operators):
@@ -162,6 +167,7 @@ class Planner:
                 plan.why_float[index] = reason
             else:
                 plan.operators.add(index)
+        widen(self, plan, self._wide)
         return plan
 
     def _activations(self, index: int) -> list[tuple[int, int]]:

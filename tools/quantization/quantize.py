@@ -36,6 +36,7 @@ def quantize(
     weight_bits: int = 8,
     dense_per_channel: bool = True,
     keep_float: Collection[int] = (),
+    int16_operators: Collection[int] = (),
     equalize: bool = False,
     weight_scale: str = "max",
     rounding: str = "nearest",
@@ -57,6 +58,7 @@ def quantize(
     weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     keep_float : indices of operators that stay float.
+    int16_operators : indices of operators that have activations of int16 among those of int8.
     equalize : scale channels of the float model first, so that they share codes fairly; see :func:`.equalize`.
     weight_scale : ``"max"``, as TensorFlow's converter has it, or ``"mse"``; see :func:`.chosen_weight_parameters`.
     rounding : of weights: ``"nearest"``, ``"gptq"`` or ``"descent"``; see :mod:`.rounding`.
@@ -84,6 +86,7 @@ def quantize(
         weight_bits,
         dense_per_channel,
         frozenset(keep_float),
+        frozenset(int16_operators),
         Refinement(equalize, weight_scale, rounding, correct_bias),
     )
     graph, content = open_model(model)
@@ -146,6 +149,7 @@ class Options:
     weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     keep_float : indices of operators that stay float.
+    int16_operators : indices of operators that have activations of int16 among those of int8.
     refinement : what is better than TensorFlow's converter, at a price.
     """
 
@@ -155,6 +159,7 @@ class Options:
     weight_bits: int = 8
     dense_per_channel: bool = True
     keep_float: Collection[int] = field(default_factory=frozenset)
+    int16_operators: Collection[int] = field(default_factory=frozenset)
     refinement: Refinement = field(default_factory=Refinement)
 
     def __post_init__(self) -> None:
@@ -205,7 +210,7 @@ def quantize_activations(
     QuantizationError
         Where nothing can be quantized, or the mode is int8-only and something cannot.
     """
-    planner = Planner(graph, 0, ranges, options.scheme, options.keep_float)
+    planner = Planner(graph, 0, ranges, options.scheme, options.keep_float, options.int16_operators)
     rewriter = Rewriter(planner, options.ends)
     require_integers(graph, rewriter.plan, options)
     rewriter.codes.update(options.refinement.codes(graph, rewriter.plan, examples))

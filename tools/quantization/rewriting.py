@@ -13,6 +13,7 @@ from .parameters import Parameters, codes_of
 from .planning import Planner
 from .recurrent import INTERMEDIATES, states
 from .rules import TYPELESS
+from .widening import wide_scheme
 
 _DROPPED_METADATA = ("min_runtime_version", "CONVERSION_METADATA")
 _OFFSET = {TensorType.INT8: 0, TensorType.UINT8: 128}
@@ -105,7 +106,8 @@ class Rewriter:
         own = self._own.get(tensor)
         wanted = own
         if own is not None and self.ends.output is not own.type:
-            wanted = None if self.ends.output is TensorType.FLOAT32 else _as_type(own, self.ends.output)
+            coarse = self.plan.tensors[tensor] if own.type is TensorType.INT16 else own
+            wanted = None if self.ends.output is TensorType.FLOAT32 else _as_type(coarse, self.ends.output)
         if tensor in self.subgraph.inputs or (tensor, wanted) in self._forms or tensor not in self._own:
             return self._form(tensor, wanted)
         return self._form(tensor, wanted, self.subgraph.tensors[tensor].name)
@@ -127,6 +129,8 @@ class Rewriter:
 
     def _convert(self, tensor: int, source: int, parameters: Parameters | None, name: str = "") -> int:
         old = self.subgraph.tensors[tensor].name
+        if parameters is not None and parameters.type is TensorType.INT16 and self.builder.type_of(source) in _OFFSET:
+            source = self._form(tensor, None)  # QUANTIZE takes no codes of 8 bits to int16
         target = self._add(tensor, parameters, name or f"{old}_{_suffix(parameters)}")
         operator, version = ("DEQUANTIZE", 2) if parameters is None else ("QUANTIZE", 1)
         if TensorType.INT16 in (self.builder.type_of(source), self.builder.type_of(target)):
@@ -150,15 +154,16 @@ class Rewriter:
 
     def _operator(self, index: int, operator: Operator) -> None:
         integer = index in self.plan.operators
-        rule = self.planner.scheme.rule(operator)
+        scheme = wide_scheme(self.planner.scheme) if index in self.plan.wide else self.planner.scheme
+        rule = scheme.rule(operator)
         inputs = [self._operand(index, operand, tensor, integer) for operand, tensor in enumerate(operator.inputs)]
         outputs = [self._result(tensor, integer) for tensor in operator.outputs]
         intermediates = self._intermediates(index, operator, integer)
         version, options = operator.version, operator.options
         if integer and rule is not None:
-            version = self.planner.scheme.version(rule, operator)
+            version = scheme.version(rule, operator)
             if getattr(options, "quantized_bias_type", None) is not None:
-                options = replace(options, quantized_bias_type=_bias_type(self.planner.scheme.bias))
+                options = replace(options, quantized_bias_type=_bias_type(scheme.bias))
         self.places[index] = self.builder.operator(
             operator.name,
             inputs,

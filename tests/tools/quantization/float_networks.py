@@ -37,18 +37,19 @@ class NetworkBuilder(GraphBuilder):
         value = self.random.normal(0, scale, shape).astype(np.float32)
         return self.tensor(f"constant{len(self._tensors)}", FLOAT, shape, value=value)
 
-    def conv(self, filters, size=1, stride=1, activation=RELU, padding=Padding.SAME, dilation=1, groups=1, bias=True):
+    def conv(self, filters, size=1, stride=1, activation=RELU, padding=Padding.SAME, dilation=1, groups=1):
         """Add a CONV_2D."""
         depth = self.shape[3] // groups
         weights = self.constant((filters, size, size, depth), (size * size * depth) ** -0.5)
         options = Conv2DOptions(padding, stride, stride, activation, dilation, dilation)
-        constants = [weights, self.constant((filters,), 0.1)] if bias else [weights]
+        constants = weights, self.constant((filters,), 0.1)
         self.add("CONV_2D", options, (*self._sized(size, stride, padding, dilation), filters), *constants)
 
-    def depthwise(self, multiplier=1, size=3, stride=1, activation=RELU, padding=Padding.SAME):
+    def depthwise(self, multiplier=1, size=3, stride=1, activation=RELU, padding=Padding.SAME, bias=True):
         """Add a DEPTHWISE_CONV_2D."""
         channels = self.shape[3] * multiplier
-        constants = self.constant((1, size, size, channels), 1 / size), self.constant((channels,), 0.1)
+        constants = [self.constant((1, size, size, channels), 1 / size)]
+        constants += [self.constant((channels,), 0.1)] if bias else []
         options = DepthwiseConv2DOptions(padding, stride, stride, multiplier, activation)
         self.add("DEPTHWISE_CONV_2D", options, (*self._sized(size, stride, padding, 1), channels), *constants)
 
@@ -78,11 +79,11 @@ class NetworkBuilder(GraphBuilder):
 
 
 def classifier(seed: int = 0) -> Graph:
-    """CONV_2D, DEPTHWISE_CONV_2D, CONV_2D without a bias, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED twice."""
+    """CONV_2D, DEPTHWISE_CONV_2D without a bias, CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED without, then with."""
     builder = NetworkBuilder(seed, (1, 12, 12, 3))
     builder.conv(16, size=3, stride=2)
-    builder.depthwise()
-    builder.conv(24, bias=False)
+    builder.depthwise(bias=False)
+    builder.conv(24)
     builder.pool()
     builder.flat()
     builder.dense(20, RELU, bias=False)

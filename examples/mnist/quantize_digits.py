@@ -64,9 +64,9 @@ class Data:
 
 def read_data(images: str | None, labels: str | None, calibrate: int) -> Data:
     """Return MNIST's images where its files are given or found, the drawn digits otherwise."""
-    if (images is None) != (labels is None):
+    if bool(images) != bool(labels):
         raise q31.InputError("expected both --images and --labels, or neither")
-    if images is None or labels is None:
+    if not images or not labels:
         folders = [Path(one) for one in (os.environ.get("MNIST_DIR"), *FOLDERS) if one]
         found = [one for one in folders if (one / IMAGES).is_file() and (one / LABELS).is_file()]
         if not found:
@@ -298,6 +298,8 @@ def main() -> int:
     if arguments.json:
         print(json.dumps({"data": data.title, "rows": [asdict(row) for row in table]}, indent=2))
     lost = [row.name for row in table if row.q31.drop > LARGEST_DROP]
+    if any(row.litert_equal is None for row in table):
+        print("LiteRT is not here to be compared with: pip install ai-edge-litert==2.3.0", file=sys.stderr)
     differs = [row.name for row in table if row.litert_equal is False]
     for names, what in ((lost, f"lost more than {LARGEST_DROP} points"), (differs, "other bits in LiteRT")):
         if names:

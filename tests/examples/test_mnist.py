@@ -146,8 +146,9 @@ def test_without_litert_its_column_is_empty(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    found = table(program, monkeypatch, capsys)
-    assert {row["litert_equal"] for row in found["rows"]} == {None}
+    assert run(program, monkeypatch, "--json") == 0
+    output, error = capsys.readouterr()
+    assert {row["litert_equal"] for row in json.loads(output)["rows"]} == {None} and "ai-edge-litert" in error
 
 
 @pytest.mark.parametrize(
@@ -155,6 +156,7 @@ def test_without_litert_its_column_is_empty(
     [
         (["--images", "nowhere.gz", "--labels", "nowhere.gz"], "nowhere.gz"),
         (["--images", "nowhere.gz"], "both --images and --labels"),
+        (["--images", "nowhere.gz", "--labels", ""], "both --images and --labels"),
         (["--images", str(PROGRAM), "--labels", str(PROGRAM)], "IDX"),
         (["--calibrate", "0"], "--calibrate 0: expected a positive number"),
         (["--out", str(PROGRAM)], "quantize_digits.py"),

@@ -185,7 +185,8 @@ def calibrate(
     histogram : record histograms, too, which the methods percentile, mse and entropy need.
     first_example : the number of the first example, for shards that are to be merged.
     skip, limit : leave out so many examples, and use no more than so many.
-    num_threads : how many threads work on an example, at most as there are processors; None is one.
+    num_threads : how many examples run at a time, at most as there are processors; None is as many as are of use. The
+        calibration is the same.
 
     Raises
     ------
@@ -199,17 +200,14 @@ def calibrate(
     from ...engine.model import Model, load
     from ..progress import counted
     from .dataset import Dataset
+    from .sharing import record, threads_for
 
     loaded = model if isinstance(model, Model) else load(model)
     require_number_of_first(first_example)
     dataset = Dataset.of(data, loaded.graph, skip=skip, limit=limit)
-    recorder = Recorder(loaded, histogram, num_threads)
+    threads = threads_for(loaded, num_threads, dataset.total)
     examples = counted(dataset, dataset.total, "calibrating") if progress else dataset
-    end = int(first_example)
-    for example in examples:
-        recorder.run(end, example.subgraph, example.arrays)
-        end += 1
-    return recorder.calibration(first_example, end)
+    return record(examples, int(first_example), lambda: Recorder(loaded, histogram, None), threads)
 
 
 def require_number_of_first(first_example: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from q31.schema.builder import GraphBuilder
 from q31.schema.options import AddOptions, MulOptions
 from q31.tools.conformance.control_flow_graphs import arithmetic, branching, counting, joined, looping
 from q31.tools.digits.bundle import model_path
-from q31.tools.quantization.calibration import Calibration, calibrate
+from q31.tools.quantization import sharing
+from q31.tools.quantization.calibration import Calibration, Recorder, calibrate
 from q31.tools.quantization.calibration_file import from_json, to_json
 
 FLOAT = model_path("float32")
@@ -261,3 +264,64 @@ def test_damaged_files_are_errors_or_calibrations(content: st.DataObject, shards
     except InputError:
         return
     assert to_json(from_json(to_json(found).encode())) == to_json(found)
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads, however many processors there are."""
+    monkeypatch.setattr(sharing, "choose_threads", lambda num_threads, backend: num_threads)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_share_the_examples_and_give_the_same_bytes(model: q31.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: dict[int, list[int]] = {}
+    run = Recorder.run
+
+    def noted(self: Recorder, example: int, *rest: Any) -> None:
+        ran.setdefault(id(self), []).append(example)
+        time.sleep(0.005)  # so that one thread cannot take them all
+        run(self, example, *rest)
+
+    monkeypatch.setattr(Recorder, "run", noted)
+    shared = calibrate(model, images(model), histogram=True, num_threads=2, first_example=3)
+    assert len(ran) == 2 and sorted(number for numbers in ran.values() for number in numbers) == list(range(3, 15))
+    assert all(numbers == sorted(numbers) for numbers in ran.values())
+    alone = calibrate(model, images(model), histogram=True, num_threads=1, first_example=3)
+    assert to_json(shared) == to_json(alone)
+    assert to_json(calibrate(model, images(model)[:1], num_threads=2)) == to_json(calibrate(model, images(model)[:1]))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_get_what_a_generator_writes_over(model: q31.Model) -> None:
+    def one_buffer() -> Iterator[list[np.ndarray]]:
+        buffer = np.empty(model.inputs[0].shape, np.float32)
+        for image in images(model):
+            buffer[...] = image
+            yield [buffer]
+
+    assert to_json(calibrate(model, one_buffer, num_threads=2)) == to_json(calibrate(model, images(model)))
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("bad", "message"), [((3, 4), "example 3: subgraph 0"), ((9, 2), "example 2: input 'x'")])
+def test_threads_raise_the_error_of_the_first_bad_example(bad: tuple[int, int], message: str) -> None:
+    builder = GraphBuilder()
+    x, y = (builder.tensor(name, TensorType.FLOAT32, (1, 2)) for name in "xy")
+    builder.operator("SQUARE", [x], [y])
+    data = np.ones((8, 2), np.float32)
+    overflows, is_nan = bad
+    if overflows < len(data):
+        data[overflows] = 1e30
+    data[is_nan] = np.nan
+    for _ in range(5):
+        with pytest.raises(q31.Error, match=f"^{message}"):
+            calibrate(write(builder.build([x], [y])), data, num_threads=2)
+
+
+def test_as_many_threads_as_are_of_use(model: q31.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "available_processors", lambda: 64)
+    monkeypatch.setattr(sharing, "choose_threads", lambda num_threads, backend: num_threads)
+    assert model.arena_size < sharing._WORTHWHILE
+    assert sharing.threads_for(model, None, 100) == 1 and sharing.threads_for(model, 3, 100) == 3
+    monkeypatch.setattr(sharing, "_WORTHWHILE", 0)
+    assert [sharing.threads_for(model, None, total) for total in (8, 9, None)] == [1, 8, 8]

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="what black and white of pixels stand for, such as -1 1, or 0 255 for the levels themselves (default 0 1)",
     )
-    parser.add_argument("--threads", type=natural_number, metavar="N", help="threads for an example (default 1)")
+    parser.add_argument("--threads", type=natural_number, metavar="N", help="examples at a time (default: as of use)")
     add_dask(parser)
     parser.add_argument("--json", action="store_true", help="print the ranges as JSON")
 

@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--mode", choices=MODES, default="int8", help="default int8")
     parser.add_argument("-d", "--data", metavar="PATH", help="representative examples")
     parser.add_argument("--limit", type=int, metavar="N", help="use no more than N examples")
+    parser.add_argument(
+        "--image-range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="what black and white of pixels stand for, such as -1 1 (default 0 1)",
+    )
     parser.add_argument("--calibration", metavar="FILE", help="ranges recorded before, in place of --data")
     parser.add_argument("--method", choices=METHODS, default="min-max", help="how ranges are chosen (default min-max)")
     parser.add_argument("--input-type", metavar="TYPE", help="float32, int8, uint8 or int16, as the mode allows")
@@ -95,7 +102,8 @@ def main(arguments: argparse.Namespace) -> int:
     graph = read_file(arguments.model)
     data = None
     if arguments.data is not None:
-        data = Dataset.of(arguments.data, graph, limit=arguments.limit)
+        image_range = tuple(arguments.image_range) if arguments.image_range else None
+        data = Dataset.of(arguments.data, graph, limit=arguments.limit, image_range=image_range)
     calibration = Calibration.load(arguments.calibration) if arguments.calibration else None
     options: dict[str, Any] = {
         "method": arguments.method,

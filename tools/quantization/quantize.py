@@ -110,7 +110,6 @@ def quantize(
             representative_dataset,
             progress=progress,
             histogram=histogram,
-            num_threads=os.cpu_count(),
         )
     calibration.require_model(sha256(content))
     found = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import q31
 from q31.tools.cli import main
 from q31.tools.digits.bundle import model_path
 from q31.tools.quantization.calibration import Calibration
@@ -128,3 +129,11 @@ def test_help_shows_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
         main(["calibrate", "--help"])
     assert stop.value.code == 0
     assert "q31 calibrate model.tflite --data images.npz --out calibration.json" in capsys.readouterr().out
+
+
+def test_quantize_takes_pixels_and_what_they_stand_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(folder / "pixels.npy", np.arange(784, dtype=np.uint8).reshape(1, 28, 28))
+    out = folder / "q.tflite"
+    options = ["--data", str(folder / "pixels.npy"), "--image-range", "-1", "1", "--mode", "int8-only", "-o", str(out)]
+    assert main(["quantize", FLOAT, *options]) == 0
+    assert q31.load(out).inputs[0].scale == pytest.approx(2 / 255)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .tools.quantization.quantize import quantize
     from .tools.quantization.sensitivity import sensitivity
     from .tools.ranges import ranges
+    from .tools.report.running import report
     from .tools.targets.checking import check
     from .tools.vectors.generation import vectors
 
@@ -63,6 +64,7 @@ __all__ = [
     "quantize",
     "ranges",
     "register_custom",
+    "report",
     "run_conformance",
     "sensitivity",
     "vectors",
@@ -90,6 +92,7 @@ _HOMES = {
     "quantize": "tools.quantization.quantize",
     "ranges": "tools.ranges",
     "register_custom": "kernels.custom.registration",
+    "report": "tools.report.running",
     "run_conformance": "tools.conformance.running",
     "sensitivity": "tools.quantization.sensitivity",
     "vectors": "tools.vectors.generation",

@@ -32,7 +32,7 @@ class OperatorTime:
     compiled: bool
 
 
-def profile(path: str, rounds: int, seed: int, peak: float) -> list[OperatorTime]:
+def profile(path: str | bytes | memoryview, rounds: int, seed: int, peak: float) -> list[OperatorTime]:
     """Time each operator of a model by itself; what is folded away, or only another shape, takes no time."""
     graph, _ = open_model(path)
     arithmetic = find_profile("litert")

@@ -25,6 +25,7 @@ VERBS = {
     "ranges": ("ranges", "show how far accumulators go, and the bits they need"),
     "compare": ("compare.command", "find the first tensor at which q31 and another run of the model part"),
     "trace": ("trace", "run a model and keep every tensor, accumulator and prepared parameter"),
+    "report": ("report.command", "write a page that shows a model and lets you step through its arithmetic"),
     "explain": ("explain", "show the arithmetic of one output value, step by step"),
     "calibrate": ("quantization.calibration_command", "record ranges of a float model's tensors on examples"),
     "check": ("check", "say whether a target takes a model, and which operators it does not take"),

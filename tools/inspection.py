@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .console import add_profile
-
 if TYPE_CHECKING:
     from ..engine.preparation import Preparation
     from ..kernels.profiles import Profile
@@ -27,6 +25,8 @@ _WIDTH = 110
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
+    from .console import add_profile
+
     parser.add_argument("model", metavar="MODEL", help="a .tflite file")
     parser.add_argument("--json", action="store_true", help="print JSON, with every array in full")
     add_profile(parser)

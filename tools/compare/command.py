@@ -70,6 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the operator at which the runs part as a model of its own; beside it its inputs (FILE.npz) and "
         "what both sides make of them (FILE.q31.npz, FILE.against.npz)",
     )
+    node_help = "write the greatest difference that each operator adds itself, as node data for Model Explorer"
+    parser.add_argument("--node-data", metavar="FILE.json", help=node_help)
     parser.add_argument("--all", action="store_true", help="show equal operators too")
     parser.add_argument("--json", action="store_true", help="print JSON, with every histogram in full")
     add_profile(parser)
@@ -87,6 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
     """
     from ...engine.model import load
     from ..arrays import RANDOM, read_input
+    from ..node_data import write_node_data
     from .comparison import Origin
     from .running import compare_loaded
 
@@ -103,10 +106,15 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = read_input(arguments.input, model.inputs) if given else None
     comparison = compare_loaded(model, arguments.against, inputs, origin, arguments.tensor, progress=True)
     written = [] if not arguments.minimal or comparison.equal else comparison.save_minimal(arguments.minimal)
+    if arguments.node_data:
+        write_node_data(arguments.node_data, comparison.node_data(model.graph))
     if arguments.json:
-        print(json.dumps({**comparison.to_dict(), "written": written}, indent=1, allow_nan=False))
+        every = [*written, *([arguments.node_data] if arguments.node_data else [])]
+        print(json.dumps({**comparison.to_dict(), "written": every}, indent=1, allow_nan=False))
     else:
         _report(comparison, arguments.all, written)
+        if arguments.node_data:
+            print(f"written: {arguments.node_data}")
     return 0 if comparison.equal else 1
 
 
@@ -117,6 +125,8 @@ def _check(arguments: argparse.Namespace) -> None:
     from .sides import require_known
 
     require_known(arguments.against)
+    if arguments.node_data:
+        require_writable(arguments.node_data)
     if arguments.minimal:
         if not arguments.minimal.endswith(".tflite"):
             raise InputError(f"--minimal {arguments.minimal}: expected a name that ends in .tflite")

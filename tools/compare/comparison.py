@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...engine.excerpt import Excerpt
-from ...schema import InputError
+from ...schema import Graph, InputError
+from ..node_data import GOOD_IS_LOW, node_data
 from .differences import Difference
 
 
@@ -219,6 +220,18 @@ class Comparison:
             },
             "operators": [{**one.to_dict(), "explain": self.explain_command(one)} for one in self.operators],
         }
+
+    def node_data(self, graph: Graph) -> dict[str, Any]:
+        """Return for Model Explorer the greatest difference of each operator that the other side tells.
+
+        Its own, where that is known; otherwise the whole.
+        """
+        values = {}
+        for operator in self.operators:
+            found = [one.total if one.local is None else one.local for one in operator.outputs]
+            if found:
+                values[operator.index] = max(float(one.maximum or bool(one)) for one in found)
+        return node_data(graph, values, GOOD_IS_LOW)
 
     def summary(self) -> list[str]:
         """Return what is said of the whole, line by line."""

@@ -15,6 +15,7 @@ import numpy as np
 from ...schema import Graph, Operator, Subgraph, TensorType
 from ...schema.constants import constant_array
 from . import recurrent
+from .layers import LAYERS
 from .parameters import (
     Parameters,
     activation_parameters,
@@ -230,8 +231,8 @@ class Planner:
             if value is not None and self.is_float(operator.inputs[operand]):
                 whole = operator.name == "FULLY_CONNECTED" and not self.scheme.dense_per_channel
                 type = self.scheme.weight if operator.name in FOUR_BITS else TensorType.INT8
-                axis = None if whole else axis
-                constants[index, operand] = chosen_weight_parameters(value, axis, type, self.scheme.weight_scale)
+                scale = self.scheme.weight_scale if operator.name in LAYERS else "max"
+                constants[index, operand] = chosen_weight_parameters(value, None if whole else axis, type, scale)
         if rule.same_scale:
             return
         for operand, tensor in self._activations(index):

@@ -41,7 +41,7 @@ def rounded(scaled: np.ndarray, hessian: np.ndarray, limits: tuple[int, int], ro
     limits : the lowest and the highest code.
     rounding : one of :data:`ROUNDINGS`.
     """
-    if rounding == "nearest" or not np.any(hessian):
+    if rounding == "nearest" or not np.trace(hessian) > 0:
         return nearest(scaled, limits)
     codes = gptq(scaled, hessian, limits)
     return codes if rounding == "gptq" else descent(codes, scaled, hessian, limits)
@@ -51,10 +51,7 @@ def gptq(scaled: np.ndarray, hessian: np.ndarray, limits: tuple[int, int]) -> np
     """Round columns in the order of falling input power, each error fed into the columns to come."""
     power = np.diag(hessian)
     order = np.argsort(-power, kind="stable")
-    damped = hessian[np.ix_(order, order)].copy()
-    damped[np.diag_indices_from(damped)] += DAMPING * power.mean()
-    # Row k of the upper Cholesky factor of the inverse says how later columns make up for an error in column k.
-    inverse = np.linalg.cholesky(_inverse(damped)).T
+    inverse = _upper_factor_of_inverse(hessian[np.ix_(order, order)])
     rest = scaled[:, order].copy()
     codes = np.empty_like(rest)
     columns = rest.shape[1]
@@ -71,9 +68,16 @@ def gptq(scaled: np.ndarray, hessian: np.ndarray, limits: tuple[int, int]) -> np
     return found
 
 
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    found = np.linalg.inv(matrix)
-    return (found + found.T) / 2
+def _upper_factor_of_inverse(hessian: np.ndarray) -> np.ndarray:
+    """Return the Cholesky factor whose row k says how columns after k make up for an error in column k."""
+    damping = DAMPING * np.diag(hessian).mean()
+    while True:
+        damped = hessian + damping * np.eye(len(hessian))
+        try:
+            inverse = np.linalg.inv(damped)
+            return np.linalg.cholesky((inverse + inverse.T) / 2).T
+        except np.linalg.LinAlgError:  # sums of float32 products may leave a direction of less than no power
+            damping *= 10
 
 
 def descent(codes: np.ndarray, scaled: np.ndarray, hessian: np.ndarray, limits: tuple[int, int]) -> np.ndarray:
@@ -81,7 +85,7 @@ def descent(codes: np.ndarray, scaled: np.ndarray, hessian: np.ndarray, limits: 
     damped = hessian.copy()
     power = np.diag(hessian).copy()
     damped[np.diag_indices_from(damped)] += DAMPING * power.mean()
-    diagonal = np.diag(damped).copy()
+    diagonal = np.maximum(np.diag(damped), DAMPING * power.mean())
     found = codes.T.copy()
     gradient = damped @ (found - scaled.T)  # (columns, outputs), half of it
     for _ in range(SWEEPS):

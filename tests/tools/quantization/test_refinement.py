@@ -184,9 +184,18 @@ class TestRounding:
         for name in ("gptq", "descent"):
             np.testing.assert_array_equal(rounded(scaled, np.eye(30), (-7, 7), name), nearest(scaled, (-7, 7)))
 
+    def test_inputs_of_one_direction_and_of_less_than_no_power_are_taken(self, problem):
+        scaled, _ = problem
+        x = np.linspace(-1, 2, 30)
+        for hessian in (np.outer(x, x), np.outer(x, x) - 0.5 * np.eye(30)):
+            codes = rounded(scaled, hessian, (-7, 7), "gptq")
+            assert np.isfinite(codes).all() and np.abs(codes).max() <= 7
+            assert np.abs((codes - scaled) @ x).max() < np.abs((nearest(scaled, (-7, 7)) - scaled) @ x).max()
+
     def test_inputs_that_are_all_zero_give_nearest(self, problem):
         scaled, _ = problem
-        np.testing.assert_array_equal(rounded(scaled, np.zeros((30, 30)), (-7, 7), "gptq"), nearest(scaled, (-7, 7)))
+        for hessian in (np.zeros((30, 30)), -1e-12 * np.eye(30)):
+            np.testing.assert_array_equal(rounded(scaled, hessian, (-7, 7), "gptq"), nearest(scaled, (-7, 7)))
 
 
 def test_mse_scales_leave_no_more_error_than_those_of_the_largest_weight():
@@ -275,3 +284,10 @@ def test_codes_are_on_the_grid_of_the_scales_that_the_plan_has():
             assert a.quantization == b.quantization
             moved += int((constant_array(plain, 0, one.inputs[1]) != constant_array(better, 0, other.inputs[1])).sum())
     assert moved > 100
+
+
+def test_inputs_that_do_not_vary_leave_the_weights_to_the_bias():
+    content, data = write(classifier()), np.full((4, 12, 12, 3), 0.5, np.float32)
+    exact = load(content)(data)
+    written = q31.quantize(content, "int8", data, weight_bits=4, rounding="descent", correct_bias=True)
+    assert sqnr(exact, load(written)(data)) > 30

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -33,6 +33,11 @@ def counted(items: Iterable[T], total: int | None, what: str) -> Iterator[T]:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True, markup=False, emoji=False), transient=True) as bar:
         yield from bar.track(items, total=total, description=what)
+
+
+def watched(items: Sequence[T], what: str, progress: bool) -> Iterable[T]:
+    """Return the items, to go through with a bar as :func:`counted` draws it if ``progress``, or as they are."""
+    return counted(items, len(items), what) if progress else items
 
 
 @contextmanager

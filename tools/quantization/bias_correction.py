@@ -9,13 +9,16 @@ import numpy as np
 
 from ...schema import Buffer, Graph, Quantization, TensorType
 from ...schema.constants import constant_array, encode_constant
+from ..progress import watched
 from .dataset import Example
 from .layers import Layer, layers_of
 from .moments import moments_of
 from .parameters import LIMITS
 
 
-def correct_biases(graph: Graph, quantized: Graph, places: Mapping[int, int], examples: Sequence[Example]) -> Graph:
+def correct_biases(
+    graph: Graph, quantized: Graph, places: Mapping[int, int], examples: Sequence[Example], progress: bool = False
+) -> Graph:
     """Return a quantized graph whose layers give, before their activation, the float layers' means on data.
 
     The layers are corrected in the order in which they run, each on what those before it, corrected, give. The mean
@@ -27,10 +30,12 @@ def correct_biases(graph: Graph, quantized: Graph, places: Mapping[int, int], ex
     quantized : what became of it.
     places : operator of the float model -> operator of the quantized one.
     examples : representative data.
+    progress : draw a progress bar, on a terminal.
     """
     layers = [layer for layer in layers_of(graph) if _is_corrected(quantized, places.get(layer.operator, -1))]
-    exact = moments_of(graph, {layer.operator: layer.input for layer in layers}, layers, examples, products=False)
-    for layer in layers:
+    inputs = {layer.operator: layer.input for layer in layers}
+    exact = moments_of(graph, inputs, layers, watched(examples, "means of layers", progress), products=False)
+    for layer in watched(layers, "correcting biases", progress):
         operator = quantized.subgraphs[0].operators[places[layer.operator]]
         x, weights, bias = operator.inputs
         found = moments_of(quantized, {layer.operator: x}, [layer], examples, products=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...schema import InputError, QuantizationError
+from ..progress import watched
 from .calibration import Calibration
 from .quantize import quantize
 from .sensitivity import Trial
@@ -137,11 +138,8 @@ def _spared(trial: Trial, operators: Iterable[int], precision: str) -> bytes:
 
 def _helps(trial: Trial, precision: str, progress: bool) -> dict[int, float]:
     """Return operator -> the SQNR with it alone spared, for those that can be."""
-    from ..progress import counted
-
-    operators = trial.operators()
     found = {}
-    for index in counted(operators, len(operators), "quantizing") if progress else operators:
+    for index in watched(trial.operators(), "quantizing", progress):
         try:
             found[index] = trial.sqnr(_spared(trial, [index], precision))
         except QuantizationError:

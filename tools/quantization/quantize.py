@@ -99,7 +99,7 @@ def quantize(
             raise InputError(f"{options.refinement}: expected representative data")
         representative_dataset = Kept(Dataset.of(representative_dataset, graph))
         examples = [one for one in representative_dataset if one.subgraph == 0]
-        graph = options.refinement.prepared(graph, examples)
+        graph = options.refinement.prepared(graph, examples, progress)
         content = memoryview(write(graph)) if equalize else content
     if calibration is None:
         if representative_dataset is None:
@@ -118,7 +118,7 @@ def quantize(
         if subgraph == 0
     }
     ranges = {tensor: range for tensor, range in found.items() if range is not None}
-    return quantize_activations(graph, ranges, options, examples)
+    return quantize_activations(graph, ranges, options, examples, progress)
 
 
 def require_float(graph: Graph) -> None:
@@ -194,7 +194,11 @@ class Options:
 
 
 def quantize_activations(
-    graph: Graph, ranges: Mapping[int, tuple[float, float]], options: Options, examples: Sequence[Example] = ()
+    graph: Graph,
+    ranges: Mapping[int, tuple[float, float]],
+    options: Options,
+    examples: Sequence[Example] = (),
+    progress: bool = False,
 ) -> bytes:
     """Return a model whose activations and weights are integers.
 
@@ -203,6 +207,7 @@ def quantize_activations(
     graph : the float model; its first subgraph is quantized.
     ranges : tensor -> least and greatest value.
     examples : representative data, for refinements that need it.
+    progress : draw progress bars, on a terminal.
 
     Raises
     ------
@@ -212,10 +217,10 @@ def quantize_activations(
     planner = Planner(graph, 0, ranges, options.scheme, options.keep_float, options.int16_operators)
     rewriter = Rewriter(planner, options.ends)
     require_integers(graph, rewriter.plan, options)
-    rewriter.codes.update(options.refinement.codes(graph, rewriter.plan, examples))
+    rewriter.codes.update(options.refinement.codes(graph, rewriter.plan, examples, progress))
     quantized = rewriter.write(f"quantized to {options.mode} by q31 {__version__}")
     if options.refinement.correct_bias:
-        quantized = correct_biases(graph, quantized, rewriter.places, examples)
+        quantized = correct_biases(graph, quantized, rewriter.places, examples, progress)
     return write(quantized)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...schema import Graph, InputError
+from ..progress import watched
 from .bias_correction import scales_beside, values_of
 from .dataset import Dataset, Example
 from .equalization import channel_bounds, equalize
@@ -63,12 +64,16 @@ class Refinement:
         """Whether representative data is needed beside the ranges."""
         return self.equalize or self.correct_bias or self.rounding != "nearest"
 
-    def prepared(self, graph: Graph, examples: Sequence[Example]) -> Graph:
+    def prepared(self, graph: Graph, examples: Sequence[Example], progress: bool) -> Graph:
         """Return the float graph to calibrate and quantize."""
         graph = with_own_constants(graph)
-        return equalize(graph, channel_bounds(graph, examples)) if self.equalize else graph
+        if not self.equalize:
+            return graph
+        return equalize(graph, channel_bounds(graph, watched(examples, "ranges of channels", progress)))
 
-    def codes(self, graph: Graph, plan: Plan, examples: Sequence[Example]) -> dict[tuple[int, int], np.ndarray]:
+    def codes(
+        self, graph: Graph, plan: Plan, examples: Sequence[Example], progress: bool
+    ) -> dict[tuple[int, int], np.ndarray]:
         """Return the codes of weights where they are not simply rounded: (operator, operand 1) -> codes.
 
         With biases corrected, only the error about the mean counts, so that rows less their mean decide.
@@ -81,8 +86,9 @@ class Refinement:
             moments: Mapping[int, Moments] = {}
             if self.rounding != "nearest":
                 inputs = {layer.operator: layer.input for layer in part}
-                moments = moments_of(graph, inputs, part, examples, products=True)
-            for layer in part:
+                watching = watched(examples, "inputs of layers", progress)
+                moments = moments_of(graph, inputs, part, watching, products=True)
+            for layer in watched(part, "rounding weights", progress):
                 parameters = plan.constants[layer.operator, 1]
                 found[layer.operator, 1] = self._codes(graph, layer, parameters, moments.get(layer.operator))
         return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...engine.session import open_model
 from ...schema import Graph, read
+from ..progress import watched
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, Example
 from .layers import layers_of
@@ -159,15 +160,9 @@ def sensitivity(
     everything = range(len(trial.graph.subgraphs[0].operators))
     weights = {layer.operator: int(np.prod(layer.shape)) for layer in layers_of(trial.graph)}
     found = []
-    for index in _counted(trial.operators(), progress):
+    for index in watched(trial.operators(), "quantizing", progress):
         alone = trial.sqnr(trial.quantize(keep_float=set(everything) - {index}))
         spared = trial.sqnr(trial.quantize(keep_float={index}))
         name = trial.graph.subgraphs[0].operators[index].name
         found.append(LayerSensitivity(index, name, alone, spared, BYTES * weights.get(index, 0)))
     return Sensitivity(trial.sqnr(trial.quantize()), tuple(found))
-
-
-def _counted(operators: list[int], progress: bool) -> Iterable[int]:
-    from ..progress import counted
-
-    return counted(operators, len(operators), "quantizing") if progress else operators

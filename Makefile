@@ -8,6 +8,7 @@
 #                     golden vectors against C and Verilog (installs gcc and iverilog where it may)
 #   make bench        time calls and starts beside LiteRT and OpenVINO: the bundled models, those of SHARED, those of
 #                     KERAS=DIR (docs/benchmarks.md), or MODELS="a.tflite b.tflite"; THREADS=1,2 BATCH=1,32
+#   make docs         build the guide and the reference as a site in build/site (mkdocs-material, matplotlib)
 #   make pages        generate docs/operators.md and docs/quirks.md
 #   make clean        remove what these made
 
@@ -66,6 +67,12 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/q31 bench $(MODELS) --against $(AGAINST) --threads $(THREADS) --batch $(BATCH)
 	$(BIN)/q31 bench --start $(START) --against $(AGAINST)
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/reference.py docs
+	$(BIN)/python docs/plots/rounding.py docs/plots/rounding.svg
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "the site is in build/site: $(BIN)/python -m http.server --directory build/site"
+
 pages: $(VENV)/.installed
 	mkdir -p docs
 	$(BIN)/q31 ops --markdown > docs/operators.md
@@ -85,6 +92,10 @@ $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 
 $(VENV)/.installed-bench: pyproject.toml $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	touch $@
+
+$(VENV)/.installed-docs: pyproject.toml $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 $(BIN)/python:

@@ -3,10 +3,9 @@
     python docs/blocks.py docs/guide/*.md             # exit code 1 where a page shows something else
     python docs/blocks.py --update docs/guide/*.md    # write into the page what the blocks print
 
-A ```` ```python ```` block is run. A ```` ```text ```` block that follows it, with nothing between but empty lines, shows
-what it prints. A ```` ```console ```` block has lines ``$ q31 ...``, each with what it prints below it; a line ``...`` stands
-for any number of lines that are left out. Pages run in a new folder in which ``tools`` is that of the repository, and
-``np`` and ``q31`` are not imported for them.
+A block of ``python`` is run. A block of ``text`` that follows it, with nothing between but empty lines, shows what it
+prints. A block of ``console`` has lines ``$ q31 ...``, each with what it prints below it; a line ``...`` stands for any
+number of lines that are left out. Pages run in a new folder in which ``tools`` is that of the repository.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from q31.kernels.fixed_point import multiply_by_quantized_multiplier, multiply_i
 from q31.kernels.profiles import Rounding
 
 MULTIPLIER = 0.25
-ACCUMULATORS = np.arange(-9, 10)
+ACCUMULATORS = np.arange(-8, 9)
 
 
 def main(path: str) -> None:

@@ -112,8 +112,8 @@ def commands() -> str:
     parts = ["# The commands\n\nWhat `q31 VERB --help` says. Made from the parsers by `docs/reference.py`.\n"]
     for name, (_, summary) in VERBS.items():
         parser = build_parser(name)
-        actions = next(one for one in parser._actions if hasattr(one, "choices") and isinstance(one.choices, dict))
-        help_text = actions.choices[name].format_help()
+        verbs = next(one.choices for one in parser._actions if isinstance(one.choices, dict))
+        help_text = verbs[name].format_help()
         parts.append(f"## q31 {name}\n\n{summary[0].upper()}{summary[1:]}.\n\n```\n{help_text.strip()}\n```\n")
     return "\n".join(parts)
 

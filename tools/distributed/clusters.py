@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -106,19 +107,36 @@ def _local_cluster(workers: int) -> Iterator[Client]:
     if getattr(process.current_process(), "_inheriting", False):  # a worker that runs its parent's script
         raise DistributedError(guard)
     # A worker that dies again before this is over would be given up.
-    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}):
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}), ExitStack() as stack:
         try:
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",  # without a word where the usual port is taken
-                silence_logs=logging.CRITICAL,
-            )
+            with _interrupts_held():
+                cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",  # without a word where the usual port is taken
+                    silence_logs=logging.CRITICAL,
+                )
+                stack.enter_context(cluster)
         except Exception as error:
             raise DistributedError(f"worker processes do not start ({error}); {guard}") from None
-        with cluster, Client(cluster, set_as_default=False) as client:
-            yield client
+        yield stack.enter_context(Client(cluster, set_as_default=False))
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the block is over; processes started in it never get it, and so say nothing of it."""
+    from multiprocessing import resource_tracker
+
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -116,6 +117,33 @@ def test_the_example_on_the_page_runs_as_pasted(tmp_path: Path) -> None:
     script.write_text("\n".join(re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)), encoding="utf-8")
     found = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True, cwd=root)
     assert found.stdout.startswith("200 ")
+
+
+@needs_dask
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals are held back on POSIX alone")
+def test_an_interrupt_ends_all_processes_without_a_word_of_theirs(tmp_path: Path) -> None:
+    import psutil
+
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy, q31, time\n"
+        "def data():\n"
+        "    for number in range(1000):\n"
+        "        if number == 9: print('under way', flush=True)\n"
+        "        time.sleep(number > 8 and 0.1)\n"
+        "        yield numpy.zeros((28, 28), 'f')\n"
+        "if __name__ == '__main__':\n"
+        f"    q31.distributed.calibrate({FLOAT!r}, data, workers=1, batch_size=1)\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, script], start_new_session=True, text=True, **pipes) as process:
+        assert process.stdout and process.stdout.readline() == "under way\n"
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        errors = process.communicate(timeout=120)[1]
+    assert errors.splitlines()[-1] == "KeyboardInterrupt" and "nanny" not in errors and "spawn" not in errors
+    ended = [not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in children]
+    assert ended and all(ended)
 
 
 def test_the_verbs_take_an_address(client: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

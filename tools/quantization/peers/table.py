@@ -22,7 +22,7 @@ from typing import Any
 
 from ....schema import Error, InputError
 from ...files import write_atomically
-from ..quantize import quantize
+from ..quantize import MODES, quantize
 from .sqnr import measure
 
 _SUFFIX = "_float32.tflite"
@@ -40,7 +40,9 @@ class Row:
 ROWS = {
     "int8": Row({"mode": "int8"}, "int8", "int8"),
     "int16x8": Row({"mode": "int16x8"}, "int16x8", "int16x8"),
-    "dynamic": Row({"mode": "dynamic"}, "dynamic"),
+    # As the converter, q31 leaves filters below 1024 weights float, and ai-edge-quantizer in its recipe "legacy" alone.
+    "dynamic": Row({"mode": "dynamic"}, "dynamic-legacy"),
+    "dynamic, small filters too": Row({"mode": "dynamic", "minimum_elements": 0}, "dynamic"),
     "dynamic, int4": Row({"mode": "dynamic", "weight_bits": 4}, "dynamic-int4"),
     "float16": Row({"mode": "float16"}, "float16"),
 }
@@ -76,7 +78,7 @@ class Table:
         name = model.name.removesuffix(_SUFFIX)
         data = model.with_name(f"{name}_calib.npz")
         if not maker.module:
-            path = self.out / f"{name}_{label.replace(', ', '-')}_q31.tflite"
+            path = self.out / f"{name}_{label.replace(', ', '-').replace(' ', '-')}_q31.tflite"
             options = dict(row.options)
             if options["mode"].startswith("int"):
                 options |= {"representative_dataset": os.fspath(data), "method": self.method}
@@ -129,12 +131,13 @@ def main() -> int:
     makers += [Maker("ai-edge", f"{here}.ai_edge", arguments.ai_edge)] if arguments.ai_edge else []
     table = Table(arguments.out, makers, arguments.method, arguments.examples)
     names = [maker.name for maker in makers]
+    known = [label for label, row in ROWS.items() if row.options["mode"] in MODES]
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
         if not arguments.json:
             print(f"| model | mode | {' | '.join(names)} |\n|---|---|{'---|' * len(names)}")
         for model in arguments.models:
-            for label, row in table.rows(model, arguments.mode or list(ROWS)):
+            for label, row in table.rows(model, arguments.mode or known):
                 name = model.name.removesuffix(_SUFFIX)
                 if arguments.json:
                     cells: Any = {one: {"sqnr": value, "bytes": size} for one, (value, size) in row.items()}

@@ -100,7 +100,7 @@ class Planner:
     graph, subgraph : the model, and which of its subgraphs.
     ranges : tensor -> least and greatest value, for the float activations.
     scheme : the types.
-    kept_float : operators that stay float.
+    kept_float : operators that stay float -> why.
     wide : operators that have activations of int16 in a scheme of int8.
     """
 
@@ -110,7 +110,7 @@ class Planner:
         subgraph: int,
         ranges: Mapping[int, tuple[float, float]],
         scheme: Scheme,
-        kept_float: Collection[int] = (),
+        kept_float: Mapping[int, str] | None = None,
         wide: Collection[int] = (),
     ) -> None:
         self.graph, self.number, self.scheme = graph, subgraph, scheme
@@ -122,7 +122,7 @@ class Planner:
         self._refused: dict[int, str] = {}
         for index, operator in enumerate(self.subgraph.operators):
             rule = scheme.rule(operator)
-            reason = "it is to stay float" if index in kept_float else self._unfit(operator, rule)
+            reason = (kept_float or {}).get(index) or self._unfit(operator, rule)
             if rule is None or reason:
                 self._refused[index] = reason
             else:
@@ -352,6 +352,10 @@ class Planner:
         for operand in rule.constants:
             if operand < len(operator.inputs) and self._is_activation(operator.inputs[operand]):
                 return f"its input {operand} is no constant"
+        for operand, tensor in enumerate(operator.inputs):
+            value = self.value(tensor) if self.is_float(tensor) else None
+            if value is not None and not np.isfinite(value).all():
+                return f"its input {operand} has values that are not finite"
         return recurrent.unfit(operator, self.subgraph) if operator.name in recurrent.NAMES else ""
 
     def _is_activation(self, tensor: int) -> bool:

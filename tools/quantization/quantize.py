@@ -10,6 +10,7 @@ from typing import Any
 from ... import __version__
 from ...engine.session import open_model, sha256
 from ...schema import Graph, InputError, QuantizationError, TensorType, write
+from .acceptance import refusals
 from .bias_correction import correct_biases
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, Example
@@ -20,7 +21,7 @@ from .rewriting import Ends, Rewriter
 
 MODES = ("int8", "int8-only", "int16x8")
 _INT8_ENDS = (TensorType.INT8, TensorType.UINT8)
-_QUANTIZED = (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT4)
+_CODES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT4, TensorType.UINT4, TensorType.INT2)
 
 
 def quantize(
@@ -124,7 +125,8 @@ def quantize(
 def require_float(graph: Graph) -> None:
     """Raise QuantizationError where a model is quantized already."""
     for index, tensor in enumerate(graph.subgraphs[0].tensors):
-        if tensor.type in _QUANTIZED and tensor.quantization.scale:
+        old = tensor.quantization
+        if tensor.type in _CODES and (old.scale or old.custom or old.blockwise or old.multi_axis):
             kind = tensor.type.name.lower()
             raise QuantizationError(
                 f"the model is quantized already: tensor {index}, {tensor.name}, is {kind}; expected a float model"
@@ -214,11 +216,25 @@ def quantize_activations(
     QuantizationError
         Where nothing can be quantized, or the mode is int8-only and something cannot.
     """
-    planner = Planner(graph, 0, ranges, options.scheme, options.keep_float, options.int16_operators)
-    rewriter = Rewriter(planner, options.ends)
-    require_integers(graph, rewriter.plan, options)
-    rewriter.codes.update(options.refinement.codes(graph, rewriter.plan, examples, progress))
-    quantized = rewriter.write(f"quantized to {options.mode} by q31 {__version__}")
+    kept = dict.fromkeys(options.keep_float, "it is to stay float")
+    description = f"quantized to {options.mode} by q31 {__version__}"
+
+    def planned() -> Rewriter:
+        planner = Planner(graph, 0, ranges, options.scheme, kept, options.int16_operators)
+        rewriter = Rewriter(planner, options.ends)
+        require_integers(graph, rewriter.plan, options)
+        return rewriter
+
+    rewriter = planned()
+    quantized = rewriter.write(description)
+    while refused := refusals(graph, quantized, rewriter.places, rewriter.plan.operators):
+        kept.update(refused)
+        rewriter = planned()
+        quantized = rewriter.write(description)
+    if codes := options.refinement.codes(graph, rewriter.plan, examples, progress):
+        rewriter = planned()
+        rewriter.codes.update(codes)
+        quantized = rewriter.write(description)
     if options.refinement.correct_bias:
         quantized = correct_biases(graph, quantized, rewriter.places, examples, progress)
     return write(quantized)

@@ -59,6 +59,8 @@ def unfit(operator: Operator, subgraph: Subgraph) -> str:
         return "its kernel type is BASIC"
     if getattr(options, "diagonal_recurrent_tensors", False):
         return "its recurrent weights are diagonal"
+    if any(_has(operator, k) and len(subgraph.tensors[operator.inputs[k]].shape) != 2 for k in _WEIGHTS):
+        return "its weights are no matrices"
     if any(_has(operator, operand) for operand in _NORMALIZATION):
         return "it has layer normalization"
     if options.fused_activation_function is not ActivationFunctionType.TANH:
@@ -130,7 +132,8 @@ def _value(planner: Planner, operator: Operator, operand: int) -> np.ndarray:
 
 
 def _power_of_two(low: float, high: float) -> Parameters:
-    bound = max(-low, high, 2.0**-15)
+    """Return the parameters of a cell state; the kernels take scales from 2**-15 to 2**-9."""
+    bound = min(max(-low, high, 1.0), 64.0)
     scale = 2.0 ** np.ceil(np.log2(bound)) / 2**15
     return Parameters(TensorType.INT16, Quantization(scale=(float(scale),), zero_point=(0,)))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _EXAMPLE = """examples:
   q31 calibrate model.tflite --data images.npz --out calibration.json
   q31 calibrate model.tflite --data photos/ --image-range -1 1 --limit 100 --method percentile --out calibration.json
+  q31 calibrate model.tflite --data images.npz --out calibration.json --dask tcp://HOST:8786
 
 in two processes, and added up, which gives the file that one process writes:
   q31 calibrate model.tflite --data images.npz --limit 50 --out a.json

@@ -17,6 +17,7 @@ import pytest
 import q31
 from q31.tools.cli import main
 from q31.tools.digits.bundle import model_path
+from q31.tools.quantization.calibration_file import to_json
 
 FLOAT = str(model_path("float32"))
 IMAGES = np.linspace(-1, 1, 6 * 28 * 28, dtype=np.float32).reshape(6, 28, 28)
@@ -43,7 +44,7 @@ def test_processes_of_this_machine_are_started_and_ended() -> None:
         seen.update(one.pid for one in psutil.Process().children(recursive=True))
         yield from IMAGES
 
-    assert q31.distributed.calibrate(FLOAT, data, workers=1).examples == 6
+    assert to_json(q31.distributed.calibrate(FLOAT, data, workers=3)) == to_json(q31.calibrate(FLOAT, IMAGES))
     assert seen - before
     assert not (seen - before) & {one.pid for one in psutil.Process().children(recursive=True)}
 

@@ -70,9 +70,9 @@ def mixed_precision(
 ) -> MixedPrecision:
     """Quantize a model, and spare the operators that help the output most.
 
-    Operators are tried in the order of how much each helps by itself, and each is spared that raises the output's SQNR
-    on the data within the budget, until the target is reached. Every choice was measured: the file's size, and what it
-    computes.
+    Two ways are gone, and the better end is returned: operators in the order of how much sparing each helps by itself,
+    of which those are spared that raise the output's SQNR on the data; and in the order of what quantizing each by
+    itself costs, all spared that the budget holds. Every choice was measured: the file's size, and what it computes.
 
     Parameters
     ----------
@@ -106,42 +106,85 @@ def mixed_precision(
         raise InputError("equalize: expected no calibration: ranges of the model as it was do not hold afterwards")
     plain = {name: value for name, value in options.items() if name not in _REFINEMENTS}
     trial = Trial(model, data, mode, calibration, plain)
-    content = trial.quantize()
-    before = best = trial.sqnr(content)
-    size = len(content)
-    if size_budget is not None and size > size_budget:
-        raise QuantizationError(f"size_budget {size_budget}: the model has {size} bytes with no operator spared")
-    helps = _helps(trial, precision, progress)
-    chosen: list[int] = []
-    for index in sorted(helps, key=lambda one: (-helps[one], one)):
-        if target_sqnr is not None and best >= target_sqnr:
-            break
-        tried = _spared(trial, [*chosen, index], precision)
-        if size_budget is not None and len(tried) > size_budget:
-            continue
-        reached = trial.sqnr(tried)
-        if reached > best:
-            best, content = reached, tried
-            chosen.append(index)
+    nothing = _Choice((), content := trial.quantize(), trial.sqnr(content))
+    if size_budget is not None and len(content) > size_budget:
+        raise QuantizationError(
+            f"size_budget {size_budget}: the model has {len(content)} bytes with no operator spared"
+        )
+    goal = _Goal(precision, size_budget, target_sqnr)
+    helps, costs = _measured(trial, precision, progress)
+    by_help = sorted(helps, key=lambda one: (-helps[one], one))
+    by_cost = sorted(helps, key=lambda one: (costs[one], one))
+    found = [_climb(trial, nothing, by_help, goal, always=False), _climb(trial, nothing, by_cost, goal, always=True)]
+    choice = min(found, key=goal.rank)
     if any(options.get(name) for name in _REFINEMENTS):
         ranges = None if options.get("equalize") else trial.calibration
-        kept, wide = (chosen, []) if precision == "float32" else ([], chosen)
+        kept, wide = (choice.operators, ()) if precision == "float32" else ((), choice.operators)
         spared = {"keep_float": trial.kept_float | set(kept), "int16_operators": trial.wide | set(wide)}
         content = quantize(trial.content, mode, trial.data, calibration=ranges, **{**options, **spared})
-        best = trial.sqnr(content)
-    return MixedPrecision(precision, tuple(chosen), best, before, len(content), size, content)
+        choice = _Choice(choice.operators, content, trial.sqnr(content))
+    size, before = len(choice.content), len(nothing.content)
+    return MixedPrecision(precision, choice.operators, choice.sqnr, nothing.sqnr, size, before, choice.content)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Operators to spare, the model in which they are, and the SQNR of its output."""
+
+    operators: tuple[int, ...]
+    content: bytes
+    sqnr: float
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """What is asked for."""
+
+    precision: str
+    size_budget: int | None
+    target_sqnr: float | None
+
+    def reached(self, choice: _Choice) -> bool:
+        return self.target_sqnr is not None and choice.sqnr >= self.target_sqnr
+
+    def fits(self, content: bytes) -> bool:
+        return self.size_budget is None or len(content) <= self.size_budget
+
+    def rank(self, choice: _Choice) -> tuple[bool, float]:
+        """Return what is less for the better choice: of those that reach the target, the smaller."""
+        reached = self.reached(choice)
+        return not reached, len(choice.content) if reached else -choice.sqnr
+
+
+def _climb(trial: Trial, nothing: _Choice, order: list[int], goal: _Goal, always: bool) -> _Choice:
+    """Spare one operator after the other, those that help or ``always`` all that fit; return the best choice met."""
+    best = here = nothing
+    for index in order:
+        if goal.reached(best):
+            break
+        operators = (*here.operators, index)
+        content = _spared(trial, operators, goal.precision)
+        if not goal.fits(content):
+            continue
+        tried = _Choice(operators, content, trial.sqnr(content))
+        if always or tried.sqnr > here.sqnr:
+            here = tried
+        if here.sqnr > best.sqnr:
+            best = here
+    return best
 
 
 def _spared(trial: Trial, operators: Iterable[int], precision: str) -> bytes:
     return trial.quantize(keep_float=operators) if precision == "float32" else trial.quantize(int16=operators)
 
 
-def _helps(trial: Trial, precision: str, progress: bool) -> dict[int, float]:
-    """Return operator -> the SQNR with it alone spared, for those that can be."""
-    found = {}
+def _measured(trial: Trial, precision: str, progress: bool) -> tuple[dict[int, float], dict[int, float]]:
+    """Return operator -> the SQNR with it alone spared, and with it alone quantized, for those that can be spared."""
+    helps, costs = {}, {}
     for index in watched(trial.operators(), "quantizing", progress):
         try:
-            found[index] = trial.sqnr(_spared(trial, [index], precision))
+            helps[index] = trial.sqnr(_spared(trial, [index], precision))
         except QuantizationError:
             continue  # it has no form of int16, or nothing else is left to quantize
-    return found
+        costs[index] = trial.sqnr(trial.alone(index))
+    return helps, costs

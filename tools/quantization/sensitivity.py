@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -63,8 +64,8 @@ class Sensitivity:
         return sorted(self.layers, key=lambda one: (-one.spared, one.alone, one.operator))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as dicts, lists and numbers."""
-        return {"sqnr": self.sqnr, "layers": [asdict(one) for one in self.layers]}
+        """Return it as dicts, lists and numbers, as for JSON; a SQNR without error is None."""
+        return {"sqnr": _finite(self.sqnr), "layers": [_finite_dict(asdict(one)) for one in self.layers]}
 
     def __str__(self) -> str:
         lines = [f"all quantized: {self.sqnr:.2f} dB", "operator                    alone    spared  weights' bytes"]
@@ -73,6 +74,14 @@ class Sensitivity:
             for one in self.ranked()
         ]
         return "\n".join(lines)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite_dict(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _finite(value) for name, value in values.items()}
 
 
 def sqnr(exact: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
@@ -123,6 +132,11 @@ class Trial:
         }
         return quantize(self.content, self.mode, calibration=self.calibration, **spared, **self.options)
 
+    def alone(self, operator: int) -> bytes:
+        """Return the model with one operator quantized, in the mode int8, where others may stay float."""
+        others = set(range(len(self.graph.subgraphs[0].operators))) - {operator}
+        return quantize(self.content, "int8", calibration=self.calibration, keep_float=others, **self.options)
+
     def sqnr(self, content: bytes) -> float:
         """Return the SQNR of a quantized model's outputs."""
         return sqnr(self.exact, outputs_of(read(content), self.examples))
@@ -157,11 +171,10 @@ def sensitivity(
         As :func:`.quantize` does.
     """
     trial = Trial(model, data, "int8", calibration, options)
-    everything = range(len(trial.graph.subgraphs[0].operators))
     weights = {layer.operator: int(np.prod(layer.shape)) for layer in layers_of(trial.graph)}
     found = []
     for index in watched(trial.operators(), "quantizing", progress):
-        alone = trial.sqnr(trial.quantize(keep_float=set(everything) - {index}))
+        alone = trial.sqnr(trial.alone(index))
         spared = trial.sqnr(trial.quantize(keep_float={index}))
         name = trial.graph.subgraphs[0].operators[index].name
         found.append(LayerSensitivity(index, name, alone, spared, BYTES * weights.get(index, 0)))

@@ -1,6 +1,7 @@
 # Every target sets itself up: it needs python3 (3.10 or newer), make and, the first time, the network.
 #   make demo         classify the bundled digits, and compare with the reference's bits
 #   make test         lint, types and tests; under ten minutes on two cores
+#   make test-browser click through the page of q31 report in Chromium (installs it and its driver where it may)
 #   make lint         ruff and mypy alone
 #   make mnist        make every kind of quantized model of a classifier of digits, and measure them (examples/mnist);
 #                     IMAGES=FILE LABELS=FILE: MNIST's, where they lie elsewhere
@@ -42,6 +43,17 @@ mnist: $(VENV)/.installed
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+test-browser: $(VENV)/.installed-browser chromium
+	$(BIN)/python -m pytest tests/browser
+
+# Without them the tests in tests/browser are skipped.
+chromium:
+	@missing=; for tool in chromium chromedriver; do command -v $$tool >/dev/null || missing=1; done; \
+	[ -z "$$missing" ] || { \
+	  if [ "$$(id -u)" = 0 ]; then root=; else root="sudo -n"; fi; \
+	  command -v apt-get >/dev/null && $$root apt-get update -qq && $$root apt-get install -y -qq chromium chromium-driver; \
+	} || echo "not installed: chromium and its driver (needs apt-get as root, or sudo): the tests are skipped"
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -88,6 +100,10 @@ $(VENV)/.installed: pyproject.toml $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-browser: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	touch $@
 
 $(VENV)/.installed-bench: pyproject.toml $(BIN)/python

@@ -38,12 +38,15 @@ class Page {
   }
 
   show() {
-    const [, kind, index] = location.hash.match(/^#(operator|tensor)-(\d+)$/) ?? [];
+    const [, kind, index, at] = location.hash.match(/^#(operator|tensor)-(\d+)(?:@([\d,]+))?$/) ?? [];
     const one = kind && this.content[`${kind}s`][Number(index)];
     document.body.classList.toggle("reading", Boolean(one) || location.hash === "#overview");
+    this.stepper?.close();
+    this.stepper = null;
     this.list.mark(one ? `${kind}-${index}` : "");
     const details = byId("details");
     details.replaceChildren(this.back(), ...(one ? this.parts(kind, one) : overview(this.content)));
+    if (kind === "operator" && one?.step) this.openStepper(one, at);
     if (one) {
       details.scrollIntoView({ block: "start" });
       details.focus({ preventScroll: true });
@@ -53,7 +56,19 @@ class Page {
   parts(kind, one) {
     if (kind === "tensor") return tensorDetails(this.content, one);
     const { before, after } = operatorDetails(this.content, one);
-    return [...before, ...after];
+    return [...before, el("div", { id: "stepper" }), ...after];
+  }
+
+  // The stepper comes when its numbers are unpacked, unless something else is shown by then.
+  async openStepper(operator, at) {
+    const place = byId("stepper");
+    place.textContent = "Unpacking the numbers…";
+    const data = await operandsOf(operator.step);
+    if (!place.isConnected) return;
+    this.stepper = new Stepper(this.content, operator, data);
+    place.replaceChildren(this.stepper.element);
+    this.stepper.pickOwn(at ? at.split(",").map(Number) : null);
+    document.body.dataset.stepper = String(operator.index);
   }
 
   back() {

@@ -90,9 +90,7 @@ def _arrays(operator: TracedOperator) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return x, weights, bias, output
 
 
-def _products(
-    operator: TracedOperator, profile: Profile, box: Box, pieces: dict[str, Piece], **others: Any
-) -> Steppable:
+def _products(operator: TracedOperator, box: Box, pieces: dict[str, Piece], **others: Any) -> Steppable:
     """Return what convolutions and FULLY_CONNECTED have in common; ``box`` is that of the output."""
     prepared: Any = operator.prepared
     assert operator.node is not None
@@ -103,12 +101,14 @@ def _products(
     filters, output = operator.node.input(1), operator.node.output()
     channels = len(requantization.multiplier)
     scales = np.broadcast_to(np.array(filters.quantization.scale, np.float32), channels).astype(np.float64)
-    precision = profile.multiplier_precision(operator.name)
-    source = float(operator.node.input(0).scale)
-    product = (np.float32(source) * scales.astype(np.float32)).astype(np.float64)
-    if precision.value == "float64":
-        product = source * scales
-    if not np.array_equal(product / float(output.scale), np.broadcast_to(requantization.real_multiplier, channels)):
+    source, whole = float(operator.node.input(0).scale), float(output.scale)
+    products = {
+        "float64": source * scales,
+        "float32": (np.float32(source) * scales.astype(np.float32)).astype(np.float64),
+    }
+    real = np.broadcast_to(requantization.real_multiplier, channels)
+    precision = next((name for name, product in products.items() if np.array_equal(product / whole, real)), None)
+    if precision is None:
         raise NotSteppableError("its real multiplier is not formed of the scales; q31 explain tells of it")
     start, stop = box[3]
     if bias is not None:
@@ -121,7 +121,7 @@ def _products(
             filter_scales=scales[start:stop].tolist(),
             filter_zero_point=int(prepared.filter_zero_point),
             rounding=requantization.rounding.value,
-            precision=precision.value,
+            precision=precision,
             activation_min=int(requantization.activation_min),
             activation_max=int(requantization.activation_max),
             **others,
@@ -144,7 +144,7 @@ def _conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
         "weights": cut(weights, (box[3], *((0, size) for size in weights.shape[1:]))),  # type: ignore[arg-type]
         "output": cut(output, box),
     }
-    return _products(operator, profile, box, pieces, window=_window(prepared.window), groups=prepared.groups)
+    return _products(operator, box, pieces, window=_window(prepared.window), groups=prepared.groups)
 
 
 def _depthwise_conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
@@ -165,7 +165,7 @@ def _depthwise_conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
         "weights": cut(weights, ((0, 1), (0, weights.shape[1]), (0, weights.shape[2]), box[3])),
         "output": cut(output, box),
     }
-    return _products(operator, profile, box, pieces, window=_window(prepared.window), depth_multiplier=times)
+    return _products(operator, box, pieces, window=_window(prepared.window), depth_multiplier=times)
 
 
 def _fully_connected(operator: TracedOperator, profile: Profile) -> Steppable:
@@ -186,7 +186,7 @@ def _fully_connected(operator: TracedOperator, profile: Profile) -> Steppable:
         "weights": cut(weights.reshape(units, depth), (box[3], (0, 1), (0, 1), (0, depth))),
         "output": cut(results, box),
     }
-    return _products(operator, profile, box, pieces)
+    return _products(operator, box, pieces)
 
 
 def _add(operator: TracedOperator, profile: Profile) -> Steppable:

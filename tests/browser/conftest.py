@@ -34,11 +34,15 @@ class Browser:
             assert time.monotonic() < end, f"never true: {condition}; the console says {self.complaints()}"
             time.sleep(0.02)
 
-    def open(self, page: Path, fragment: str = "") -> None:
+    def open_plainly(self, page: Path, fragment: str = "") -> None:
         """Open a page, afresh, and wait until it is ready."""
         self.driver.get("about:blank")
         self.driver.get(f"{page.as_uri()}#{fragment}")
         self.until("document.body && document.body.dataset.ready === 'true'")
+
+    def open(self, page: Path, fragment: str = "") -> None:
+        """Open a page, afresh, and wait until it is ready, an operator's stepper included."""
+        self.open_plainly(page, fragment)
         if fragment.startswith("operator-"):
             self.until(f"document.body.dataset.stepper === '{fragment.removeprefix('operator-').split('@')[0]}'")
 

@@ -79,8 +79,10 @@ function errorText(errors) {
   return parts.join("; ");
 }
 
+const UNTOLD = ["pot_scale_int16", "quantized_bias_type"]; // of other types of tensors
+
 function optionsText(options) {
-  return Object.entries(options).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
+  return Object.entries(options).filter(([name]) => !UNTOLD.includes(name)).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ");
 }
 
 function quantizationPairs(tensor) {

@@ -40,12 +40,12 @@ class List {
 
   tab(which) {
     const text = `${which[0].toUpperCase()}${which.slice(1)} (${this.content[which].length})`;
-    return el("button", { type: "button", role: "tab", id: `tab-${which}`, onclick: () => this.choose(which) }, text);
+    return el("button", { type: "button", id: `tab-${which}`, onclick: () => this.choose(which) }, text);
   }
 
   choose(which) {
     this.which = which;
-    for (const button of byId("tabs").children) button.setAttribute("aria-selected", String(button.id === `tab-${which}`));
+    for (const button of byId("tabs").children) button.setAttribute("aria-pressed", String(button.id === `tab-${which}`));
     const kinds = [...new Set(this.content[which].map((one) => this.kindOf(one)))].sort();
     byId("kind").replaceChildren(el("option", { value: "" }, "every type"), ...kinds.map((kind) => el("option", {}, kind)));
     const orders = Object.keys(ORDERS[which]).filter((name) => this.isKnown(name));

@@ -1,6 +1,6 @@
 // Fields that change scales, zero points and rounding, and set them back.
 
-const ROUNDINGS = { double: "double (gemmlowp)", single: "single (one shift)", float64: "float64" };
+const ROUNDINGS = { double: "double", single: "single", float64: "float64" };
 
 const FIELDS = [
   ["input_scale", "input scale", "scale"],
@@ -56,7 +56,7 @@ class WhatIf {
   }
 
   roundingField() {
-    const options = this.step.kind === "AVERAGE_POOL_2D" ? { "halves away": "halves away from zero", "halves up": "halves up" } : ROUNDINGS;
+    const options = this.step.kind === "AVERAGE_POOL_2D" ? { "halves away": "halves away", "halves up": "halves up" } : ROUNDINGS;
     if (this.step.kind === "SOFTMAX") return null;
     const select = el("select", { id: "field-rounding" }, ...Object.entries(options).map(([value, text]) => el("option", { value }, text)));
     select.addEventListener("change", () => this.set("rounding", select.value));

@@ -15,10 +15,13 @@ _EXAMPLE = """example:
   q31 quantize float.tflite --data images.npz --mode int8-only -o int8.tflite
 
 Modes: int8 (what has no integer kernel, and inputs and outputs, stay float), int8-only (nothing stays float),
-int16x8 (activations of int16, weights of int8).
+int16x8 (activations of int16, weights of int8); without data: dynamic (weights of int8, activations quantized at
+every call), float16 (constants stored in half the bytes).
 Data: .npz or .npy with examples along the first dimension, one array for each input, or a folder of images; or a
 calibration that 'q31 calibrate' has saved. Exit code 0; 2: wrong usage, bad input, or a model that cannot be quantized
 as asked, and then no file is written."""
+
+_KINDS = ("integer", "hybrid", "float", "conversions")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-type", metavar="TYPE", help="float32, int8, uint8 or int16, as the mode allows")
     parser.add_argument("--output-type", metavar="TYPE", help="likewise")
     parser.add_argument("--weight-bits", type=int, choices=(4, 8), default=8, help="4: filters of four bits")
+    parser.add_argument(
+        "--minimum-elements",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="mode dynamic: smaller constants stay float (default 1024)",
+    )
+    parser.add_argument(
+        "--symmetric-inputs", action="store_true", help="mode dynamic: activations without a zero point"
+    )
     parser.add_argument(
         "--dense-per-tensor",
         action="store_true",
@@ -111,6 +124,8 @@ def main(arguments: argparse.Namespace) -> int:
         "output_type": arguments.output_type,
         "weight_bits": arguments.weight_bits,
         "dense_per_channel": not arguments.dense_per_tensor,
+        "minimum_elements": arguments.minimum_elements,
+        "asymmetric_inputs": not arguments.symmetric_inputs,
         "keep_float": arguments.keep_float,
         "int16_operators": arguments.int16,
         "equalize": arguments.equalize,
@@ -145,15 +160,18 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _report(before: int, after: int, graph: Graph) -> dict[str, Any]:
-    """Say how large the files are, and which operators compute in integers."""
+    """Say how large the files are, and which operators compute in integers, hybrid ones in floats with codes."""
     from ...schema import TensorType
 
     subgraph = graph.subgraphs[0]
-    kinds: dict[str, Counter[str]] = {"integer": Counter(), "float": Counter(), "conversions": Counter()}
+    kinds: dict[str, Counter[str]] = {kind: Counter() for kind in _KINDS}
     for operator in subgraph.operators:
         tensors = [subgraph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
         floats = any(one.type is TensorType.FLOAT32 for one in tensors)
-        kind = "conversions" if operator.name in ("QUANTIZE", "DEQUANTIZE") else "float" if floats else "integer"
+        codes = any(one.type in (TensorType.INT8, TensorType.INT4) for one in tensors)
+        kind = "hybrid" if floats and codes else "float" if floats else "integer"
+        if operator.name in ("QUANTIZE", "DEQUANTIZE"):
+            kind = "conversions"
         kinds[kind][operator.name] += 1
     return {"bytes_before": before, "bytes_after": after, **{name: dict(found) for name, found in kinds.items()}}
 
@@ -170,7 +188,7 @@ def _print(arguments: argparse.Namespace, report: dict[str, Any]) -> None:
         names = ", ".join(map(str, found["operators"])) or "none"
         print(f"spared: {names}; SQNR {found['sqnr']:.2f} dB, {found['sqnr_before']:.2f} with none")
     shown = table("operators", "count", "names")
-    for kind in ("integer", "float", "conversions"):
+    for kind in _KINDS:
         names = report[kind]
         if names:
             listed = ", ".join(f"{name} {count}" if count > 1 else name for name, count in sorted(names.items()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...kernels.fixed_point import round_half_away
-from ...schema import Quantization, TensorType
+from ...schema import Quantization, QuantizationError, TensorType
 
 SMALLEST_RANGE = 1e-6
 """Ranges that are no wider are widened, so that scales do not vanish: see :func:`measured_parameters`."""
@@ -53,7 +53,8 @@ def activation_parameters(low: float, high: float, type: TensorType = TensorType
     low, high = min(float(low), 0.0), max(float(high), 0.0)
     if type is TensorType.INT16:
         bound = np.float32(max(-low, high))
-        scale = bound / np.float32(32767) if bound > 0 else np.float32(1)
+        # A smaller scale has no use, and makes multipliers larger than kernels have.
+        scale = bound / np.float32(32767) if bound > SMALLEST_RANGE else np.float32(1)
         return Parameters(type, Quantization(scale=(float(scale),), zero_point=(0,)))
     low, high = _widened(low, high)
     least, most = LIMITS[type]
@@ -79,13 +80,26 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high - low > SMALLEST_RANGE else (min(low, -half), max(high, half))
 
 
-def weight_parameters(values: np.ndarray, axis: int | None, type: TensorType = TensorType.INT8) -> Parameters:
-    """Return the symmetric parameters of weights: a scale for each channel along ``axis``, or one (None)."""
+def require_finite(values: np.ndarray, name: str) -> None:
+    """Raise QuantizationError where a constant that is to have a scale holds NaN or infinity."""
+    if not np.all(np.isfinite(values)):
+        raise QuantizationError(f"constant {name} holds NaN or infinity: no scale fits it")
+
+
+def weight_parameters(
+    values: np.ndarray,
+    axis: int | None,
+    type: TensorType = TensorType.INT8,
+    least: float = SMALLEST_RANGE / 2,
+) -> Parameters:
+    """Return the symmetric parameters of weights: a scale for each channel along ``axis``, or one (None).
+
+    ``least``: where a channel's range begins at the earliest; one of zeros has :data:`SMALLEST_RANGE` in any case.
+    """
     others = None if axis is None else tuple(i for i in range(values.ndim) if i != axis)
     bounds = np.atleast_1d(np.abs(values.astype(np.float64)).max(axis=others, initial=0.0))
-    bounds = np.maximum(bounds, SMALLEST_RANGE / 2).astype(np.float32)
-    most = LIMITS[type][1]
-    scales = (bounds + bounds) / np.float32(2 * most)
+    bounds = np.maximum(np.where(bounds == 0, SMALLEST_RANGE / 2, bounds), least).astype(np.float32)
+    scales = bounds / np.float32(LIMITS[type][1])
     return Parameters(
         type,
         Quantization(
@@ -124,10 +138,11 @@ def fitted_to_bias(
         return weights, bias
     raised = np.where(beyond, largest / BIAS_LIMIT, scales)
     filters = np.where(beyond, raised / input.quantization.scale[0], weights.quantization.scale)
-    return _with_scales(weights, filters), _with_scales(bias, raised)
+    return with_scales(weights, filters), with_scales(bias, raised)
 
 
-def _with_scales(parameters: Parameters, scales: np.ndarray) -> Parameters:
+def with_scales(parameters: Parameters, scales: np.ndarray) -> Parameters:
+    """Return parameters with other scales."""
     old = parameters.quantization
     new = Quantization(tuple(float(one) for one in scales), old.zero_point, old.quantized_dimension)
     return Parameters(parameters.type, new, parameters.narrow)
@@ -142,10 +157,8 @@ def codes_of(values: np.ndarray, parameters: Parameters) -> np.ndarray:
     low, high = parameters.limits
     quantization = parameters.quantization
     scales = np.asarray(quantization.scale, np.float64)
-    zero_points = np.asarray(quantization.zero_point or (0,), np.float64)
-    if scales.size > 1:
-        along = [-1 if i == quantization.quantized_dimension else 1 for i in range(values.ndim)]
-        scales, zero_points = scales.reshape(along), zero_points.reshape(along)
+    zero_points = np.asarray((quantization.zero_point or (0,))[0], np.float64)
+    scales = along_channels(scales, parameters, values.ndim)
     floats = values.astype(np.float32)
     if parameters.narrow or parameters.type is TensorType.INT32:
         scaled = (floats * _reciprocals(floats, scales, parameters)).astype(np.float64)
@@ -156,9 +169,19 @@ def codes_of(values: np.ndarray, parameters: Parameters) -> np.ndarray:
     return codes.astype(stored).reshape(values.shape)
 
 
+def along_channels(numbers: np.ndarray, parameters: Parameters, rank: int) -> np.ndarray:
+    """Return a number for each channel in a shape that broadcasts with the tensor's."""
+    if numbers.size <= 1:
+        return numbers
+    return numbers.reshape([-1 if i == parameters.quantization.quantized_dimension else 1 for i in range(rank)])
+
+
 def _reciprocals(floats: np.ndarray, scales: np.ndarray, parameters: Parameters) -> np.ndarray:
     high = np.float32(parameters.limits[1])
     bound = np.abs(floats).max(initial=np.float32(0))
-    if parameters.narrow and scales.size == 1 and bound > 0 and abs(float(bound / high) - scales.item()) <= 1e-3:
-        return np.asarray(high / bound, np.float32)
+    if parameters.narrow and scales.size == 1 and bound > 0:
+        whole = float(bound / high)
+        clipped = scales.item() < whole * (1 - 1e-6)
+        if not clipped and abs(whole - scales.item()) <= 1e-3:
+            return np.asarray(high / bound, np.float32)
     return (1.0 / scales).astype(np.float32)

@@ -15,7 +15,6 @@ import numpy as np
 from ...schema import Graph, Operator, Subgraph, TensorType
 from ...schema.constants import constant_array
 from . import recurrent
-from .layers import LAYERS
 from .parameters import (
     Parameters,
     activation_parameters,
@@ -23,47 +22,11 @@ from .parameters import (
     codes_of,
     fitted_to_bias,
     measured_parameters,
+    require_finite,
 )
-from .rules import RULES, TYPELESS, Rule
-from .weight_scales import chosen_weight_parameters
+from .rules import TYPELESS, Rule
+from .scheme import Scheme
 from .widening import widen
-
-FOUR_BITS = ("CONV_2D", "FULLY_CONNECTED")
-"""Operators whose filters may have four bits with activations of int8 and of int16."""
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """The types of a mode, and what else it decides.
-
-    ``dense_per_channel``: dense layers have a scale a channel. ``float_allowed``: operators may stay float.
-    ``weight_scale``: how scales of weights are chosen.
-    """
-
-    activation: TensorType = TensorType.INT8
-    weight: TensorType = TensorType.INT8
-    bias: TensorType = TensorType.INT32
-    dense_per_channel: bool = True
-    float_allowed: bool = True
-    weight_scale: str = "max"
-
-    def rule(self, operator: Operator) -> Rule | None:
-        """Return the rule of an operator that has a kernel for these types."""
-        rule = RULES.get(operator.name)
-        if rule is not None and self.activation is TensorType.INT16 and rule.version16 is None:
-            return None
-        return rule
-
-    def version(self, rule: Rule, operator: Operator) -> int:
-        """Return the version that an operator has in these types."""
-        version = rule.version16 if self.activation is TensorType.INT16 else rule.version
-        assert version is not None
-        return max(version, operator.version)
-
-    def fixed(self, rule: Rule) -> Parameters | None:
-        """Return the output's parameters that follow from the function."""
-        fixed = rule.fixed16 if self.activation is TensorType.INT16 else rule.fixed
-        return None if fixed is None else Parameters(self.activation, fixed)
 
 
 @dataclass
@@ -147,7 +110,7 @@ class Planner:
 
     def make(self) -> Plan:
         """Return the plan."""
-        plan, operators = self.plan, self.subgraph.operators
+        plan = self.plan
         for tensor, (low, high) in self._measured.items():
             plan.tensors[tensor] = measured_parameters(low, high, self.scheme.activation)
         for index, rule in self._rules.items():
@@ -158,18 +121,26 @@ class Planner:
                 recurrent.plan_recurrent(self, index, self._ranges)
         for index, rule in self._rules.items():
             self._plan_bias(index, rule)
-        for index, operator in enumerate(operators):
+        self._decide()
+        widen(self, plan, self._wide)
+        return plan
+
+    def codes_of(self, values: np.ndarray, parameters: Parameters) -> np.ndarray:
+        """Return the codes of a constant."""
+        return codes_of(values, parameters)
+
+    def _decide(self) -> None:
+        """Decide which operators are integer ones."""
+        for index, operator in enumerate(self.subgraph.operators):
             if not any(self.is_float(tensor) for tensor in (*operator.inputs, *operator.outputs)):
                 continue
             if operator.name in TYPELESS:
                 continue
             reason = self._why_float(index, operator)
             if reason:
-                plan.why_float[index] = reason
+                self.plan.why_float[index] = reason
             else:
-                plan.operators.add(index)
-        widen(self, plan, self._wide)
-        return plan
+                self.plan.operators.add(index)
 
     def _activations(self, index: int) -> list[tuple[int, int]]:
         """Return (operand, tensor) of an operator's float inputs that are no weights and no bias."""
@@ -229,15 +200,14 @@ class Planner:
         for operand, axis in rule.weights.items():
             value = self.value(operator.inputs[operand]) if operand < len(operator.inputs) else None
             if value is not None and self.is_float(operator.inputs[operand]):
-                whole = operator.name == "FULLY_CONNECTED" and not self.scheme.dense_per_channel
-                type = self.scheme.weight if operator.name in FOUR_BITS else TensorType.INT8
-                scale = self.scheme.weight_scale if operator.name in LAYERS else "max"
-                constants[index, operand] = chosen_weight_parameters(value, None if whole else axis, type, scale)
+                require_finite(value, self.subgraph.tensors[operator.inputs[operand]].name)
+                constants[index, operand] = self.scheme.weights(operator, rule, axis, value)
         if rule.same_scale:
             return
         for operand, tensor in self._activations(index):
             value = self.value(tensor)
             if value is not None and value.size:
+                require_finite(value, self.subgraph.tensors[tensor].name)
                 low, high = float(value.min()), float(value.max())
                 constants[index, operand] = activation_parameters(low, high, self.scheme.activation)
 
@@ -330,10 +300,17 @@ class Planner:
         input, weights = self.seen(index, first), self.seen(index, second)
         if value is None or input is None or weights is None:
             return
+        require_finite(value, self.subgraph.tensors[operator.inputs[operand]].name)
         bias = bias_parameters(input, weights, self.scheme.bias)
         if (index, second) in constants:
-            constants[index, second], bias = fitted_to_bias(value, input, weights, bias)
+            constants[index, second], bias = self._fitted(index, first, value, input, weights)
         constants[index, operand] = bias
+
+    def _fitted(
+        self, index: int, first: int, bias: np.ndarray, input: Parameters, weights: Parameters
+    ) -> tuple[Parameters, Parameters]:
+        """Return the parameters of a filter and its bias, such that the bias's codes leave accumulators room."""
+        return fitted_to_bias(bias, input, weights, bias_parameters(input, weights, self.scheme.bias))
 
     def seen(self, index: int, operand: int) -> Parameters | None:
         """Return the parameters in which an operator sees an operand."""

@@ -14,12 +14,18 @@ from .acceptance import refusals
 from .bias_correction import correct_biases
 from .calibration import Calibration, calibrate
 from .dataset import Dataset, Example
-from .planning import Plan, Planner, Scheme
+from .planning import Plan, Planner
+from .planning16 import Planner16
 from .range_choice import HISTOGRAM_METHODS
 from .refinement import Kept, Refinement
 from .rewriting import Ends, Rewriter
+from .scheme import Scheme
+from .weights import MINIMUM_ELEMENTS, WeightOptions, halve_weights, quantize_weights
 
-MODES = ("int8", "int8-only", "int16x8")
+MODES = ("int8", "int8-only", "int16x8", "dynamic", "float16")
+WEIGHT_MODES = ("dynamic", "float16")
+"""Modes that change weights alone and need no data."""
+
 _INT8_ENDS = (TensorType.INT8, TensorType.UINT8)
 _CODES = (TensorType.INT8, TensorType.UINT8, TensorType.INT16, TensorType.INT4, TensorType.UINT4, TensorType.INT2)
 
@@ -36,6 +42,8 @@ def quantize(
     output_type: str | None = None,
     weight_bits: int = 8,
     dense_per_channel: bool = True,
+    minimum_elements: int = MINIMUM_ELEMENTS,
+    asymmetric_inputs: bool = True,
     keep_float: Collection[int] = (),
     int16_operators: Collection[int] = (),
     equalize: bool = False,
@@ -50,14 +58,18 @@ def quantize(
     ----------
     model : path or bytes of a .tflite file whose operators compute in float32.
     mode : ``"int8"`` leaves what has no integer kernel in float, and inputs and outputs float32; ``"int8-only"`` does
-        neither; ``"int16x8"`` has activations of int16.
+        neither; ``"int16x8"`` has activations of int16. ``"dynamic"`` has int8 weights and float activations, which the
+        hybrid kernels quantize at every call; ``"float16"`` stores float constants in half the bytes. These two need
+        no data.
     representative_dataset : examples to record ranges on: an iterable or a function that returns one, arrays by the
         input's name, an .npz file, a folder of images; see :class:`.Dataset`.
     calibration : ranges recorded before, in place of the examples.
     method, method_options : how ranges are chosen, as for :meth:`.Calibration.range`.
     input_type, output_type : ``"float32"``, ``"int8"``, ``"uint8"`` or ``"int16"``, as the mode allows.
-    weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
+    weight_bits : 8, or 4 for the filters of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
+    minimum_elements : in the mode dynamic, smaller constants stay float.
+    asymmetric_inputs : in the mode dynamic, whether kernels that can give activations a zero point.
     keep_float : indices of operators that stay float.
     int16_operators : indices of operators that have activations of int16 among those of int8.
     equalize : scale channels of the float model first, so that they share codes fairly; see :func:`.equalize`.
@@ -86,12 +98,19 @@ def quantize(
         _type("output_type", output_type),
         weight_bits,
         dense_per_channel,
+        minimum_elements,
+        asymmetric_inputs,
         frozenset(keep_float),
         frozenset(int16_operators),
         Refinement(equalize, weight_scale, rounding, correct_bias),
     )
     graph, content = open_model(model)
     require_float(graph)
+    if mode in WEIGHT_MODES:
+        if options.refinement.needs_data:
+            raise InputError(f"{options.refinement}: mode {mode} takes no data")
+        halved = mode == "float16"
+        return write(halve_weights(graph, options.keep_float) if halved else quantize_weights(graph, options.weights))
     examples: Sequence[Example] = ()
     if equalize and calibration is not None:
         raise InputError("equalize: expected no calibration: ranges of the model as it was do not hold afterwards")
@@ -147,8 +166,10 @@ class Options:
     Parameters
     ----------
     input_type, output_type : of the model's inputs and outputs; None is float32, or int8 in the mode int8-only.
-    weight_bits : 8, or 4 for the filters of CONV_2D and FULLY_CONNECTED.
+    weight_bits : 8, or 4 for the filters of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED.
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
+    minimum_elements : in the mode dynamic, smaller constants stay float.
+    asymmetric_inputs : in the mode dynamic, whether kernels that can give activations a zero point.
     keep_float : indices of operators that stay float.
     int16_operators : indices of operators that have activations of int16 among those of int8.
     refinement : what is better than TensorFlow's converter, at a price.
@@ -159,6 +180,8 @@ class Options:
     output_type: TensorType | None = None
     weight_bits: int = 8
     dense_per_channel: bool = True
+    minimum_elements: int = MINIMUM_ELEMENTS
+    asymmetric_inputs: bool = True
     keep_float: Collection[int] = field(default_factory=frozenset)
     int16_operators: Collection[int] = field(default_factory=frozenset)
     refinement: Refinement = field(default_factory=Refinement)
@@ -168,6 +191,8 @@ class Options:
             raise InputError(f"mode {self.mode!r}: expected one of {', '.join(MODES)}")
         if self.weight_bits not in (4, 8):
             raise InputError(f"weight_bits {self.weight_bits}: expected 4 or 8")
+        if self.weight_bits == 4 and self.mode == "float16":
+            raise InputError("weight_bits 4: mode float16 has no codes; mode dynamic does")
         for name, type in (("input_type", self.input_type), ("output_type", self.output_type)):
             if type not in self._possible_ends:
                 expected = ", ".join(one.name.lower() for one in self._possible_ends if one is not None)
@@ -193,6 +218,18 @@ class Options:
             return Scheme(TensorType.INT16, weight, TensorType.INT64, self.dense_per_channel, weight_scale=scale)
         allowed = self.mode == "int8"
         return Scheme(TensorType.INT8, weight, TensorType.INT32, self.dense_per_channel, allowed, scale)
+
+    @property
+    def weights(self) -> WeightOptions:
+        """What counts in the mode dynamic."""
+        return WeightOptions(
+            self.weight_bits,
+            self.refinement.weight_scale,
+            self.dense_per_channel,
+            self.minimum_elements,
+            self.asymmetric_inputs,
+            self.keep_float,
+        )
 
 
 def quantize_activations(
@@ -220,7 +257,8 @@ def quantize_activations(
     description = f"quantized to {options.mode} by q31 {__version__}"
 
     def planned() -> Rewriter:
-        planner = Planner(graph, 0, ranges, options.scheme, kept, options.int16_operators)
+        kind = Planner16 if options.mode == "int16x8" else Planner
+        planner = kind(graph, 0, ranges, options.scheme, kept, options.int16_operators)
         rewriter = Rewriter(planner, options.ends)
         require_integers(graph, rewriter.plan, options)
         return rewriter

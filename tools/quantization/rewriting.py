@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...schema import Graph, GraphBuilder, Operator, Signature, TensorType
-from .parameters import Parameters, codes_of
+from .parameters import Parameters
 from .planning import Planner
 from .recurrent import INTERMEDIATES, states
 from .rules import TYPELESS
@@ -49,6 +49,10 @@ class Rewriter:
         inputs = [self._input(tensor) for tensor in self.subgraph.inputs]
         for index, operator in enumerate(self.subgraph.operators):
             self._operator(index, operator)
+            # At once: the reference gives the memory of a tensor away whose RESHAPE of a RESHAPE is used up.
+            for tensor in operator.outputs:
+                if tensor in self.subgraph.outputs:
+                    self._output(tensor)
         outputs = [self._output(tensor) for tensor in self.subgraph.outputs]
         graph = self.builder.build(
             inputs,
@@ -146,7 +150,7 @@ class Rewriter:
                 type, quantization, array = old.type, old.quantization, value
             else:
                 type, quantization = _stored(parameters)
-                array = codes_of(value, parameters)
+                array = self.planner.codes_of(value, parameters)
             self._constants[key] = self.builder.tensor(
                 old.name, type, value.shape, quantization, array, has_rank=old.has_rank
             )
@@ -161,9 +165,13 @@ class Rewriter:
         intermediates = self._intermediates(index, operator, integer)
         version, options = operator.version, operator.options
         if integer and rule is not None:
-            version = scheme.version(rule, operator)
+            packed = any(self.builder.type_of(one) is TensorType.INT4 for one in inputs if one >= 0)
+            version = scheme.version(rule, operator, packed)
             if getattr(options, "quantized_bias_type", None) is not None:
                 options = replace(options, quantized_bias_type=_bias_type(scheme.bias))
+            if hasattr(options, "pot_scale_int16") and scheme.activation is TensorType.INT16:
+                # Otherwise the kernel takes every scale for a power of two.
+                options = replace(options, pot_scale_int16=False)
         self.places[index] = self.builder.operator(
             operator.name,
             inputs,

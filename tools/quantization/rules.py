@@ -23,6 +23,7 @@ class Rule:
     weights : operand -> the axis of its channels, None for a scale per tensor; symmetric, from -127 to 127.
     bias : (operand of the bias, operands whose scales' product is its scale), or None.
     same_scale : whether inputs and outputs have one scale and zero point.
+    packed, packed16 : versions of the operator with weights of int4, likewise; None where no kernel unpacks them.
     fixed, fixed16 : the output's parameters with int8 and int16, where they follow from the function alone.
     constants : operands that must be constants: the kernel takes them with zero point 0, or in codes of int32.
     last_resort : it stays float where the mode allows that.
@@ -37,6 +38,8 @@ class Rule:
     fixed16: Quantization | None = None
     constants: tuple[int, ...] = ()
     last_resort: bool = False
+    packed: int | None = None
+    packed16: int | None = None
 
 
 def _parameters(scale: float, zero_point: int) -> Quantization:
@@ -53,9 +56,10 @@ _Q15 = _parameters(1 / 32768, 0)
 
 RULES: Mapping[str, Rule] = {
     # products
-    "CONV_2D": Rule(3, 3, {1: 0}, (2, (0, 1)), constants=(1, 2)),
-    "DEPTHWISE_CONV_2D": Rule(3, 3, {1: 3}, (2, (0, 1)), constants=(1, 2)),
-    "FULLY_CONNECTED": Rule(4, 4, {1: 0}, (2, (0, 1)), constants=(2,)),
+    "CONV_2D": Rule(3, 3, {1: 0}, (2, (0, 1)), constants=(1, 2), packed=7, packed16=7),
+    # The converter's version would be 7; the reference's kernel, which computes it, is registered up to 6.
+    "DEPTHWISE_CONV_2D": Rule(3, 3, {1: 3}, (2, (0, 1)), constants=(1, 2), packed=6),
+    "FULLY_CONNECTED": Rule(4, 4, {1: 0}, (2, (0, 1)), constants=(2,), packed=10, packed16=13),
     "TRANSPOSE_CONV": Rule(2, 3, {1: 0}, (3, (2, 1)), constants=(1, 3)),
     "BATCH_MATMUL": Rule(2, 3),
     # arithmetic
@@ -66,7 +70,7 @@ RULES: Mapping[str, Rule] = {
     "SQUARED_DIFFERENCE": Rule(2),
     "ABS": Rule(2, 3),
     "MEAN": Rule(2, 3),
-    "REDUCE_PROD": Rule(2),
+    "REDUCE_PROD": Rule(2, 2),
     "RSQRT": Rule(2, 3),
     "EQUAL": Rule(2),
     "LESS": Rule(2),
@@ -88,7 +92,7 @@ RULES: Mapping[str, Rule] = {
     "HARD_SWISH": Rule(1),
     # The converter leaves it float. The kernel looks results up in a table, as that of GELU, and rounds them.
     "ELU": Rule(1),
-    "GELU": Rule(2),
+    "GELU": Rule(2, 2),
     "EXP": Rule(2, 2),
     "LOG": Rule(2),
     "LOGISTIC": Rule(2, 3, fixed=_PROBABILITY, fixed16=_Q15),

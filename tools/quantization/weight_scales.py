@@ -6,7 +6,7 @@ import numpy as np
 
 from ...kernels.fixed_point import round_half_away
 from ...schema import Quantization, TensorType
-from .parameters import Parameters, weight_parameters
+from .parameters import SMALLEST_RANGE, Parameters, weight_parameters
 
 WEIGHT_SCALES = ("max", "mse")
 
@@ -14,7 +14,11 @@ _SMALLEST_PART, _PARTS = 0.4, 61
 
 
 def chosen_weight_parameters(
-    values: np.ndarray, axis: int | None, type: TensorType = TensorType.INT8, weight_scale: str = "max"
+    values: np.ndarray,
+    axis: int | None,
+    type: TensorType = TensorType.INT8,
+    weight_scale: str = "max",
+    least: float = SMALLEST_RANGE / 2,
 ) -> Parameters:
     """Return the symmetric parameters of weights.
 
@@ -25,21 +29,22 @@ def chosen_weight_parameters(
     type : of the codes.
     weight_scale : ``"max"``: the largest weight has the largest code, as in TensorFlow's converter. ``"mse"``: of 61
         parts of that scale, from 0.4 to 1, the one with the least squared error; what lies beyond is clipped.
+    least : see :func:`.weight_parameters`.
     """
-    parameters = weight_parameters(values, axis, type)
+    parameters = weight_parameters(values, axis, type, least)
     if weight_scale == "max":
         return parameters
     rows = (values[None] if axis is None else np.moveaxis(values, axis, 0)).astype(np.float64)
     rows = rows.reshape(len(rows), -1)
     largest = np.asarray(parameters.quantization.scale)[:, None]
-    least = np.full((len(rows), 1), np.inf)
+    errors = np.full((len(rows), 1), np.inf)
     scales = largest.copy()
     for part in np.linspace(1, _SMALLEST_PART, _PARTS):
         tried = (largest * part).astype(np.float32).astype(np.float64)
         codes = np.clip(round_half_away(rows / tried), *parameters.limits)
         error = np.square(codes * tried - rows).sum(axis=1, keepdims=True)
-        scales = np.where(error < least, tried, scales)
-        least = np.minimum(error, least)
+        scales = np.where(error < errors, tried, scales)
+        errors = np.minimum(error, errors)
     old = parameters.quantization
     new = Quantization(tuple(scales.ravel().tolist()), old.zero_point, old.quantized_dimension)
     return Parameters(type, new, narrow=True)

@@ -11,7 +11,8 @@ from . import recurrent
 from .parameters import Parameters, activation_parameters, bias_parameters
 
 if TYPE_CHECKING:
-    from .planning import Plan, Planner, Scheme
+    from .planning import Plan, Planner
+    from .scheme import Scheme
 
 
 def wide_scheme(scheme: Scheme) -> Scheme:
@@ -43,6 +44,10 @@ def widen(planner: Planner, plan: Plan, operators: Collection[int]) -> None:
             )
         if rule is None or operator.name in recurrent.NAMES:
             raise QuantizationError(f"{place}, has no integer form of int16 among those of int8")
+        for operand, axis in rule.weights.items():
+            weights, value = plan.constants.get((index, operand)), planner.value(operator.inputs[operand])
+            if weights is not None and weights.type is TensorType.INT4 and rule.packed16 is None and value is not None:
+                plan.constants[index, operand] = scheme.weights(operator, rule, axis, value)
         bias = -1 if rule.bias is None else rule.bias[0]
         for operand, tensor in enumerate(operator.inputs):
             seen = planner.seen(index, operand) if planner.is_float(tensor) else None

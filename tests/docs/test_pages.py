@@ -17,6 +17,7 @@ from q31.tools.cli import VERBS
 ROOT = Path(q31.__file__).parent
 DOCS = ROOT / "docs"
 GUIDE = sorted((DOCS / "guide").glob("*.md"))
+PAGES = [*GUIDE, DOCS / "using.md"]
 GENERATED = ("api.md", "commands.md", "plots/rounding.svg")
 
 
@@ -30,7 +31,7 @@ def script(name: str) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("path", GUIDE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 def test_blocks_print_what_the_page_shows(path: Path) -> None:
     blocks = script("blocks")
     page = path.read_text(encoding="utf-8")
@@ -80,6 +81,20 @@ def test_the_reference_has_every_name_and_every_command() -> None:
         assert name == "__version__" or f"`q31.{name}`" in api or f"- `{name}`:" in api
     for verb in VERBS:
         assert f"## q31 {verb}\n" in commands
+
+
+def test_the_readmes_figures_are_those_of_the_pages() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    runtimes = (DOCS / "guide" / "09-runtimes.md").read_text(encoding="utf-8")
+    benchmarks = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    cells = re.findall(r"[\d.]+%, by \d+ at most", readme)
+    assert len(cells) == 5 and all(cell in runtimes for cell in cells)
+    table = readme[readme.index("| model | q31 | LiteRT (XNNPACK)") :].split("\n\n")[0].splitlines()[2:]
+    assert len(table) == 6
+    for row in table:
+        times = " | ".join(row.strip("| ").split(" | ")[1:])
+        assert f"| {times} |" in benchmarks, row
+    assert "0.83" in benchmarks
 
 
 def test_chapters_are_all_in_the_navigation_and_lead_on() -> None:

@@ -24,11 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def outputs_of(source: str, session: dict[str, Any]) -> list[dict[str, Any]]:
     """Run a cell and return its outputs as Jupyter stores them: what is printed, and its last expression's value."""
     tree = ast.parse(source)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    final = tree.body[-1] if tree.body else None
+    last = final.value if isinstance(final, ast.Expr) else None
+    if last is not None:
+        tree.body.pop()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(tree, "cell", "exec"), session)
-        value = None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), session)
+        value = None if last is None else eval(compile(ast.Expression(last), "cell", "eval"), session)
     outputs: list[dict[str, Any]] = []
     if printed.getvalue():
         outputs.append({"name": "stdout", "output_type": "stream", "text": printed.getvalue().splitlines(True)})

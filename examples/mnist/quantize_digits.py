@@ -183,10 +183,7 @@ def rows(data: Data, out: Path | None) -> Iterator[Row]:
         if not arguments:
             content = FLOAT_MODEL
         elif arguments["mode"] in WEIGHTS_ONLY:
-            try:
-                content = q31.quantize(FLOAT_MODEL, **arguments)
-            except q31.InputError:
-                continue  # q31 has no such mode yet
+            content = q31.quantize(FLOAT_MODEL, **arguments)
         else:
             content = q31.quantize(FLOAT_MODEL, calibration=calibration, **arguments)
         if out is not None:

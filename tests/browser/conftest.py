@@ -35,7 +35,8 @@ class Browser:
             time.sleep(0.02)
 
     def open_plainly(self, page: Path, fragment: str = "") -> None:
-        """Open a page, afresh, and wait until it is ready."""
+        """Open a page, afresh, and wait until it is ready; forget what the console said before."""
+        self.complaints()
         self.driver.get("about:blank")
         self.driver.get(f"{page.as_uri()}#{fragment}")
         self.until("document.body && document.body.dataset.ready === 'true'")

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import q31
 from q31.schema import Quantization, TensorType, write
 from q31.schema.builder import GraphBuilder
+from q31.tools.arrays import random_array
 from q31.tools.digits.bundle import model_path
 from single_operators import model_of
 
@@ -179,10 +181,20 @@ def test_the_field_with_its_padding_is_marked_in_the_input(browser: Any, page_of
     browser.open(page_of(model_of("CONV_2D"), seed=3), "operator-0@0,0,0,0")
     corner = """
     const canvas = document.querySelector(".map canvas"), cell = Number(canvas.dataset.cell);
-    const image = (x, y) => canvas.getContext("2d").getImageData(x * cell, y * cell, 1, 1);
-    const pixel = (row, column) => [...image(column + 0.2, row + 0.2).data];
+    const whole = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const at = (one) => Math.round((one + 0.2) * cell);
+    const index = (row, column) => 4 * (at(row) * canvas.width + at(column));
+    const pixel = (row, column) => [...whole.data.slice(index(row, column), index(row, column) + 4)];
     return [pixel(5, 5), pixel(1, 1), canvas.width / cell];
     """
     outside, inside, columns = browser.run(corner)
     assert columns == 9  # seven, and one of padding on either side
     assert outside != inside
+
+
+def test_softmax_begins_at_the_likeliest_class(browser: Any, page_of: Callable[..., Path]) -> None:
+    model = q31.load(model_of("SOFTMAX"))
+    generator = np.random.default_rng(3)
+    output = model.trace({port.name: random_array(port, generator) for port in model.inputs}).outputs[0]
+    browser.open(page_of(model_of("SOFTMAX"), seed=3), "operator-0")
+    assert browser.run("return location.hash") == f"#operator-0@0,{output[0].argmax()}"

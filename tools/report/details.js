@@ -9,7 +9,7 @@ function overview(content) {
     const output = content.tensors[one.outputs[0]];
     const cells = [String(one.index), null, output ? typeAndShape(output) : "", one.macs ? (one.macs / 1e6).toFixed(2) : ""];
     if (timed) cells.push(one.microseconds === null ? "" : one.microseconds.toFixed(1), one.microseconds === null ? "" : percent(one.microseconds, total));
-    if (content.debugging) cells.push(decibels(one.errors, "sqnr_db"), decibels(one.errors, "local_sqnr_db"), short(one.errors?.max_abs_error));
+    if (content.debugging) cells.push(decibels(one.errors, "sqnr_db"), decibels(one.errors, "local_sqnr_db"), one.errors ? short(one.errors.max_abs_error) : "");
     cells.push(one.bits ? `${one.bits.observed_bits} (${one.bits.worst_bits})` : "");
     return el("tr", {}, ...cells.map((cell, place) => el("td", {}, place === 1 ? link(`operator-${one.index}`, one.name) : cell)));
   });

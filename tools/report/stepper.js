@@ -9,6 +9,7 @@ class Stepper {
     this.data = data;
     this.place = data.output.box.map(([start, stop]) => Math.floor((start + stop) / 2));
     this.place[0] = data.output.box[0][0];
+    if (this.step.kind === "SOFTMAX") this.place[3] = this.greatest();
     this.file = content.title;
     const zero = (name) => this.step[`${name}_zero_point`];
     this.output = new ChannelMap("Output", data.output, zero("output"), (place) => this.pick(place, true));
@@ -35,6 +36,12 @@ class Stepper {
     );
     this.redraw = () => this.maps.forEach((map) => map.draw());
     document.addEventListener("themechange", this.redraw);
+  }
+
+  // The channel of the greatest code in the first row.
+  greatest() {
+    const row = [...this.data.output.values.subarray(0, this.data.output.sizes[3])];
+    return this.data.output.box[3][0] + row.indexOf(Math.max(...row));
   }
 
   get maps() {

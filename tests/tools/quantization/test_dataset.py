@@ -72,7 +72,6 @@ class Representative:
         [(row,) for row in ROWS],
         [[[[1, 2]]], [[[3, 4]]], [[[5.0, 6.0]]]],
     ],
-    ids=str,
 )
 def test_forms_of_one_input(data: Any) -> None:
     assert drawn(data) == EXPECTED

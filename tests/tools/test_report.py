@@ -19,7 +19,7 @@ from q31.schema import Graph, Quantization, TensorType, write
 from q31.schema.builder import GraphBuilder
 from q31.tools.cli import main
 from q31.tools.digits.bundle import model_path
-from q31.tools.report.pieces import LIMIT, choose_box, receptive
+from q31.tools.report.pieces import Limits, choose_box, limits_of, receptive
 from small_graphs import classifier
 
 INT8, FLOAT = str(model_path("integer_int8")), str(model_path("float32"))
@@ -155,12 +155,17 @@ def test_of_what_is_large_there_is_a_window_in_the_middle_with_all_it_is_compute
     def needs(box: Any) -> Any:
         return (box[0], *receptive(window, box[1], box[2]), (0, 96))
 
-    box = choose_box((1, 112, 112, 16), (0, 16), needs)
+    box = choose_box((1, 112, 112, 16), (0, 16), needs, Limits())
     (_, rows, columns, depth), seen = box, needs(box)
     assert depth == (0, 16) and rows == columns and rows[0] + rows[1] == 112
     assert seen[1] == (rows[0] - 1, rows[1] + 1)
-    assert np.prod([stop - start for start, stop in seen]) <= LIMIT
+    assert np.prod([stop - start for start, stop in seen]) <= Limits().activations
     assert receptive(window, (0, 112), (0, 1)) == ((0, 112), (0, 2))
+
+
+def test_of_many_operators_a_page_has_less_of_each() -> None:
+    assert limits_of(66) == Limits()
+    assert limits_of(132) == Limits(20_000, 50_000)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from ..debugging.report import Debugging
 from ..inspection import plain
 from ..macs import macs
 from .measuring import Counts
-from .pieces import Piece
-from .steppable import NotSteppableError, steppable
+from .pieces import Limits, Piece, limits_of
+from .steppable import NotSteppableError, candidates, steppable
 
 if TYPE_CHECKING:
     from ..bench_operators import OperatorTime
@@ -59,9 +59,10 @@ def collect(
     model.reset()
     times = {one.index: one for one in measured.times or ()}
     errors = _errors(measured.debugging)
+    limits = limits_of(candidates(trace.operators))
     operators = [
         {
-            **_operator(model, one, arrays),
+            **_operator(model, one, limits, arrays),
             "bits": bits.get(one.index),
             "microseconds": times[one.index].microseconds if one.index in times else None,
             "errors": errors.get(one.index),
@@ -85,11 +86,11 @@ def collect(
     return Collection(content, arrays)
 
 
-def _operator(model: Model, traced: TracedOperator, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _operator(model: Model, traced: TracedOperator, limits: Limits, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     view = model.operators[traced.index]
     reason, step = "", None
     try:
-        step = _step(traced, model, arrays)
+        step = _step(traced, model, limits, arrays)
     except NotSteppableError as error:
         reason = str(error)
     quirks = []
@@ -113,8 +114,8 @@ def _operator(model: Model, traced: TracedOperator, arrays: dict[str, np.ndarray
     }
 
 
-def _step(traced: TracedOperator, model: Model, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    found = steppable(traced, model.profile)
+def _step(traced: TracedOperator, model: Model, limits: Limits, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    found = steppable(traced, model.profile, limits)
     pieces = {}
     for role, piece in found.pieces.items():
         name = f"operator-{traced.index}-{role}"

@@ -18,10 +18,27 @@ from ...kernels.padding import Window
 Span: TypeAlias = "tuple[int, int]"
 Box: TypeAlias = "tuple[Span, Span, Span, Span]"
 
-LIMIT = 40_000
-"""Elements of an activation that a page carries whole."""
-WEIGHTS_LIMIT = 100_000
-"""The same of weights."""
+
+@dataclass(frozen=True)
+class Limits:
+    """How many elements of an activation, and of weights, a page carries whole."""
+
+    activations: int = 40_000
+    weights: int = 100_000
+
+
+_OPERATORS = 66
+"""Operators to step through with which those limits make a page of some 5 MB."""
+
+
+def limits_of(operators: int) -> Limits:
+    """Return the limits of a page with so many operators to step through: of more there is less of each."""
+    whole = Limits()
+    if operators <= _OPERATORS:
+        return whole
+    return Limits(whole.activations * _OPERATORS // operators, whole.weights * _OPERATORS // operators)
+
+
 _LEAST_SIDE, _LEAST_CHANNELS = 6, 16
 
 
@@ -66,7 +83,7 @@ def _volume(box: Box) -> int:
     return math.prod(stop - start for start, stop in box)
 
 
-def choose_box(shape: tuple[int, int, int, int], channels: Span, needs: Callable[[Box], Box]) -> Box:
+def choose_box(shape: tuple[int, int, int, int], channels: Span, needs: Callable[[Box], Box], limits: Limits) -> Box:
     """Return the box of the output to show: as much around the middle as fits with what it is computed from.
 
     Parameters
@@ -74,6 +91,7 @@ def choose_box(shape: tuple[int, int, int, int], channels: Span, needs: Callable
     shape : the output's, in four dimensions.
     channels : those that may be shown.
     needs : from a box of the output to that of the input.
+    limits : what fits.
     """
 
     def box(batches: int, side: int, depth: int) -> Box:
@@ -86,7 +104,7 @@ def choose_box(shape: tuple[int, int, int, int], channels: Span, needs: Callable
 
     def fits() -> bool:
         found = box(batches, side, depth)
-        return max(_volume(found), _volume(needs(found))) <= LIMIT
+        return max(_volume(found), _volume(needs(found))) <= limits.activations
 
     while not fits() and batches > 1:
         batches = batches // 2
@@ -110,6 +128,6 @@ def receptive(window: Window, rows: Span, columns: Span) -> tuple[Span, Span]:
     return found[0], found[1]
 
 
-def shown_channels(total: int, each: int) -> Span:
+def shown_channels(total: int, each: int, limits: Limits) -> Span:
     """Return the channels whose weights are carried, of ``each`` elements a channel."""
-    return _middle(total, max(1, min(total, WEIGHTS_LIMIT // max(each, 1))))
+    return _middle(total, max(1, min(total, limits.weights // max(each, 1))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ..debugging.running import debug
 from ..evaluation.data import Range, open_data
 from ..files import write_atomically
 from ..node_data import GOOD_IS_HIGH, GOOD_IS_LOW, node_data
+from ..progress import waiting
 from .collection import Collection, Measured, collect, title_of
 from .measuring import counted_over
 
@@ -145,10 +147,11 @@ def report(
             progress=progress,
         )
     counts = counted_over(loaded, examples, progress)
-    trace = loaded.trace(examples[example], seed=seed if data is None else None)
-    measured = Measured(debugging, _times(loaded, seed) if timing else None)
     source |= {"examples": len(examples), "example": example}
-    found = collect(loaded, trace, counts, measured, examples[example], title_of(model, title), source)
+    with waiting("measuring") if progress else nullcontext():
+        trace = loaded.trace(examples[example], seed=seed if data is None else None)
+        measured = Measured(debugging, _times(loaded, seed) if timing else None)
+        found = collect(loaded, trace, counts, measured, examples[example], title_of(model, title), source)
     return Report(found, loaded.graph)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...kernels.operator import TensorSpec
 from ...kernels.padding import Window
 from ...kernels.pooling.pool_2d import Pool2D
 from ...kernels.profiles import Profile
-from .pieces import LIMIT, Box, Piece, choose_box, cut, four, receptive, shown_channels
+from .pieces import Box, Limits, Piece, choose_box, cut, four, receptive, shown_channels
 
 _LARGEST = 2_000_000  # elements that one value may need
 _BYTES = (np.dtype(np.int8), np.dtype(np.uint8))
@@ -39,7 +39,7 @@ class Steppable:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-def steppable(operator: TracedOperator, profile: Profile) -> Steppable:
+def steppable(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     """Return what the page needs of an operator.
 
     Raises
@@ -47,16 +47,25 @@ def steppable(operator: TracedOperator, profile: Profile) -> Steppable:
     NotSteppableError
         Where the page does not compute this form of it.
     """
-    function = _FORMS.get(f"{operator.name} {type(operator.prepared).__name__}")
+    function = _FORMS.get(_form(operator))
     arrays = [*operator.inputs[:1], *operator.outputs[:1]]
     if function is None or operator.node is None:
         raise NotSteppableError("")
     if any(array is None or array.dtype not in _BYTES or not array.size for array in arrays):
         raise NotSteppableError("the page goes through values of int8 and uint8 only; q31 explain knows more")
-    found = function(operator, profile)
+    found = function(operator, profile, limits)
     if max(math.prod(piece.array.shape) for piece in found.pieces.values()) > _LARGEST:
         raise NotSteppableError("a value of it is computed from more numbers than the page carries")
     return found
+
+
+def candidates(operators: Sequence[TracedOperator]) -> int:
+    """Return how many operators are of the forms that the page computes."""
+    return sum(_form(one) in _FORMS for one in operators)
+
+
+def _form(operator: TracedOperator) -> str:
+    return f"{operator.name} {type(operator.prepared).__name__}"
 
 
 def _tensor(prefix: str, spec: TensorSpec) -> dict[str, Any]:
@@ -129,7 +138,7 @@ def _products(operator: TracedOperator, box: Box, pieces: dict[str, Piece], **ot
     )
 
 
-def _conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
+def _conv_2d(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     x, weights, _, output = _arrays(operator)
     prepared = operator.prepared
     assert isinstance(prepared, QuantizedConv2D)
@@ -137,8 +146,8 @@ def _conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
     def needs(box: Box) -> Box:
         return (box[0], *receptive(prepared.window, box[1], box[2]), (0, x.shape[3]))
 
-    channels = shown_channels(len(weights), math.prod(weights.shape[1:]))
-    box = choose_box(four(output.shape), channels, needs)
+    channels = shown_channels(len(weights), math.prod(weights.shape[1:]), limits)
+    box = choose_box(four(output.shape), channels, needs, limits)
     pieces = {
         "input": cut(x, needs(box)),
         "weights": cut(weights, (box[3], *((0, size) for size in weights.shape[1:]))),  # type: ignore[arg-type]
@@ -147,7 +156,7 @@ def _conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
     return _products(operator, box, pieces, window=_window(prepared.window), groups=prepared.groups)
 
 
-def _depthwise_conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
+def _depthwise_conv_2d(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     x, weights, _, output = _arrays(operator)
     prepared = operator.prepared
     assert isinstance(prepared, QuantizedDepthwiseConv2D)
@@ -158,8 +167,8 @@ def _depthwise_conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
         depth = (start // times, -(-stop // times))
         return (box[0], *receptive(prepared.window, box[1], box[2]), depth)
 
-    channels = shown_channels(output.shape[3], math.prod(weights.shape[1:3]))
-    box = choose_box(four(output.shape), channels, needs)
+    channels = shown_channels(output.shape[3], math.prod(weights.shape[1:3]), limits)
+    box = choose_box(four(output.shape), channels, needs, limits)
     pieces = {
         "input": cut(x, needs(box)),
         "weights": cut(weights, ((0, 1), (0, weights.shape[1]), (0, weights.shape[2]), box[3])),
@@ -168,7 +177,7 @@ def _depthwise_conv_2d(operator: TracedOperator, profile: Profile) -> Steppable:
     return _products(operator, box, pieces, window=_window(prepared.window), depth_multiplier=times)
 
 
-def _fully_connected(operator: TracedOperator, profile: Profile) -> Steppable:
+def _fully_connected(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     x, weights, _, output = _arrays(operator)
     prepared = operator.prepared
     assert isinstance(prepared, QuantizedFullyConnected)
@@ -180,7 +189,7 @@ def _fully_connected(operator: TracedOperator, profile: Profile) -> Steppable:
     def needs(box: Box) -> Box:
         return box[0], (0, 1), (0, 1), (0, depth)
 
-    box = choose_box((batch, 1, 1, units), shown_channels(units, depth), needs)
+    box = choose_box((batch, 1, 1, units), shown_channels(units, depth, limits), needs, limits)
     pieces = {
         "input": cut(codes, needs(box)),
         "weights": cut(weights.reshape(units, depth), (box[3], (0, 1), (0, 1), (0, depth))),
@@ -189,13 +198,13 @@ def _fully_connected(operator: TracedOperator, profile: Profile) -> Steppable:
     return _products(operator, box, pieces)
 
 
-def _add(operator: TracedOperator, profile: Profile) -> Steppable:
+def _add(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     prepared, output = operator.prepared, operator.outputs[0]
     first, second = operator.inputs[:2]
     assert isinstance(prepared, QuantizedSum) and output is not None and first is not None and second is not None
     assert operator.node is not None
     shape = four(output.shape)
-    box = choose_box(shape, (0, shape[3]), lambda box: box)
+    box = choose_box(shape, (0, shape[3]), lambda box: box, limits)
     pieces = {
         "input": cut(np.broadcast_to(first, output.shape), box),
         "input2": cut(np.broadcast_to(second, output.shape), box),
@@ -212,14 +221,14 @@ def _add(operator: TracedOperator, profile: Profile) -> Steppable:
     return Steppable("ADD", pieces, parameters)
 
 
-def _average_pool(operator: TracedOperator, profile: Profile) -> Steppable:
+def _average_pool(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     prepared, x, output = operator.prepared, operator.inputs[0], operator.outputs[0]
     assert isinstance(prepared, Pool2D) and x is not None and output is not None
 
     def needs(box: Box) -> Box:
         return (box[0], *receptive(prepared.window, box[1], box[2]), box[3])
 
-    box = choose_box(four(output.shape), (0, output.shape[3]), needs)
+    box = choose_box(four(output.shape), (0, output.shape[3]), needs, limits)
     parameters = _common(
         operator,
         window=_window(prepared.window),
@@ -230,13 +239,13 @@ def _average_pool(operator: TracedOperator, profile: Profile) -> Steppable:
     return Steppable("AVERAGE_POOL_2D", {"input": cut(x, needs(box)), "output": cut(output, box)}, parameters)
 
 
-def _softmax(operator: TracedOperator, profile: Profile) -> Steppable:
+def _softmax(operator: TracedOperator, profile: Profile, limits: Limits) -> Steppable:
     prepared, x, output = operator.prepared, operator.inputs[0], operator.outputs[0]
     assert isinstance(prepared, QuantizedSoftmax) and x is not None and output is not None
     assert operator.node is not None
     depth = x.shape[-1]
     rows, results = x.reshape(-1, depth), output.reshape(-1, depth)
-    kept = max(1, min(len(rows), LIMIT // depth))
+    kept = max(1, min(len(rows), limits.activations // depth))
     box: Box = ((0, kept), (0, 1), (0, 1), (0, depth))
     parameters = _common(
         operator,
@@ -246,7 +255,7 @@ def _softmax(operator: TracedOperator, profile: Profile) -> Steppable:
     return Steppable("SOFTMAX", {"input": cut(rows, box), "output": cut(results, box)}, parameters)
 
 
-_FORMS: Mapping[str, Callable[[TracedOperator, Profile], Steppable]] = {
+_FORMS: Mapping[str, Callable[[TracedOperator, Profile, Limits], Steppable]] = {
     "CONV_2D QuantizedConv2D": _conv_2d,
     "DEPTHWISE_CONV_2D QuantizedDepthwiseConv2D": _depthwise_conv_2d,
     "FULLY_CONNECTED QuantizedFullyConnected": _fully_connected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from q31.kernels.explain.narration import Step, Table, show
 from q31.kernels.profiles import LITERT, Rounding
 from q31.schema import TensorType
 from q31.tools.arrays import random_array
+from q31.tools.cli import main
 from single_operators import KINDS, PARAMETERS, model_of
 
 INT8, UINT8 = TensorType.INT8, TensorType.UINT8
@@ -230,3 +232,18 @@ def test_bad_numbers_are_refused(browser: Any, page_of: Callable[..., Path]) -> 
             browser.run("document.getElementById('reset').disabled = false; document.getElementById('reset').click()")
     assert browser.run("return document.querySelector('.result').dataset.result") == before
     assert browser.complaints() == []
+
+
+def test_the_command_it_names_explains_the_same_value(
+    browser: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, page = tmp_path / "one.tflite", tmp_path / "one.html"
+    model.write_bytes(model_of("CONV_2D"))
+    q31.report(model, seed=3, profile="single", title="another name", timing=False).save(page)
+    browser.open(page, "operator-0@0,1,2,3")
+    command = browser.run("return document.querySelector('.stepper > p code').textContent")
+    words = command.replace("one.tflite", str(model)).split()
+    capsys.readouterr()
+    assert words[0] == "q31" and main([*words[1:], "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)["profiles"]["single"]["result"]
+    assert browser.run("return document.querySelector('.result').dataset.result") == str(result)

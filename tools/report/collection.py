@@ -50,10 +50,15 @@ def collect(
     counts: Counts,
     measured: Measured,
     inputs: Mapping[str, np.ndarray],
-    title: str,
+    file: str,
+    title: str | None,
     data: Mapping[str, Any],
 ) -> Collection:
-    """Gather what the page shows; ``inputs`` are those of the trace, ``data`` says where they come from."""
+    """Gather what the page shows.
+
+    ``inputs`` are those of the trace, ``data`` says where they come from; ``title`` of the
+    page, by default the ``file``'s name.
+    """
     arrays: dict[str, np.ndarray] = {}
     bits = {one.index: one.to_dict(channels=False) for one in measure(model, [inputs]).operators}
     model.reset()
@@ -71,7 +76,8 @@ def collect(
     ]
     subgraph = model.graph.subgraphs[0]
     content = {
-        "title": title,
+        "title": file if title is None else title,
+        "file": file,
         "stamp": {name: value for name, value in trace.stamp.items() if name != "seed"},
         "bytes": model._content.nbytes,
         "weights_bytes": weights_bytes(model.graph),
@@ -172,8 +178,6 @@ def _summary(debugging: Debugging) -> dict[str, Any]:
     }
 
 
-def title_of(model: str | os.PathLike[str] | bytes | Model, title: str | None) -> str:
-    """Return what the page is called: what was asked for, or the file's name."""
-    if title is not None:
-        return title
+def file_of(model: str | os.PathLike[str] | bytes | Model) -> str:
+    """Return the name of a model's file, or a word for it."""
     return os.path.basename(os.fspath(model)) if isinstance(model, (str, os.PathLike)) else "model"

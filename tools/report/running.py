@@ -19,7 +19,7 @@ from ..evaluation.data import Range, open_data
 from ..files import write_atomically
 from ..node_data import GOOD_IS_HIGH, GOOD_IS_LOW, node_data
 from ..progress import waiting
-from .collection import Collection, Measured, collect, title_of
+from .collection import Collection, Measured, collect, file_of
 from .measuring import counted_over
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def report(
     with waiting("measuring") if progress else nullcontext():
         trace = loaded.trace(examples[example], seed=seed if data is None else None)
         measured = Measured(debugging, _times(loaded, seed) if timing else None)
-        found = collect(loaded, trace, counts, measured, examples[example], title_of(model, title), source)
+        found = collect(loaded, trace, counts, measured, examples[example], file_of(model), title, source)
     return Report(found, loaded.graph)
 
 

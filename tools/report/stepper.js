@@ -2,6 +2,14 @@
 
 const AXES = ["batch", "row", "column", "channel"];
 
+// What explains the same value; of an example of some data the codes are to be given as a file.
+function commandOf(content, operator, own) {
+  const { seed } = content.data;
+  const input = seed === null ? "--input EXAMPLE.npy" : `--seed ${seed}`;
+  const profile = content.stamp.profile === "litert" ? "" : ` --profile ${content.stamp.profile}`;
+  return `q31 explain ${content.file} --op ${operator} --at ${own.join(",")} ${input}${profile}`;
+}
+
 class Stepper {
   constructor(content, operator, data) {
     this.operator = operator;
@@ -10,7 +18,7 @@ class Stepper {
     this.place = data.output.box.map(([start, stop]) => Math.floor((start + stop) / 2));
     this.place[0] = data.output.box[0][0];
     if (this.step.kind === "SOFTMAX") this.place[3] = this.greatest();
-    this.file = content.title;
+    this.command = (own) => commandOf(content, operator.index, own);
     const zero = (name) => this.step[`${name}_zero_point`];
     this.output = new ChannelMap("Output", data.output, zero("output"), (place) => this.pick(place, true));
     this.input = new ChannelMap("Input", data.input, zero("input"));
@@ -20,7 +28,7 @@ class Stepper {
     this.whatif = new WhatIf(this.step, () => this.place[3] - data.output.box[3][0], () => this.explain());
     this.walk = new Walk((place) => this.point(place));
     this.result = el("div", { class: "result", role: "status" });
-    this.command = el("code");
+    this.commandText = el("code");
     this.element = el(
       "section",
       { class: "stepper", "aria-label": "Step by step" },
@@ -32,7 +40,7 @@ class Stepper {
       this.whatif.element,
       this.result,
       this.walk.element,
-      el("p", { class: "small quiet" }, "The same on the command line: ", this.command),
+      el("p", { class: "small quiet" }, "The same on the command line: ", this.commandText),
     );
     this.redraw = () => this.maps.forEach((map) => map.draw());
     document.addEventListener("themechange", this.redraw);
@@ -100,7 +108,7 @@ class Stepper {
     this.drawMaps();
     const own = ownPlace(this.step, place, this.data.output.shape);
     history.replaceState(null, "", `#operator-${this.operator.index}@${own.join(",")}`);
-    this.command.textContent = `q31 explain ${this.file} --op ${this.operator.index} --at ${own.join(",")}`;
+    this.commandText.textContent = this.command(own);
     if (focused) this.output.canvas.focus({ preventScroll: true });
   }
 

@@ -16,7 +16,7 @@ _EXAMPLE = """example:
 
 Modes: int8 (what has no integer kernel, and inputs and outputs, stay float), int8-only (nothing stays float),
 int16x8 (activations of int16, weights of int8); without data: dynamic (weights of int8, activations quantized at
-every call), float16 (constants stored in half the bytes).
+every call), float16 (weights stored in half the bytes).
 Data: .npz or .npy with examples along the first dimension, one array for each input, or a folder of images; or a
 calibration that 'q31 calibrate' has saved. Exit code 0; 2: wrong usage, bad input, or a model that cannot be quantized
 as asked, and then no file is written."""
@@ -60,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--symmetric-inputs", action="store_true", help="mode dynamic: activations without a zero point"
+    )
+    parser.add_argument(
+        "--halve-biases", action="store_true", help="mode float16: biases too, as TensorFlow's converter does"
     )
     parser.add_argument(
         "--dense-per-tensor",
@@ -126,6 +129,7 @@ def main(arguments: argparse.Namespace) -> int:
         "dense_per_channel": not arguments.dense_per_tensor,
         "minimum_elements": arguments.minimum_elements,
         "asymmetric_inputs": not arguments.symmetric_inputs,
+        "halve_biases": arguments.halve_biases,
         "keep_float": arguments.keep_float,
         "int16_operators": arguments.int16,
         "equalize": arguments.equalize,

@@ -26,6 +26,7 @@ import numpy as np
 from ...schema import Error, Graph, InputError, read, read_file, write
 from ..digits.bundle import model_path
 from ..digits.mnist import read_images, split
+from ..programs import run_program
 from ..progress import counted
 from .calibration import calibrate
 from .dataset import Dataset, Example
@@ -212,4 +213,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

@@ -44,6 +44,7 @@ def quantize(
     dense_per_channel: bool = True,
     minimum_elements: int = MINIMUM_ELEMENTS,
     asymmetric_inputs: bool = True,
+    halve_biases: bool = False,
     keep_float: Collection[int] = (),
     int16_operators: Collection[int] = (),
     equalize: bool = False,
@@ -59,8 +60,7 @@ def quantize(
     model : path or bytes of a .tflite file whose operators compute in float32.
     mode : ``"int8"`` leaves what has no integer kernel in float, and inputs and outputs float32; ``"int8-only"`` does
         neither; ``"int16x8"`` has activations of int16. ``"dynamic"`` has int8 weights and float activations, which the
-        hybrid kernels quantize at every call; ``"float16"`` stores float constants in half the bytes. These two need
-        no data.
+        hybrid kernels quantize at every call; ``"float16"`` stores weights in half the bytes. These two need no data.
     representative_dataset : examples to record ranges on: an iterable or a function that returns one, arrays by the
         input's name, an .npz file, a folder of images; see :class:`.Dataset`.
     calibration : ranges recorded before, in place of the examples.
@@ -70,6 +70,7 @@ def quantize(
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     minimum_elements : in the mode dynamic, smaller constants stay float.
     asymmetric_inputs : in the mode dynamic, whether kernels that can give activations a zero point.
+    halve_biases : in the mode float16, whether biases are halved, too, as by TensorFlow's converter.
     keep_float : indices of operators that stay float.
     int16_operators : indices of operators that have activations of int16 among those of int8.
     equalize : scale channels of the float model first, so that they share codes fairly; see :func:`.equalize`.
@@ -100,6 +101,7 @@ def quantize(
         dense_per_channel,
         minimum_elements,
         asymmetric_inputs,
+        halve_biases,
         frozenset(keep_float),
         frozenset(int16_operators),
         Refinement(equalize, weight_scale, rounding, correct_bias),
@@ -109,8 +111,9 @@ def quantize(
     if mode in WEIGHT_MODES:
         if options.refinement.needs_data:
             raise InputError(f"{options.refinement}: mode {mode} takes no data")
-        halved = mode == "float16"
-        return write(halve_weights(graph, options.keep_float) if halved else quantize_weights(graph, options.weights))
+        if mode == "float16":
+            return write(halve_weights(graph, options.keep_float, halve_biases))
+        return write(quantize_weights(graph, options.weights))
     examples: Sequence[Example] = ()
     if equalize and calibration is not None:
         raise InputError("equalize: expected no calibration: ranges of the model as it was do not hold afterwards")
@@ -170,6 +173,7 @@ class Options:
     dense_per_channel : whether FULLY_CONNECTED has a scale for each channel, or one.
     minimum_elements : in the mode dynamic, smaller constants stay float.
     asymmetric_inputs : in the mode dynamic, whether kernels that can give activations a zero point.
+    halve_biases : in the mode float16, whether biases are halved, too, as by TensorFlow's converter.
     keep_float : indices of operators that stay float.
     int16_operators : indices of operators that have activations of int16 among those of int8.
     refinement : what is better than TensorFlow's converter, at a price.
@@ -182,6 +186,7 @@ class Options:
     dense_per_channel: bool = True
     minimum_elements: int = MINIMUM_ELEMENTS
     asymmetric_inputs: bool = True
+    halve_biases: bool = False
     keep_float: Collection[int] = field(default_factory=frozenset)
     int16_operators: Collection[int] = field(default_factory=frozenset)
     refinement: Refinement = field(default_factory=Refinement)

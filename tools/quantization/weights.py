@@ -1,8 +1,9 @@
 """The modes that change weights alone and need no data: ``dynamic`` and ``float16``, of all subgraphs of a model.
 
 As in TensorFlow's converter: in ``dynamic`` the constants of operators with a hybrid kernel become int8, from 1,024
-elements on, and activations stay float; in ``float16`` every float constant is stored in half the bytes, and DEQUANTIZE
-makes it float again.
+elements on, and activations stay float; in ``float16`` float constants are stored in half the bytes, and DEQUANTIZE
+makes them float again. The converter halves biases, too; q31 does where it is asked to: they are few bytes, and much of
+the error.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ... import __version__
 from ...schema import Graph, Operator, Quantization, QuantizationError, Tensor, TensorType
 from ...schema.constants import constant_array
 from .editing import GraphEditor
-from .hybrid_rules import Form, HybridRule, hybrid_rule, weight_type
+from .hybrid_rules import HYBRID_RULES, Form, HybridRule, hybrid_rule, weight_type
 from .parameters import Parameters, codes_of, require_finite
 from .weight_scales import chosen_weight_parameters
 
@@ -174,15 +175,18 @@ class _Hybrid:
         self.editor.operators[number].insert(index + 1, Operator("DEQUANTIZE", 2, (place,), operator.outputs))
 
 
-def halve_weights(graph: Graph, keep_float: Collection[int] = ()) -> Graph:
+def halve_weights(graph: Graph, keep_float: Collection[int] = (), halve_biases: bool = False) -> Graph:
     """Return a model whose float constants are stored as float16, clipped to what that can hold.
 
-    ``keep_float``: indices of operators of the first subgraph whose constants stay as they are.
+    Parameters
+    ----------
+    keep_float : indices of operators of the first subgraph whose constants stay as they are.
+    halve_biases : whether that goes for biases, too, and for whatever else is one row of numbers and no weights.
 
     Raises
     ------
     QuantizationError
-        Where there is no float constant.
+        Where there is no such constant.
     """
     editor, count = GraphEditor(graph), 0
     for number, subgraph in enumerate(graph.subgraphs):
@@ -190,12 +194,15 @@ def halve_weights(graph: Graph, keep_float: Collection[int] = ()) -> Graph:
         halved = [one for index, one in enumerate(subgraph.operators) if index not in apart]
         used = {tensor for one in halved for tensor in one.inputs if tensor >= 0}
         other = {tensor for index in apart for tensor in subgraph.operators[index].inputs}
+        weights = {one.inputs[i] for one in halved for i in _weight_operands(one)}
         floats: dict[int, int] = {}
         conversions = []
         for tensor in sorted(used):
             old = subgraph.tensors[tensor]
             value = constant_array(graph, number, tensor) if old.type is TensorType.FLOAT32 else None
             if value is None or not value.size:
+                continue
+            if not halve_biases and tensor not in weights and value.size == max(value.shape, default=1):
                 continue
             half = editor.constant(old, TensorType.FLOAT16, Quantization(), _half(value))
             kept = tensor in subgraph.outputs or tensor in other
@@ -211,11 +218,17 @@ def halve_weights(graph: Graph, keep_float: Collection[int] = ()) -> Graph:
         editor.operators[number] = [*conversions, *operators]
         count += len(conversions)
     if not count:
-        raise QuantizationError("nothing to quantize: the model has no float constant")
+        besides = "" if halve_biases else " besides biases"
+        raise QuantizationError(f"nothing to quantize: the model has no float constant{besides}")
     editor.drop_metadata(_STALE_METADATA)
     # Tells delegates that they may compute in float16, as the converter's files do.
     editor.add_metadata("reduced_precision_support", b"fp16accfp32")
     return editor.finish(f"quantized to float16 by q31 {__version__}")
+
+
+def _weight_operands(operator: Operator) -> list[int]:
+    rule = HYBRID_RULES.get(operator.name)
+    return [one for one in rule.operands if one < len(operator.inputs)] if rule else []
 
 
 def _half(value: np.ndarray) -> np.ndarray:

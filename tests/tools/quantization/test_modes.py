@@ -57,6 +57,7 @@ def quantized(case: Case, mode: str, draw: st.DrawFn) -> Case:
         "weight_scale": draw(st.sampled_from(["max", "mse"])),
         "dense_per_channel": draw(st.booleans()),
         "asymmetric_inputs": draw(st.booleans()),
+        "halve_biases": draw(st.booleans()),
         "minimum_elements": 1,
     }
     floats = [one for arrays in case.runs for one in arrays if one.dtype == np.float32]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,6 +125,15 @@ def test_the_program_answers_by_its_exit_code(monkeypatch, capsys, tmp_path: Pat
     assert {one["class"] for one in report["tensors"]} == {"weights", "bias", "constant", "activation"}
     assert run(differences, monkeypatch, ONLY, tmp_path / "none.tflite") == 2
     assert capsys.readouterr().err.startswith("q31: ")
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
+    command = [sys.executable, "-m", differences.__name__, FALLBACK, ONLY, "--all"]
+    reader, writer = os.pipe()
+    os.close(reader)  # before the first line
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert done.stderr == "" and done.returncode == -getattr(signal, "SIGPIPE", 0)
 
 
 def test_noise_is_made_for_each_input_and_read_again(monkeypatch, tmp_path: Path) -> None:

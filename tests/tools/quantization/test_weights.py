@@ -22,7 +22,8 @@ from q31.schema import (
     write,
 )
 from q31.schema.options import GatherOptions, SVDFOptions
-from q31.tools.digits.bundle import model_path
+from q31.tools.cli import main
+from q31.tools.digits.bundle import model_path, read_digits
 
 FLOAT32, FLOAT16, INT8, INT4 = TensorType.FLOAT32, TensorType.FLOAT16, TensorType.INT8, TensorType.INT4
 
@@ -61,8 +62,41 @@ def dynamic(graph: Graph, **options: object) -> Graph:
 
 @pytest.mark.parametrize(("mode", "form"), [("dynamic", "dynamic_range"), ("float16", "float16")])
 def test_the_bundled_model_that_the_converter_made_is_made_again(mode: str, form: str) -> None:
-    ours = read(q31.quantize(os.fspath(model_path("float32")), mode))
+    ours = read(q31.quantize(os.fspath(model_path("float32")), mode, halve_biases=True))
     assert described(ours) == described(read_file(model_path(form)))
+
+
+def test_float16_leaves_biases_and_other_rows_alone_unless_they_are_weights() -> None:
+    sketch = Sketch(np.random.default_rng(0))
+    x = sketch.activation(1, 6)
+    hidden = sketch.dense(x, sketch.constant(4, 6), sketch.constant(4), (1, 4))
+    scaled = sketch.apply("MUL", [hidden, sketch.constant(1, 4)], (1, 4))
+    answer = sketch.dense(scaled, sketch.constant(1, 4), sketch.constant(1), (1, 1))  # one row, of weights
+    graph = sketch.builder.build([x], [answer])
+    for halve_biases, halved in ((False, {(4, 6), (1, 4)}), (True, {(4, 6), (4,), (1, 4), (1,)})):
+        made = read(q31.quantize(write(graph), "float16", halve_biases=halve_biases))
+        tensors = made.subgraphs[0].tensors
+        sources = [tensors[one.inputs[0]] for one in made.subgraphs[0].operators if one.name == "DEQUANTIZE"]
+        assert {one.shape for one in sources} == halved and {one.type for one in sources} == {FLOAT16}
+        assert len(sources) == (5 if halve_biases else 2)
+        assert tensors[operator_named(made, "MUL").inputs[1]].buffer or halve_biases
+
+
+def test_the_command_line_halves_biases_where_it_is_told_to(tmp_path: Path) -> None:
+    float_model, out = os.fspath(model_path("float32")), tmp_path / "half.tflite"
+    for flags in ([], ["--halve-biases"]):
+        assert main(["quantize", float_model, "--mode", "float16", "-o", os.fspath(out), *flags]) == 0
+        assert out.read_bytes() == q31.quantize(float_model, "float16", halve_biases=bool(flags))
+
+
+def test_float16_without_halved_biases_has_less_noise_on_the_bundled_digits() -> None:
+    path, images = os.fspath(model_path("float32")), read_digits().images.astype(np.float32) / np.float32(255)
+    wanted = q31.load(path)(images)
+    noise = [
+        np.square(q31.load(q31.quantize(path, "float16", halve_biases=halve_biases))(images) - wanted).sum()
+        for halve_biases in (False, True)
+    ]
+    assert 0 < noise[0] < noise[1]
 
 
 def test_constants_below_the_minimum_stay_float() -> None:
@@ -77,7 +111,7 @@ def test_an_operator_kept_float_keeps_its_constants() -> None:
     kept = read(q31.quantize(path, "dynamic", minimum_elements=1, keep_float=[1]))
     assert weights_of(kept, "CONV_2D") == [(FLOAT32, 0)]
     assert weights_of(kept, "FULLY_CONNECTED") == [(INT8, 10)]
-    halved = read(q31.quantize(path, "float16", keep_float=[1]))
+    halved = read(q31.quantize(path, "float16", keep_float=[1], halve_biases=True))
     names = [one.name for one in halved.subgraphs[0].operators]
     assert names.count("DEQUANTIZE") == 2
 
@@ -137,7 +171,7 @@ def test_float16_clips_what_it_cannot_hold_and_keeps_a_constant_output() -> None
     c = builder.tensor("c", FLOAT32, (3,), value=[1e6, -1e6, 1.0])
     builder.operator("ADD", [x, c], [y])
     graph = builder.build([x], [y, c])
-    model = q31.load(q31.quantize(write(graph), "float16"))
+    model = q31.load(q31.quantize(write(graph), "float16", halve_biases=True))
     summed, constant = model(np.zeros(3, np.float32)).values()
     np.testing.assert_array_equal(summed, [65504, -65504, 1])
     np.testing.assert_array_equal(constant, np.asarray([1e6, -1e6, 1], np.float32))
@@ -165,8 +199,10 @@ def test_what_cannot_be_is_said_in_a_line(tmp_path: Path) -> None:
     model = write(builder.build([x], [y]))
     with pytest.raises(QuantizationError, match="no operator with a hybrid kernel has constant weights of 1,024"):
         q31.quantize(model, "dynamic")
-    with pytest.raises(QuantizationError, match="no float constant"):
+    with pytest.raises(QuantizationError, match=r"no float constant besides biases$"):
         q31.quantize(model, "float16")
+    with pytest.raises(QuantizationError, match=r"no float constant$"):
+        q31.quantize(model, "float16", halve_biases=True)
     for options in ({"weight_bits": 4}, {"input_type": "int8"}):
         with pytest.raises(q31.InputError, match="mode float16"):
             q31.quantize(model, "float16", **options)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ....schema import InputError, Signature, read, write
+from ...programs import run_program
 from .command import Examples, Made, Peer, run
 
 INSTALL = "ai-edge-quantizer is not installed here: pip install ai-edge-quantizer, in an environment of its own"
@@ -112,4 +113,4 @@ def _quantize(content: bytes, examples: Examples, mode: str) -> Made:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

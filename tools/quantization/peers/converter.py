@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...programs import run_program
 from .command import Examples, Made, Peer, run
 
 INSTALL = 'TensorFlow is not installed here: pip install "tensorflow-cpu==2.20.*", in an environment of its own'
@@ -101,4 +102,4 @@ def _quantize(content: bytes, examples: Examples, mode: str) -> Made:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

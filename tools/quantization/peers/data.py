@@ -21,6 +21,7 @@ from ....schema import Error, Graph, InputError, Tensor, TensorType, read_file
 from ...digits.mnist import read_idx
 from ...files import write_arrays
 from ...noise import noise
+from ...programs import run_program
 
 EXAMPLES = 100
 
@@ -98,4 +99,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

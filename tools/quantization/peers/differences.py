@@ -12,6 +12,7 @@ import json
 import sys
 
 from ....schema import Error, read_file
+from ...programs import run_program
 from .comparison import ModelDifference, compare_models
 
 _SHOWN_NAME = 60
@@ -90,4 +91,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

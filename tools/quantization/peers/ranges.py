@@ -17,6 +17,7 @@ import numpy as np
 
 from ....schema import Error, Graph, InputError, read_file
 from ...files import require_writable, write_atomically
+from ...programs import run_program
 from ..calibration import calibrate
 from ..quantize import MODES, Options, quantize_activations
 
@@ -91,4 +92,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

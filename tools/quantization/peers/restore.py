@@ -16,6 +16,7 @@ import numpy as np
 
 from ....schema import Buffer, Error, Graph, Quantization, TensorType, constant_array, read_file, write
 from ...files import write_atomically
+from ...programs import run_program
 
 
 def _values(graph: Graph, subgraph: int, index: int) -> np.ndarray | None:
@@ -73,4 +74,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

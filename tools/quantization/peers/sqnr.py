@@ -20,6 +20,7 @@ import numpy as np
 from ....engine.model import Model, load
 from ....schema import Error, InputError
 from ...ports import dequantize, quantize
+from ...programs import run_program
 from ...progress import counted
 from .command import Examples, read_examples
 
@@ -105,4 +106,4 @@ def _finite(value: float) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

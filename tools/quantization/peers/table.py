@@ -22,6 +22,7 @@ from typing import Any
 
 from ....schema import Error, InputError
 from ...files import write_atomically
+from ...programs import run_program
 from ..quantize import MODES, quantize
 from .sqnr import measure
 
@@ -37,14 +38,21 @@ class Row:
     tensorflow: str = ""
 
 
+# As ai-edge-quantizer's hybrid operators; the converter's and q31's give activations a zero point.
+_SYMMETRIC = {"asymmetric_inputs": False}
+_SMALL = {"minimum_elements": 0}
 ROWS = {
     "int8": Row({"mode": "int8"}, "int8", "int8"),
     "int16x8": Row({"mode": "int16x8"}, "int16x8", "int16x8"),
     # As the converter, q31 leaves filters below 1024 weights float, and ai-edge-quantizer in its recipe "legacy" alone.
     "dynamic": Row({"mode": "dynamic"}, "dynamic-legacy"),
-    "dynamic, small filters too": Row({"mode": "dynamic", "minimum_elements": 0}, "dynamic"),
+    "dynamic, symmetric": Row({"mode": "dynamic", **_SYMMETRIC}, "dynamic-legacy"),
+    "dynamic, small filters too": Row({"mode": "dynamic", **_SMALL}, "dynamic"),
+    "dynamic, small filters too, symmetric": Row({"mode": "dynamic", **_SMALL, **_SYMMETRIC}, "dynamic"),
     "dynamic, int4": Row({"mode": "dynamic", "weight_bits": 4}, "dynamic-int4"),
+    "dynamic, int4, symmetric": Row({"mode": "dynamic", "weight_bits": 4, **_SYMMETRIC}, "dynamic-int4"),
     "float16": Row({"mode": "float16"}, "float16"),
+    "float16, halved biases": Row({"mode": "float16", "halve_biases": True}, "float16"),
 }
 
 
@@ -152,4 +160,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

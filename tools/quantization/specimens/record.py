@@ -20,6 +20,7 @@ import numpy as np
 
 from ....schema import Graph, read
 from ...files import write_atomically
+from ...programs import run_program
 from . import MODELS
 from .description import describe
 from .sketch import SmallModel
@@ -83,4 +84,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program(main)

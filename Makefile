@@ -82,7 +82,7 @@ bench: $(VENV)/.installed-bench
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/reference.py docs
 	$(BIN)/python docs/plots/rounding.py docs/plots/rounding.svg
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "the site is in build/site: $(BIN)/python -m http.server --directory build/site"
 
 pages: $(VENV)/.installed

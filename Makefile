@@ -33,7 +33,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(VENV)/src
 
-.PHONY: docs demo mnist test lint conformance benches bench pages clean
+.PHONY: docs chromium test-browser demo mnist test lint conformance benches bench pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/q31 demo

@@ -192,6 +192,7 @@ def test_the_readmes_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)\b", " ".join([*blocks(""), *re.findall(r"`([^`]*)`", README)])):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        assert re.search(rf"^\.PHONY:.*\b{target}\b", makefile, re.MULTILINE), f"{target} may be a folder"
     for verb in re.findall(r"^q31 (\w+)", "\n".join(blocks("")), re.MULTILINE):
         assert verb in VERBS
     for module in re.findall(r"python -m (q31[\w.]*)", README + makefile):

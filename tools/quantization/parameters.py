@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...kernels.fixed_point import round_half_away
-from ...schema import Quantization, QuantizationError, TensorType
+from ...schema import Quantization, QuantizationError, TensorType, numpy_dtype
 
 SMALLEST_RANGE = 1e-6
 """Ranges that are no wider are widened, so that scales do not vanish: see :func:`measured_parameters`."""
@@ -96,8 +96,7 @@ def weight_parameters(
 
     ``least``: where a channel's range begins at the earliest; one of zeros has :data:`SMALLEST_RANGE` in any case.
     """
-    others = None if axis is None else tuple(i for i in range(values.ndim) if i != axis)
-    bounds = np.atleast_1d(np.abs(values.astype(np.float64)).max(axis=others, initial=0.0))
+    bounds = largest_magnitudes(values, axis).astype(np.float64)
     bounds = np.maximum(np.where(bounds == 0, SMALLEST_RANGE / 2, bounds), least).astype(np.float32)
     scales = bounds / np.float32(LIMITS[type][1])
     return Parameters(
@@ -109,6 +108,12 @@ def weight_parameters(
         ),
         narrow=True,
     )
+
+
+def largest_magnitudes(values: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return the largest magnitude of each channel along ``axis``, or of all (None), as a vector; 0 where none is."""
+    others = None if axis is None else tuple(i for i in range(values.ndim) if i != axis)
+    return np.atleast_1d(np.abs(values).max(axis=others, initial=0))
 
 
 def bias_parameters(input: Parameters, weights: Parameters, type: TensorType = TensorType.INT32) -> Parameters:
@@ -165,8 +170,7 @@ def codes_of(values: np.ndarray, parameters: Parameters) -> np.ndarray:
     else:
         scaled = floats.astype(np.float64) / scales + zero_points
     codes = np.clip(round_half_away(scaled), low, high)
-    stored = "int8" if parameters.type is TensorType.INT4 else parameters.type.name.lower()
-    return codes.astype(stored).reshape(values.shape)
+    return codes.astype(numpy_dtype(parameters.type)).reshape(values.shape)
 
 
 def along_channels(numbers: np.ndarray, parameters: Parameters, rank: int) -> np.ndarray:

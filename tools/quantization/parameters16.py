@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...kernels.fixed_point import round_half_away
-from ...schema import TensorType
-from .parameters import Parameters, activation_parameters, along_channels, with_scales
+from ...schema import TensorType, numpy_dtype
+from .parameters import Parameters, activation_parameters, along_channels, largest_magnitudes, with_scales
 
 _TINY = np.float32(2.0**-149)
 _BIAS_LIMIT = np.float64(2**31 - 1)
@@ -52,8 +52,7 @@ def codes_of16(values: np.ndarray, parameters: Parameters) -> np.ndarray:
         reciprocals = _filter_reciprocals(floats, scales, reciprocals, parameters)
     scaled = (floats * along_channels(reciprocals, parameters, floats.ndim)).astype(np.float64)
     codes = np.clip(round_half_away(scaled), low, high)
-    stored = "int8" if parameters.type is TensorType.INT4 else parameters.type.name.lower()
-    return codes.astype(stored).reshape(values.shape)
+    return codes.astype(numpy_dtype(parameters.type)).reshape(values.shape)
 
 
 def _filter_reciprocals(
@@ -61,8 +60,7 @@ def _filter_reciprocals(
 ) -> np.ndarray:
     """Return 127 over a channel's largest value, where that is what gave the scale."""
     axis = parameters.quantization.quantized_dimension if scales.size > 1 else None
-    others = None if axis is None else tuple(i for i in range(floats.ndim) if i != axis)
-    bounds = np.atleast_1d(np.abs(floats).max(axis=others, initial=np.float32(0)))
+    bounds = largest_magnitudes(floats, axis)
     most = np.float32(parameters.limits[1])
     own = bounds / most == scales
     return np.where(own, most / np.where(own, bounds, most), reciprocals)

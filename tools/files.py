@@ -54,6 +54,11 @@ def require_writable(path: str) -> None:
         raise IsADirectoryError(21, "Is a directory", path)
 
 
+def is_same_file(path: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file that is there: to write to the one would destroy the other."""
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays atomically: as .npy where the path says so and there is one, otherwise as compressed .npz.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -121,7 +120,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be written or does not exist before anything runs."""
     from ...schema.errors import InputError
-    from ..files import require_writable
+    from ..files import is_same_file, require_writable
     from .sides import require_known
 
     require_known(arguments.against)
@@ -130,7 +129,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.minimal:
         if not arguments.minimal.endswith(".tflite"):
             raise InputError(f"--minimal {arguments.minimal}: expected a name that ends in .tflite")
-        if os.path.exists(arguments.minimal) and os.path.samefile(arguments.minimal, arguments.model):
+        if is_same_file(arguments.minimal, arguments.model):
             raise InputError(f"--minimal {arguments.minimal}: is the model itself")
         require_writable(arguments.minimal)
 

@@ -106,14 +106,14 @@ def main(arguments: argparse.Namespace) -> int:
         Where the model, the data or an argument is bad.
     """
     from ...schema import InputError, read, read_file
-    from ..files import require_writable, write_atomically
+    from ..files import is_same_file, require_writable, write_atomically
     from .calibration import Calibration
     from .dataset import Dataset
     from .mixed_precision import mixed_precision
     from .quantize import quantize
 
     require_writable(arguments.out)
-    if os.path.exists(arguments.out) and os.path.samefile(arguments.out, arguments.model):
+    if is_same_file(arguments.out, arguments.model):
         raise InputError(f"{arguments.out}: the float model itself; expected another file to write to")
     graph = read_file(arguments.model)
     data = None

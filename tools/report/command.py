@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from typing import TYPE_CHECKING
 
 from ..console import add_backend, add_profile
@@ -71,7 +70,7 @@ def main(arguments: argparse.Namespace) -> int:
         Where a model or the data is bad, or the page cannot be written.
     """
     from ...schema.errors import InputError
-    from ..files import require_writable
+    from ..files import is_same_file, require_writable
     from ..node_data import write_node_data
     from ..progress import waiting
     from .running import report
@@ -80,7 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
         if path:
             require_writable(path)
     for given in (arguments.model, arguments.float_model, arguments.data):
-        if given and os.path.exists(arguments.out) and os.path.exists(given) and os.path.samefile(given, arguments.out):
+        if given and is_same_file(arguments.out, given):
             raise InputError(f"--out {arguments.out}: is what the page is made of")
     found = report(
         arguments.model,

@@ -28,6 +28,7 @@ _LINES = (*_WINDOW, "channels", "filter_height", "filter_width")
 _DIVISIBLE: Mapping[str, tuple[tuple[str, ...], float]] = {
     "conv_2d": (_PRODUCT, 50),
     "conv_2d_winograd": (_PRODUCT, 11),  # of the products of the nine taps, 100
+    "conv_2d_winograd_line": (_PRODUCT, 12),
     "matrix_vector8": (("rows", "output_channels", "depth"), 40),
     "conv_2d_quads": (_PRODUCT, 200),
     "conv_2d_tiles": (_PRODUCT, 400),

@@ -1,4 +1,7 @@
-"""Lowering of convolutions of 3x3 taps to Winograd's algorithm (``kernels/jit/winograd.py``), where that is faster."""
+"""Lowering of convolutions to Winograd's algorithm, where that is faster.
+
+Taps of 3x3 (``kernels/jit/winograd.py``) or 7 in a line (``kernels/jit/winograd_line.py``).
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ LEAST_TILES = 9
 """Tiles of 2x2 outputs, below which the larger filter takes longer to fetch than is spared."""
 
 _ELEMENTS = 16  # of a transformed tile
-_LARGEST_SUM = 2.0**29  # four times that fits int32
+_TILES = {(3, 3): (2, 2), (1, 7): (1, 4), (7, 1): (4, 1)}  # by taps
+_LARGEST_SUM = 2.0**29  # four times that fits int32, which is what elements of 3x3 taps add up to
 _PANEL_BYTES = 1 << 18  # stays in the L2 cache beside a part of the filter
 _LARGEST_PANEL = 48  # tiles
 _APART = 32  # int16: elements of a tile lie in different sets of the L1 cache, whatever the depth
+_LINE_CODES = 10  # that a tile of outputs in a line is computed from
 _TWICE_G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]], np.int16)
 
 
@@ -41,14 +46,20 @@ def lower_by_winograd(product: Product) -> Instruction | None:
     depth = round_up(product.image[3], LANES)
     rows = _panel_rows(batches * math.prod(_tiles(window)), depth)
     step = rows * depth + _APART
+    tile_height, tile_width = _tile(window)
+    square = tile_height == tile_width
+    kernel = "conv_2d_winograd" if square else "conv_2d_winograd_line"
+    codes = _ELEMENTS if square else _LINE_CODES
+    transform = transform_square if square else transform_line
     return Instruction(
-        "conv_2d_winograd",
+        kernel,
         {
+            **({} if square else {"tile_height": tile_height, "tile_width": tile_width}),
             **requantization,
             **code_fields(product.source, product.input_index, product.input_zero_point),
             **WHOLE,
             "output": Output(0, math.prod(product.output_shape)),
-            "filter": pack_transformed(centered, depth),
+            "filter": pack_elements(transform(centered), depth),
             "batches": batches,
             "input_channels": product.image[3],
             "output_channels": len(product.weights),
@@ -64,7 +75,7 @@ def lower_by_winograd(product: Product) -> Instruction | None:
             "panel": Scratch(2 * _ELEMENTS * step),
             "panel_rows": rows,
             "panel_step": step,
-            "patch": Scratch(_ELEMENTS * product.image[3] + LANES),  # whole vectors are read
+            "patch": Scratch(codes * product.image[3] + LANES),  # whole vectors are read
             "sums": Scratch(4 * _ELEMENTS * LANES * rows),
         },
     )
@@ -72,9 +83,9 @@ def lower_by_winograd(product: Product) -> Instruction | None:
 
 def _is_of_this_form(product: Product) -> bool:
     window = product.window
-    taps = (window.filter_height, window.filter_width)
     steps = (window.stride_height, window.stride_width, window.dilation_height, window.dilation_width)
-    return taps == (3, 3) and steps == (1, 1, 1, 1) and product.groups == 1 and not product.transposed
+    ours = (window.filter_height, window.filter_width) in _TILES
+    return ours and steps == (1, 1, 1, 1) and product.groups == 1 and not product.transposed
 
 
 def _is_small(product: Product) -> bool:
@@ -82,9 +93,15 @@ def _is_small(product: Product) -> bool:
     return min(product.image[3], len(product.weights)) < LEAST_CHANNELS or tiles < LEAST_TILES
 
 
+def _tile(window: Window) -> tuple[int, int]:
+    """Return the outputs of a tile in each direction."""
+    return _TILES[window.filter_height, window.filter_width]
+
+
 def _tiles(window: Window) -> tuple[int, int]:
-    """Return how many tiles of 2x2 outputs there are in each direction."""
-    return -(-window.output_height // 2), -(-window.output_width // 2)
+    """Return how many tiles there are in each direction."""
+    height, width = _tile(window)
+    return -(-window.output_height // height), -(-window.output_width // width)
 
 
 def _panel_rows(tiles: int, depth: int) -> int:
@@ -93,10 +110,21 @@ def _panel_rows(tiles: int, depth: int) -> int:
     return round_up(-(-tiles // -(-tiles // most)), TILE)
 
 
-def pack_transformed(weights: np.ndarray, depth: int) -> np.ndarray:
-    """Pack ``2G g (2G)'`` of int16 (O, 3, 3, C) as [blocks of 16 channels][16][depth / 2][16][2], filled with zeros."""
-    transformed = np.einsum("ia,oabc,jb->oijc", _TWICE_G, weights, _TWICE_G, optimize=True).astype(np.int16)
-    padded = np.zeros((*transformed.shape[:3], depth), np.int16)
-    padded[..., : weights.shape[3]] = transformed
-    packed = pack_filter(padded, 1, _ELEMENTS * depth, 2)
-    return packed.reshape(-1, _ELEMENTS, depth // 2, LANES, 2)
+def transform_square(weights: np.ndarray) -> np.ndarray:
+    """Return ``2G g (2G)'`` of int16 (O, 3, 3, C) as int16 (O, 4, 4, C)."""
+    return np.einsum("ia,oabc,jb->oijc", _TWICE_G, weights, _TWICE_G, optimize=True).astype(np.int16)
+
+
+def transform_line(weights: np.ndarray) -> np.ndarray:
+    """Return the factors of a tile's 16 products, twice as large, (O, 16, C), of (O, 1, 7, C) or (O, 7, 1, C)."""
+    taps = weights.reshape(len(weights), 7, -1)
+    even, odd = taps[:, 0:6:2], taps[:, 1:6:2]
+    threes = [np.einsum("ia,oac->oic", _TWICE_G, three) for three in (even, even + odd, odd)]
+    return np.concatenate([*threes, np.repeat(2 * taps[:, 6:], 4, axis=1)], axis=1).astype(np.int16)
+
+
+def pack_elements(transformed: np.ndarray, depth: int) -> np.ndarray:
+    """Pack the 16 elements of (O, ..., C) as [blocks of 16 channels][16][depth / 2][16][2], filled with zeros."""
+    padded = np.zeros((len(transformed), _ELEMENTS, 1, depth), np.int16)
+    padded[..., : transformed.shape[-1]] = transformed.reshape(len(transformed), _ELEMENTS, 1, -1)
+    return pack_filter(padded, 1, _ELEMENTS * depth, 2).reshape(-1, _ELEMENTS, depth // 2, LANES, 2)

@@ -59,6 +59,11 @@ BYTE_PRODUCT = f"""input input_size output filter bias batches input_channels ou
     filter_zero_point row_terms sums sums_size"""
 """Fields of products over panels of bytes (:mod:`.quad_convolution`)."""
 
+WINOGRAD = f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
+    input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
+    {REQUANTIZATION} depth panel panel_rows panel_step patch sums part parts"""
+"""Fields of convolutions by Winograd's algorithm (:mod:`.winograd`)."""
+
 QUAD_LINES = "channels variants quads ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions by quads (:mod:`.quad_depthwise`)."""
 
@@ -105,12 +110,8 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
         {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
-    "conv_2d_winograd": _layout(
-        "winograd",
-        f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
-        input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
-        {REQUANTIZATION} depth panel panel_rows panel_step patch sums part parts""",
-    ),
+    "conv_2d_winograd": _layout("winograd", WINOGRAD),
+    "conv_2d_winograd_line": _layout("winograd_line", f"{WINOGRAD} tile_height tile_width"),
     "matrix_vector8": _layout(
         "matrix_vector",
         f"""input input_size output filter bias rows inner depth output_channels sign_flip input_zero_point

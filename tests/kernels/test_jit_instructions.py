@@ -81,6 +81,7 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("conv_2d", HASWELL, "prefetcht1", "", 1),
         ("conv_2d_winograd", HASWELL, "vpmaddwd", "%ymm", 12 + 8),
+        ("conv_2d_winograd_line", HASWELL, "vpmaddwd", "%ymm", 12 + 8),
         ("conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("matrix_vector8", HASWELL, "vpmaddubsw", "%ymm", 8 * 8 + 8),
         ("matrix_vector8", HASWELL, "vpmaddwd", "%ymm", 8 + 8),

@@ -141,7 +141,7 @@ def test_small_products_and_those_of_higher_tiers_are_multiplied_tap_by_tap(monk
 def test_the_packed_filter_is_four_times_the_transformed():
     random = np.random.default_rng(0)
     weights = random.integers(-255, 256, (5, 3, 3, 3)).astype(np.int16)
-    packed = winograd_lowering.pack_transformed(weights, 16)
+    packed = winograd_lowering.pack_elements(winograd_lowering.transform_square(weights), 16)
     assert packed.shape == (1, 16, 8, 16, 2) and packed.dtype == np.int16
     g = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
     for o in range(16):

@@ -71,19 +71,21 @@ def conv_2d(
     deep: bool = False,
     **options: Any,
 ) -> Case:
-    """A convolution of any geometry; ``deep``: 3x3 taps side by side and many channels, as networks mostly have."""
+    """A convolution of any geometry; ``deep``: as networks have, 3x3 taps or 7 in a line, and many channels."""
     groups = draw(st.integers(2, 4)) if grouped else 1
     shape = draw(images(channels=groups * draw(st.integers(1, 4)) if grouped else None))
     geometry = draw(_geometry(dilated=not deep))
     filters = groups * draw(st.one_of(st.integers(1, 5), st.sampled_from([8, 16, 17])))
     if deep:
-        shape = (shape[0], *(draw(st.integers(5, 9)) for _ in range(2)), draw(st.sampled_from([16, 17, 32, 40])))
+        taps_of_depth = draw(st.sampled_from([(3, 3), (3, 3), (1, 7), (7, 1)]))
+        sides = (draw(st.integers(max(5, least), 9)) for least in taps_of_depth)
+        shape = (shape[0], *sides, draw(st.sampled_from([16, 17, 32, 40])))
         geometry |= {"stride_h": 1, "stride_w": 1}
         filters = draw(st.sampled_from([16, 19, 32]))
     source = draw(source_of(tensor_type))
     quantization = draw(filter_of(weights_type, filters, 0, each_channel))
     quantization = replace(quantization, zero_point=(0,)) if symmetric else quantization
-    size = (filters, *((3, 3) if deep else draw(_window(shape, geometry))), shape[3] // groups)
+    size = (filters, *(taps_of_depth if deep else draw(_window(shape, geometry))), shape[3] // groups)
     weights, taps = given(draw, draw(weights_of(weights_type, size, quantization)))
     bias, sums = draw(bias_of(bias_type, filters, source, quantization))
     return single_operator(

@@ -57,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--profile", action="store_true", help="time every operator of q31 instead")
     instead.add_argument("--start", action="store_true", help="time processes to their first result instead")
+    instead.add_argument(
+        "--scaling", action="store_true", help="set threads that divide a call beside as many independent calls instead"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -88,6 +91,10 @@ def main(arguments: argparse.Namespace) -> int:
         from .bench_start import print_starts
 
         return print_starts(arguments.models, peers, rounds, arguments.json)
+    if arguments.scaling:
+        from .bench_scaling import print_scaling
+
+        return print_scaling(arguments.models, threads, rounds, arguments.seed, arguments.json)
     peak, rows, notes = integer_peak(), [], []
     for model in arguments.models:
         for count in threads:

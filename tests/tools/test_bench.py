@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from q31.kernels.jit import INTERPRETED
 from q31.kernels.profiles import LITERT
 from q31.schema import GraphBuilder, Quantization, TensorType, write
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions, SoftmaxOptions, SVDFOptions
-from q31.tools import bench, bench_engines, cli
+from q31.tools import bench, bench_engines, bench_scaling, cli
 from q31.tools.bench_operators import profile
 from q31.tools.conformance.case import Case, constant, network, result, tensor
 from q31.tools.macs import macs
@@ -123,9 +124,9 @@ def test_a_model_with_state_is_compared_after_as_many_runs(tmp_path: Path, capsy
     x = builder.tensor("x", TensorType.FLOAT32, (1, 6))
     state = builder.tensor("state", TensorType.FLOAT32, (1, 6), is_variable=True)
     features = builder.tensor("features", TensorType.FLOAT32, (2, 6), value=np.arange(12.0).reshape(2, 6))
-    time = builder.tensor("time", TensorType.FLOAT32, (2, 3), value=np.arange(6.0).reshape(2, 3))
+    of_time = builder.tensor("time", TensorType.FLOAT32, (2, 3), value=np.arange(6.0).reshape(2, 3))
     y = builder.tensor("y", TensorType.FLOAT32, (1, 2))
-    builder.operator("SVDF", [x, features, time, -1, state], [y], SVDFOptions(rank=1))
+    builder.operator("SVDF", [x, features, of_time, -1, state], [y], SVDFOptions(rank=1))
     path = tmp_path / "state.tflite"
     path.write_bytes(write(builder.build([x], [y])))
     assert cli.main(["bench", str(path), "--rounds", "3", "--json"]) == 0
@@ -150,6 +151,33 @@ def test_an_engine_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(bench_engines.importlib.util, "find_spec", lambda name: None)
     assert cli.main(["bench", str(DIGITS), "--against", "openvino"]) == 2
     assert "openvino needs the package openvino: pip install 'q31[bench]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(INTERPRETED, reason="Q31_JIT=0")
+def test_threads_beside_independent_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench_scaling, "_processors", lambda: 2)
+    assert cli.main(["bench", str(DIGITS), "--scaling", "--threads", "1,2", "--rounds", "2", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["threads"] == 2 and min(row["alone"], row["apart"], row["together"]) > 0
+    assert row["possible"] == row["alone"] / row["apart"] and row["got"] == row["alone"] / row["together"]
+    assert cli.main(["bench", str(DIGITS), "--scaling", "--threads", "3"]) == 2
+    assert "--threads: expected at most 2, the processors of this machine" in capsys.readouterr().err
+
+
+def test_calls_at_once_are_counted_together() -> None:
+    class Sleeper:
+        calls = 0
+
+        def invoke(self) -> None:
+            self.calls += 1
+            time.sleep(0.01)
+
+        def outputs(self) -> list[np.ndarray]:
+            return []
+
+    sleepers = [Sleeper(), Sleeper(), Sleeper()]
+    assert 0.03 / 9 < bench_scaling.seconds_a_call(sleepers, 3) < 0.09 / 9
+    assert [one.calls for one in sleepers] == [3, 3, 3]
 
 
 def test_the_peak_is_a_rate() -> None:

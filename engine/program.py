@@ -5,6 +5,7 @@ A step is either a stretch of the compiled engine's table, or one operator's ``e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -14,14 +15,13 @@ import numpy as np
 from ..kernels.operator import Instruction, Shape
 from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, numpy_dtype
-from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
 from .clamps import absorb_clamps
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .normalization import join_normalizations
 from .padding import absorb_paddings
-from .places import assign, in_place, may_stay
+from .places import Place, assign, in_place, may_stay, without_copies_in_place
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
 from .steps import prepare_now, raise_faults, run_structural
@@ -105,8 +105,7 @@ class Program:
     # Memory
 
     def _allocate(self, preserve_all: bool) -> int:
-        roots, lifetimes = assign(self.preparation, self._operators, preserve_all, self._in_place)
-        layout = arena.plan(lifetimes)
+        places, layout = assign(self.preparation, self._operators, preserve_all, self._in_place)
         limit = physical_memory()
         try:
             # A system that overcommits grants any size, and ends the process when it is used.
@@ -117,12 +116,12 @@ class Program:
             raise ModelError(f"the tensors need {layout.size} bytes of memory, which cannot be had") from None
         tensors, shapes = self.preparation.tensors, self.preparation.shapes
         for index in range(len(tensors)):
-            root = roots.get(index, index)
+            place = places.get(index, Place(index))
             shape = shapes[index]
-            if root in layout.offsets and shape is not None:
+            if place.root in layout.offsets and shape is not None:
                 dtype = numpy_dtype(tensors[index].type)
-                start = layout.offsets[root]
-                size = lifetimes[root].size
+                start = layout.offsets[place.root] + place.offset
+                size = dtype.itemsize * math.prod(shape)
                 self._arrays[index] = self._memory[start : start + size].view(dtype).reshape(shape)
         for index in self.preparation.inputs:
             if tensors[index].type is TensorType.STRING:
@@ -144,7 +143,8 @@ class Program:
                 continue  # kernels read what they have written already
             lowered = lower(operator.prepared, operator.node)
             if lowered is not None and may_stay(operator, lowered, self._in_place):
-                instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)
+                whole = lowered if isinstance(lowered, tuple) else (lowered,)
+                instructions[operator.index] = without_copies_in_place(operator, whole, self._arrays)
         return instructions
 
     def _has_memory(self, operator: PreparedOperator) -> bool:

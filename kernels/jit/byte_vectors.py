@@ -144,7 +144,7 @@ HAS_SHUFFLES = "avx2" in FEATURES
 """Whether there is an instruction for :func:`look_up`; without it, loads one by one are as fast."""
 
 _ROW = 16  # bytes that one shuffle chooses from
-_QUARTER = 64  # bytes of the table in a register of AVX-512
+_QUARTER = 64  # bytes of the table, a register of AVX-512
 
 
 def _define_look_up(load: Callable[..., Any]) -> Any:
@@ -176,37 +176,41 @@ def _choose_from_quarters(builder: ir.IRBuilder, table: Any, indices: Any, load:
 
 
 def _shuffle_rows(builder: ir.IRBuilder, kind: Any, table: Any, indices: Any, load: Callable[..., Any]) -> Any:
-    """Emit 16 shuffles, each of a row of the table.
+    """Emit 16 shuffles, each of a row of the table, and choose among four quarters of the table by an index's top bits.
 
     A shuffle gives 0 where the top bit of an index is set, else a byte of the row by the index modulo 16. So with the
-    indices less 16 each time, the shuffle of row ``r`` counts for all indices of its row and of those after it; the
-    rows are exclusive-ors with the row before, which leave the byte of the last row that counts. This goes for indices
-    below 128, and, with the top bit flipped, for the others.
+    lower six bits of the indices, less 16 each time, the shuffle of row ``r`` of a quarter counts for all indices of
+    its row and of those after it; the rows are exclusive-ors with the row before, which leave the byte of the last row
+    that counts.
     """
+    byte, row_type = kind.element, ir.VectorType(kind.element, _ROW)
     shuffle = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(kind, [kind, kind]), "llvm.x86.avx2.pshuf.b"
     )
-    subtract = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(kind, [kind, kind]), f"llvm.ssub.sat.v{WIDE}i8"
+    blend = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(kind, [kind, kind, kind]), "llvm.x86.avx2.pblendvb"
     )
-    row_type = ir.VectorType(kind.element, _ROW)
-    step = emit_splat(builder, kind, ir.Constant(kind.element, _ROW))
-    found: Any = None
-    for half in range(2):
+    step = emit_splat(builder, kind, ir.Constant(byte, _ROW))
+    rows = _QUARTER // _ROW
+    remaining = [builder.and_(indices, emit_splat(builder, kind, ir.Constant(byte, _QUARTER - 1)))]
+    while len(remaining) < rows:
+        remaining.append(builder.sub(remaining[-1], step))
+    quarters = []
+    for quarter in range(4):
         before: Any = None
-        if half:
-            indices = builder.xor(indices, emit_splat(builder, kind, ir.Constant(kind.element, 0x80)))
-        remaining = indices
-        for number in range(8):
-            place = ir.Constant(ir.IntType(64), (8 * half + number) * _ROW)
+        found: Any = None
+        for number in range(rows):
+            place = ir.Constant(ir.IntType(64), (rows * quarter + number) * _ROW)
             row = load(builder, row_type, table, place)
             difference = row if before is None else builder.xor(row, before)
             before = row
             doubled = emit_lanes(builder, difference, difference, [*range(_ROW)] * 2)
-            chosen = builder.call(shuffle, [doubled, remaining])
+            chosen = builder.call(shuffle, [doubled, remaining[number]])
             found = chosen if found is None else builder.xor(found, chosen)
-            remaining = builder.call(subtract, [remaining, step])
-    return found
+        quarters.append(found)
+    is_odd = builder.add(indices, indices)  # by the top bit of each byte
+    low, high = (builder.call(blend, [quarters[n], quarters[n + 1], is_odd]) for n in (0, 2))
+    return builder.call(blend, [low, high, indices])
 
 
 look_up = _define_look_up(emit_constant_load)

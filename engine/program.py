@@ -24,6 +24,7 @@ from .padding import absorb_paddings
 from .places import Place, assign, in_place, may_stay, without_copies_in_place
 from .pointwise import fuse, missing
 from .preparation import Preparation, PreparedOperator, as_tuple, prepare
+from .signs import absorb_sign_changes
 from .steps import prepare_now, raise_faults, run_structural
 from .structure import STRUCTURAL, Environment
 
@@ -87,7 +88,7 @@ class Program:
         unobserved = compiled and not preserve_all
         self._operators = fuse(self.preparation) if unobserved else self.preparation.operators
         if unobserved:
-            for change in (absorb_clamps, join_normalizations, absorb_paddings):
+            for change in (absorb_clamps, join_normalizations, absorb_paddings, absorb_sign_changes):
                 self._operators = change(self.preparation, self._operators)
         self._in_place = in_place(self._operators) if unobserved else frozenset()
         self.arena_size = self._allocate(preserve_all)

@@ -29,6 +29,7 @@ from .prepared import QuantizedDepthwiseConv2D, QuantizedTransposeConv, Requanti
 from .requantization import rounding_constants
 
 _LARGEST_CODE = 1 << 15
+_MOST_BITS = 35  # after the point: those of a code and of the number that keeps it positive are 18 more
 SAFE_TERMS = 256
 """The sum of so many products of int16 codes and weights within +-255 fits int32."""
 
@@ -52,7 +53,7 @@ def lower_int16_product(
     """
     largest = _largest_sums(weights, (1, 2, 3))
     bias = bias_or_zeros(node, np.dtype(np.int64))
-    constants = wide_requantization_fields(requantization, bias, largest, groups)
+    constants = wide_requantization_fields(requantization, bias, largest, groups, in_registers=True)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = panel_fields(window, image, groups, depth, itemsize=2)
     if constants is None or panel is None:
@@ -78,7 +79,7 @@ def lower_int16_depthwise_conv_2d(prepared: QuantizedDepthwiseConv2D, node: Node
         return lower_int16_product(prepared.requantization, node, image, window, image[3], grouped)
     largest = _largest_sums(weights, (0, 1, 2))
     bias = bias_or_zeros(node, np.dtype(np.int64))
-    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
+    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1, in_registers=True)
     lines = line_fields(window, weights.shape[3])
     if constants is None or lines is None or np.any(largest >= 2.0**31):
         return None
@@ -100,7 +101,7 @@ def lower_int16_transpose_conv(
     """Lower TRANSPOSE_CONV to ``conv_2d_int16``; ``weights`` are centered, their taps reversed."""
     source = node.input(2)
     largest = _largest_sums(weights, (1, 2, 3))
-    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1)
+    constants = wide_requantization_fields(prepared.requantization, bias, largest, groups=1, in_registers=True)
     depth = round_up(math.prod(weights.shape[1:]), 2)
     panel = transposed_fields(prepared.window, source.shape, depth, itemsize=2)
     if constants is None or panel is None:
@@ -133,14 +134,18 @@ def _tensor_fields(node: Node, output_size: int, index: int = 0) -> dict[str, Fi
 
 
 def wide_requantization_fields(
-    requantization: Requantization, bias: np.ndarray, largest: np.ndarray, groups: int
+    requantization: Requantization, bias: np.ndarray, largest: np.ndarray, groups: int, in_registers: bool = False
 ) -> dict[str, Field] | None:
-    """Return bias and the fields ``WIDE_REQUANTIZATION``; None where a product might not fit its int32."""
+    """Return bias and the fields ``WIDE_REQUANTIZATION``; None where a product might not fit its int32.
+
+    ``largest`` is what the magnitude of a channel's sum does not pass. ``in_registers``: the kernel scales sums that
+    fit int32 in float64 where that is exact; the bias is int32 then.
+    """
     bias = bias.astype(np.int64)
+    sums = largest + np.abs(bias.astype(np.float64))
     in_float64 = requantization.rounding is Rounding.FLOAT64
     in_int64 = requantization.accumulator == np.int64
     if in_float64:
-        sums = largest + np.abs(bias.astype(np.float64))
         reached = sums if in_int64 else np.minimum(sums, 2.0**31)
         if np.any(reached * requantization.real_multiplier >= 2.0**31 - 1):
             return None
@@ -150,6 +155,13 @@ def wide_requantization_fields(
         multiplier, sign_mask = reduce_multiplier(multiplier), np.zeros_like(sign_mask)
         right_shift = 15 - requantization.shift.astype(np.int64)
         rounding = np.int64(1) << np.maximum(right_shift - 1, 0)
+    real_multiplier, exact = requantization.real_multiplier, False
+    if in_registers and in_int64 and not in_float64:
+        factors = np.ldexp(multiplier.astype(np.float64), -right_shift.astype(np.int32))
+        narrow = (sums < 2.0**31) & (sums * factors < 2.0**31 - 1)  # the result of the shift wraps in int32
+        exact = bool(np.all(narrow & (right_shift >= 1) & (right_shift <= _MOST_BITS)))
+    if exact:
+        real_multiplier, bias = factors, bias.astype(np.int32)
     return {
         "bias": pad_channels(bias, groups),
         "multiplier": pad_channels(multiplier, groups),
@@ -157,9 +169,10 @@ def wide_requantization_fields(
         "right_shift": pad_channels(right_shift, groups),
         "rounding": pad_channels(rounding, groups),
         "sign_mask": pad_channels(sign_mask, groups),
-        "real_multiplier": pad_channels(requantization.real_multiplier, groups),
+        "real_multiplier": pad_channels(real_multiplier, groups),
         "in_float64": int(in_float64),
         "in_int64": int(in_int64),
+        "exact_in_float64": int(exact),
         "activation_min": requantization.activation_min,
         "activation_max": requantization.activation_max,
     }

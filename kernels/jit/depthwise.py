@@ -13,7 +13,7 @@ from typing import Any
 
 from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
 from .codes import load_centered, zero_run
-from .int16_convolution import finish_codes, load_codes
+from .int16_convolution import finish_codes, finish_small, load_codes
 from .layouts import fields
 from .requantize import load_requantization, requantize, store_codes
 from .vectors import (
@@ -78,7 +78,10 @@ def finish8(p: Any, total: Any, channel: Any, constants: Any, output: Any, chann
 @helper
 def finish16(p: Any, total: Any, channel: Any, constants: Any, output: Any, channels: Any) -> None:
     """Store codes of 16 bits."""
-    finish_codes(p, widen(total), channel, output, channels)
+    if p.exact_in_float64:
+        finish_small(p, total, channel, output, channels)
+    else:
+        finish_codes(p, widen(total), channel, output, channels)
 
 
 @fragment

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .addressing import float32_view, float_field, fragment, helper, int16_view, int32_view, read_block
-from .int16_convolution import multiply_image, sum_taps
+from .int16_convolution import multiply_image, multiply_int16_panel, sum_taps
 from .layouts import fields
 from .vectors import (
     LANES,
@@ -36,7 +36,7 @@ def hybrid_conv_2d(block: Any) -> None:
     p = read_block(block, HYBRID_CONV_2D)
     codes = int16_view(p.codes, p.input_size + LANES)
     quantize_images(p, codes)
-    multiply_image(p, codes, finish_hybrid)
+    multiply_image(p, codes, multiply_int16_panel, finish_hybrid)
 
 
 def hybrid_depthwise_conv_2d(block: Any) -> None:

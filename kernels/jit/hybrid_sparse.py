@@ -12,7 +12,7 @@ import numpy as np
 
 from .addressing import float32_view, fragment, helper, int16_view, int32_view, read_block
 from .hybrid import nudge_zero_point, quantize_run, store_clamped
-from .int16_convolution import multiply_image
+from .int16_convolution import multiply_image, multiply_int16_panel
 from .layouts import fields
 from .vectors import (
     LANES,
@@ -32,7 +32,7 @@ def hybrid_sparse(block: Any) -> None:
     p = read_block(block, HYBRID_SPARSE)
     codes = int16_view(p.codes, p.input_size + LANES)
     quantize_rows(p, codes)
-    multiply_image(p, codes, finish_sparse)
+    multiply_image(p, codes, multiply_int16_panel, finish_sparse)
 
 
 @fragment

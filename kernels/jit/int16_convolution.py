@@ -1,7 +1,8 @@
 """CONV_2D, FULLY_CONNECTED and DEPTHWISE_CONV_2D on int16 codes with int8 weights, and the product of int16 panels.
 
 Products of pairs are summed in int32, over so many taps at a time (``chunk``) as fit; these sums are added up in
-int64. Where the accumulator is int32, which wraps, the upper half of that is dropped.
+int64. Where the accumulator is int32, which wraps, the upper half of that is dropped. Where all of a sum fits int32
+and few bits follow the point (``exact_in_float64``), it stays in registers and is scaled in float64, without rounding.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from .addressing import float64_view, fragment, helper, int16_view, int32_view, 
 from .codes import zero_run
 from .layouts import fields
 from .panels import blocks_of_part, fill_panel, panels_of_part
+from .vector_scaling import scale_and_clamp
 from .vectors import (
     LANES,
     PAIRED,
@@ -49,12 +51,16 @@ def conv_2d_int16(block: Any) -> None:
     """Convolve: input (N, H, W, C), filter packed as that of ``conv_2d``, output (N, OH, OW, O)."""
     p = read_block(block, CONV_2D_INT16)
     source = int16_view(p.input, p.input_size)
-    multiply_image(p, source, finish_product)
+    multiply_image(p, source, multiply_int16_or_small_panel, finish_product)
 
 
 @fragment
-def multiply_image(p: Any, source: Any, finish: Any) -> None:
-    """Convolve int16 codes. ``finish(p, sums, row, channel, position, channels)`` stores a vector of int64 sums."""
+def multiply_image(p: Any, source: Any, multiply: Any, finish: Any) -> None:
+    """Convolve int16 codes.
+
+    ``multiply`` is :func:`multiply_int16_panel` or another; ``finish(p, sums, row, channel, position, channels)``
+    stores a vector of int64 sums.
+    """
     group_channels = p.output_channels // p.groups
     blocks = -(-group_channels // LANES)
     rows = p.batches * p.output_height * p.output_width
@@ -70,7 +76,42 @@ def multiply_image(p: Any, source: Any, finish: Any) -> None:
             for index in range(first_block, last_block):
                 channels = min(LANES, group_channels - index * LANES)
                 output = group * group_channels + index * LANES
-                multiply_int16_panel(p, matrix, group * blocks + index, first, count, output, channels, finish)
+                multiply(p, matrix, group * blocks + index, first, count, output, channels, finish)
+
+
+@fragment
+def multiply_int16_or_small_panel(
+    p: Any, matrix: Any, block: Any, first: Any, count: Any, output: Any, channels: Any, finish: Any
+) -> None:
+    """Multiply the panel with one block of 16 channels, in the way that the size of sums asks for."""
+    if p.exact_in_float64:
+        multiply_small_panel(p, matrix, block, first, count, output, channels)
+    else:
+        multiply_int16_panel(p, matrix, block, first, count, output, channels, finish)
+
+
+@helper
+def multiply_small_panel(p: Any, matrix: Any, block: Any, first: Any, count: Any, output: Any, channels: Any) -> None:
+    """Multiply the panel with one block of 16 channels, where sums fit int32."""
+    channel = block * LANES
+    row, step = 0, p.output_channels
+    while count - row > 2:
+        c0, c1, c2, c3, c4, c5 = sum_tile(p, matrix, block, row, 0, p.depth)
+        rows, position = min(TILE, count - row), (first + row) * step + output
+        finish_small(p, c0, channel, position, channels)
+        finish_small(p, c1, channel, position + step, channels)
+        finish_small(p, c2, channel, position + 2 * step, channels)
+        if rows > 3:
+            finish_small(p, c3, channel, position + 3 * step, channels)
+        if rows > 4:
+            finish_small(p, c4, channel, position + 4 * step, channels)
+        if rows > 5:
+            finish_small(p, c5, channel, position + 5 * step, channels)
+        row += TILE
+    while row < count:
+        total = sum_row(p, matrix, block, row, 0, p.depth)
+        finish_small(p, total, channel, (first + row) * step + output, channels)
+        row += 1
 
 
 @fragment
@@ -103,23 +144,7 @@ def multiply_rows(p: Any, matrix: Any, block: Any, row: Any, rows: Any) -> None:
 @fragment
 def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -> None:
     """Add a chunk of 6 rows of products to their sums. Rows the panel lacks give sums that nobody reads."""
-    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
-    c0 = c1 = c2 = c3 = c4 = c5 = splat_int32(0)
-    r0 = row * p.depth
-    r1 = r0 + p.depth
-    r2 = r1 + p.depth
-    r3 = r2 + p.depth
-    r4 = r3 + p.depth
-    r5 = r4 + p.depth
-    f = block * p.depth * LANES
-    for k in range(start, stop, 2):
-        weights = load_pairs(packed, f + k * LANES)
-        c0 = dot_pairs(c0, splat_pair(matrix, r0 + k), weights)
-        c1 = dot_pairs(c1, splat_pair(matrix, r1 + k), weights)
-        c2 = dot_pairs(c2, splat_pair(matrix, r2 + k), weights)
-        c3 = dot_pairs(c3, splat_pair(matrix, r3 + k), weights)
-        c4 = dot_pairs(c4, splat_pair(matrix, r4 + k), weights)
-        c5 = dot_pairs(c5, splat_pair(matrix, r5 + k), weights)
+    c0, c1, c2, c3, c4, c5 = sum_tile(p, matrix, block, row, start, stop)
     add_to_sums(p, 0, c0, start)
     add_to_sums(p, 1, c1, start)
     add_to_sums(p, 2, c2, start)
@@ -129,8 +154,33 @@ def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -
 
 
 @fragment
+def sum_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -> Any:
+    """Return the sums of a chunk of 6 rows of products."""
+    depth = p.depth
+    upper = int16_view(p.panel + 2 * row * depth, TILE * depth)
+    lower = int16_view(p.panel + 2 * (row + 3) * depth, 3 * depth)
+    packed = int16_view(p.filter + 2 * block * depth * LANES, depth * LANES)
+    c0 = c1 = c2 = c3 = c4 = c5 = splat_int32(0)
+    for k in range(start, stop, 2):
+        weights = load_pairs(packed, k * LANES)
+        c0 = dot_pairs(c0, splat_pair(upper, k), weights)
+        c1 = dot_pairs(c1, splat_pair(upper, k + depth), weights)
+        c2 = dot_pairs(c2, splat_pair(upper, k + 2 * depth), weights)
+        c3 = dot_pairs(c3, splat_pair(lower, k), weights)
+        c4 = dot_pairs(c4, splat_pair(lower, k + depth), weights)
+        c5 = dot_pairs(c5, splat_pair(lower, k + 2 * depth), weights)
+    return c0, c1, c2, c3, c4, c5
+
+
+@fragment
 def add_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any, index: Any) -> None:
-    """Add a chunk of one row: four sums, so that they need not wait for each other."""
+    """Add a chunk of one row to its sums."""
+    add_to_sums(p, index, sum_row(p, matrix, block, row, start, stop), start)
+
+
+@fragment
+def sum_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -> Any:
+    """Return the sums of a chunk of one row: four of them till the end, so that they need not wait for each other."""
     packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
     c0 = c1 = c2 = c3 = splat_int32(0)
     r = row * p.depth
@@ -145,7 +195,7 @@ def add_row(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any, in
     while k < stop:
         c0 = dot_pairs(c0, splat_pair(matrix, r + k), load_pairs(packed, f + k * LANES))
         k += 2
-    add_to_sums(p, index, (c0 + c1) + (c2 + c3), start)
+    return (c0 + c1) + (c2 + c3)
 
 
 @helper
@@ -184,7 +234,6 @@ def finish_product(p: Any, sums: Any, row: Any, channel: Any, position: Any, cha
 @helper
 def finish_codes(p: Any, sums: Any, channel: Any, position: Any, channels: Any) -> None:
     """Add the bias, requantize, clamp, and store the first ``channels`` of 16 codes."""
-    output = int16_view(p.output, position + channels)
     total = sums + constant_int64(int64_view(p.bias, channel + LANES), channel)
     if p.in_float64:
         if not p.in_int64:
@@ -200,6 +249,26 @@ def finish_codes(p: Any, sums: Any, channel: Any, position: Any, channels: Any) 
         product = product + (total & constant_int64(int64_view(p.sign_mask, channel + LANES), channel))
         scaled = narrow_to_int32(product >> constant_int64(int64_view(p.right_shift, channel + LANES), channel))
     codes = at_most(at_least(scaled, splat_int32(p.activation_min)), splat_int32(p.activation_max))
+    store_int16_codes(p, codes, position, channels)
+
+
+@helper
+def finish_small(p: Any, total: Any, channel: Any, position: Any, channels: Any) -> None:
+    """Do the same with sums that fit int32, bias included, where their products with the factors are exact in float64.
+
+    ``(total * multiplier + 2**(shift - 1)) >> shift`` is the floor of ``total * factor + 0.5``, and a clamp to integers
+    may come before that.
+    """
+    total = total + constant_int32(int32_view(p.bias, channel + LANES), channel)
+    factors = constant_float64(float64_view(p.real_multiplier, channel + LANES), channel)
+    codes = scale_and_clamp(total, factors, p.activation_min, p.activation_max)
+    store_int16_codes(p, codes, position, channels)
+
+
+@helper
+def store_int16_codes(p: Any, codes: Any, position: Any, channels: Any) -> None:
+    """Store the first ``channels`` of 16 codes."""
+    output = int16_view(p.output, position + channels)
     if channels >= LANES:
         store_int16(output, position, narrow_to_int16(codes))
     else:

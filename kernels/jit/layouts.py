@@ -29,7 +29,7 @@ REQUANTIZATION = """form doubled_multiplier threshold offset offset_below expone
 """Fields of kernels that turn int32 accumulators into 8-bit codes (:mod:`.requantize`)."""
 
 WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64 in_int64
-    activation_min activation_max"""
+    exact_in_float64 activation_min activation_max"""
 """Fields of kernels that turn int64 accumulators into int16 codes (:mod:`.int16_convolution`)."""
 
 HYBRID = (

@@ -88,6 +88,7 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("depthwise_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("depthwise_conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),
         ("conv_2d_int16", HASWELL, "vpmaddwd", "%ymm", 12),
+        ("conv_2d_int16", HASWELL, "vcvttpd2dq", "%ymm", 4),
         ("hybrid_conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("conv_2d_tiles", SAPPHIRE_RAPIDS, "tdpbusd", "%tmm", 4),
         ("conv_2d_tiles", SAPPHIRE_RAPIDS, "tileloadd", "%tmm", 4 + 4),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from compiled_nodes import ACTIVATIONS, CHANNELS, EXAMPLES, INNER, PROFILE, check, run_cases_in_a_process, windows
 from q31.kernels.convolution import conv_2d, depthwise_conv_2d, fully_connected
-from q31.kernels.operator import Node, TensorSpec
+from q31.kernels.operator import Instruction, Node, TensorSpec
 from q31.kernels.profiles import LITERT
 from q31.schema import Quantization, TensorType
 from q31.schema.options import Conv2DOptions, DepthwiseConv2DOptions, FullyConnectedOptions
@@ -103,6 +103,52 @@ def test_sums_of_either_length_are_compiled(depth, weight):
     output = TensorSpec("y", TensorType.INT16, (), Quantization((2.0**20,), (0,)))
     node = Node("FULLY_CONNECTED", 1, FullyConnectedOptions(), specs, (output,))
     check(fully_connected.KERNELS[0], node, np.full((1, depth), -32768, np.int16), LITERT)
+
+
+def biased_node(multiplier: float, bias: np.ndarray, weight: int = 1) -> tuple[Node, np.ndarray]:
+    """A convolution of 1x1 whose output is the multiplier times (the bias + weight * input)."""
+    units = len(bias)
+    weights = np.full((units, 1, 1, 1), weight, np.int8)
+    specs = (
+        TensorSpec("x", TensorType.INT16, (1, 1, 3, 1), Quantization((0.5,), (0,))),
+        TensorSpec("w", TensorType.INT8, weights.shape, Quantization((0.5,) * units, (0,) * units, 0), weights),
+        TensorSpec("b", TensorType.INT64, bias.shape, Quantization((0.25,) * units, (0,) * units, 0), bias),
+    )
+    output = TensorSpec("y", TensorType.INT16, (), Quantization((float(np.float32(0.25 / multiplier)),), (0,)))
+    node = Node("CONV_2D", 1, Conv2DOptions(stride_h=1, stride_w=1), specs, (output,))
+    return node, np.array([-1, 0, 1], np.int16).reshape(1, 1, 3, 1)
+
+
+def exact_in_float64(node: Node) -> int:
+    kernel = conv_2d.KERNELS[0]
+    assert kernel.lower is not None
+    instruction = kernel.lower(kernel.prepare(node, LITERT), node)
+    assert isinstance(instruction, Instruction)
+    value = instruction.fields["exact_in_float64"]
+    assert isinstance(value, int)
+    return value
+
+
+@pytest.mark.parametrize("factor", [1.0, 2 / 3, 0.5001])
+@pytest.mark.parametrize("exponent", [0, -1, -10, -15, -19, -20])
+def test_halves_are_rounded_up_whatever_multiplies_them(factor, exponent):
+    """Ties, their neighbours, and the ends of what sums may be; in registers where no bit can be lost."""
+    ties = np.ldexp(np.arange(-41, 42, 2) / 2, -exponent).astype(np.int64)
+    near = np.concatenate([ties + step for step in (-2, -1, 0, 1, 2)])
+    reached = min(2**31, int(2**31 / np.ldexp(factor, exponent))) - 40_000
+    bias = np.concatenate([near, [reached, -reached, 32767 << -exponent, -(32768 << -exponent)]]).clip(
+        -reached, reached
+    )
+    node, x = biased_node(np.ldexp(factor, exponent), bias)
+    assert exact_in_float64(node)
+    check(conv_2d.KERNELS[0], node, x, LITERT)
+
+
+@pytest.mark.parametrize(("multiplier", "bias"), [(2.0**-22, 5), (0.5, 2**31), (1.5, 2**31 - 40_000), (2.0**13, 2**19)])
+def test_sums_too_large_or_multipliers_too_far_from_one_are_scaled_in_int64(multiplier, bias):
+    node, x = biased_node(multiplier, np.array([bias, -bias]))
+    assert not exact_in_float64(node)
+    check(conv_2d.KERNELS[0], node, x, LITERT)
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="this is the inner run")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
 from llvmlite import ir
 
-from ..kernels.jit.addressing import OPTIONS
 from ..kernels.jit.layouts import LAYOUTS
+from ..kernels.jit.unoptimized import linked
 
 # What an object may leave to the process that loads it: the C library. A kernel that can raise, allocates or needs
 # numba's run-time support would name symbols that a process without numba does not have.
@@ -33,17 +36,46 @@ def compile_kernel(name: str, entry_point: str, target: llvm.TargetMachine) -> b
     RuntimeError
         Where the kernel needs more than the C library at run time.
     """
-    compiled = numba.njit(_SIGNATURE, **OPTIONS)(python_kernel(name))
-    module = llvm.parse_assembly(compiled.inspect_llvm(compiled.signatures[0]))
+    return target.emit_object(optimized_kernel(name, entry_point, target))
+
+
+def optimized_kernel(name: str, entry_point: str, target: llvm.TargetMachine) -> llvm.ModuleRef:
+    """Return LLVM's code of a kernel and of its entry point, optimized for a processor. Raises as compile_kernel."""
+    with _no_collections():
+        module = llvm.parse_assembly(linked(python_kernel(name), _SIGNATURE))
     defined = [f for f in module.functions if not f.is_declaration and f.linkage is llvm.Linkage.external]
     assert len(defined) == 1, [f.name for f in defined]
     module.link_in(llvm.parse_assembly(_entry(entry_point, defined[0].name)))
     for value in (*module.functions, *module.global_variables):
         if not value.is_declaration and value.name != entry_point:
             value.linkage = llvm.Linkage.internal  # objects made by different processes may share names
-        elif value.name.startswith(_FORBIDDEN):
+    _optimize(module, target)
+    for value in (*module.functions, *module.global_variables):
+        if value.is_declaration and value.name.startswith(_FORBIDDEN):
             raise RuntimeError(f"kernel {name} needs {value.name} at run time: it may raise or allocate")
-    return target.emit_object(module)
+    return module
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Leave the garbage, which numba makes little of, until a function is compiled: collections took a sixth of it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _optimize(module: llvm.ModuleRef, target: llvm.TargetMachine) -> None:
+    """Run LLVM's passes over a module, at the level and with the vectorizers that numba's settings name."""
+    settings: Any = numba.config
+    options = llvm.create_pipeline_tuning_options(speed_level=int(settings.OPT))
+    options.loop_vectorization = bool(settings.LOOP_VECTORIZE)
+    options.slp_vectorization = bool(settings.SLP_VECTORIZE)
+    builder = llvm.create_pass_builder(target, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 def _entry(entry_point: str, function: str) -> str:

@@ -14,29 +14,19 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic, models, register_model
 
-from . import INTERPRETED
-
-OPTIONS: dict[str, Any] = {
-    "error_model": "numpy",  # a division by zero gives a number and raises nothing
-    "nogil": True,
-    "boundscheck": False,
-    "_nrt": False,
-    "no_cpython_wrapper": True,
-    "no_cfunc_wrapper": True,
-}
-"""Options under which numba compiles kernels and helpers."""
+from . import INTERPRETED, unoptimized
 
 
 def helper(function: Callable[..., Any]) -> Any:
     """Decorate a function that kernels call: compiled with them and always inlined."""
     if INTERPRETED:
         return function
-    return njit(forceinline=True, **OPTIONS)(function)
+    return unoptimized.function(function, forceinline=True)
 
 
 def fragment(function: Callable[..., Any]) -> Any:
@@ -47,7 +37,7 @@ def fragment(function: Callable[..., Any]) -> Any:
     """
     if INTERPRETED:
         return function
-    return njit(inline="always", **OPTIONS)(function)
+    return unoptimized.function(function, inline="always")
 
 
 def _define_view(element: Any, dtype: Any) -> Any:

@@ -29,14 +29,9 @@ ICE_LAKE_WITH_VBMI = {**ICE_LAKE, "NUMBA_CPU_FEATURES": ICE_LAKE["NUMBA_CPU_FEAT
 _LIST = """
 import sys
 from q31.engine.codecache import create_target
-from q31.engine.compiler import compile_kernel
+from q31.engine.compiler import optimized_kernel
 target = create_target()
-class Listing:
-    @staticmethod
-    def emit_object(module):
-        print(target.emit_assembly(module))
-        return b""
-compile_kernel(sys.argv[1], "entry", Listing)
+print(target.emit_assembly(optimized_kernel(sys.argv[1], "entry", target)))
 """
 
 

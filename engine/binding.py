@@ -25,6 +25,7 @@ Packed = MutableMapping[Key, np.ndarray]
 """Constants that programs for other shapes of the same inputs may need, too."""
 
 _WORTH_SHARING = 1 << 12  # bytes
+_POOL = 1 << 14  # bytes that small arrays are copied into, one beside the other
 
 
 def aligned_empty(size: int) -> np.ndarray:
@@ -63,7 +64,9 @@ class Binder:
         self._scratch = scratch
         self._packed: Packed = {} if packed is None else packed
         self._tensors: dict[int, np.ndarray] = {}
-        self._fields: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._fields: dict[int, tuple[np.ndarray, int]] = {}
+        self._pools = [aligned_empty(0)]  # the last is not full
+        self._pool_address = self._pool_end = 0
         self._alive: list[np.ndarray] = []
         self._faults: list[tuple[np.ndarray, str]] = []
 
@@ -154,12 +157,26 @@ class Binder:
     def _field(self, key: Key, array: np.ndarray) -> int:
         """Return the address of an array that an instruction brings along, or of another program's that is equal."""
         # Parts of one instruction bring the same array; the original is kept while its id is a key.
-        _, kept = self._fields.get(id(array), (None, None))
-        if kept is None:
-            kept = self._shared(key, array) if array.nbytes >= _WORTH_SHARING else aligned_copy(array)
-            self._fields[id(array)] = (array, kept)
-            self._alive.append(kept)
-        return kept.ctypes.data
+        _, address = self._fields.get(id(array), (None, None))
+        if address is None:
+            if array.nbytes < _WORTH_SHARING:
+                address = self._small(array)
+            else:
+                kept = self._shared(key, array)
+                self._alive.append(kept)
+                address = kept.ctypes.data
+            self._fields[id(array)] = (array, address)
+        return address
+
+    def _small(self, array: np.ndarray) -> int:
+        """Return the address of an aligned copy of a small array, in memory that several have."""
+        start, self._pool_end = self._pool_end, self._pool_end + aligned(array.nbytes)
+        if self._pool_end > self._pools[-1].nbytes:
+            self._pools.append(aligned_empty(_POOL))
+            self._pool_address = self._pools[-1].ctypes.data
+            start, self._pool_end = 0, aligned(array.nbytes)
+        self._pools[-1][start : start + array.nbytes].view(array.dtype).reshape(array.shape)[...] = array
+        return self._pool_address + start
 
     def _shared(self, key: Key, array: np.ndarray) -> np.ndarray:
         other = self._packed.get(key)

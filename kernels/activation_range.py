@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ _BOUNDS: dict[ActivationFunctionType, tuple[float | None, float | None]] = {
 }
 
 
+@cache
 def type_range(tensor_type: TensorType) -> tuple[int, int]:
     """Return the least and greatest code of an integer type (int4 and int2 included)."""
     if tensor_type is TensorType.UINT4:

@@ -68,25 +68,33 @@ def _own_fields(cls: type) -> list[tuple[str, str, Any]]:
 
 
 @cache
-def _arguments(cls: type) -> tuple[tuple[str, ...], dict[str, Any], dict[str, Callable[[], Any]]]:
-    """Return the names of the fields, the defaults, and what makes the other defaults."""
-    fields = field_types(cls)
+def _plan(
+    cls: type,
+) -> tuple[type, tuple[str, ...], frozenset[str], dict[str, Any], dict[str, Callable[[], Any]], bool]:
+    """Return what ``_initialize`` needs of a class whose ``__init__`` it is.
+
+    The class that has it, the names of the fields in order and as a set, the defaults, what makes the other defaults,
+    and whether there is a ``__post_init__``.
+    """
+    owner = next(one for one in cls.__mro__ if "__init__" in vars(one))
+    fields = field_types(owner)
     defaults = {name: default for name, (_, default, _) in fields.items() if default is not MISSING}
-    return tuple(fields), defaults, {name: make for name, (_, _, make) in fields.items() if make is not MISSING}
+    factories = {name: make for name, (_, _, make) in fields.items() if make is not MISSING}
+    return owner, tuple(fields), frozenset(fields), defaults, factories, hasattr(owner, "__post_init__")
 
 
 def _initialize(self: Any, *arguments: Any, **keywords: Any) -> None:
     """Set the fields as the dataclass's own ``__init__`` does, which is made to complain where they do not fit."""
-    owner = next(one for one in type(self).__mro__ if "__init__" in vars(one))
-    names, defaults, factories = _arguments(owner)
-    given = {**dict(zip(names, arguments, strict=False)), **keywords}
+    owner, names, fields, defaults, factories, has_more = _plan(self.__class__)
+    given = dict(zip(names, arguments, strict=False))
+    given.update(keywords)
     values = {**defaults, **given}
     for name, make in factories.items():
         if name not in values:
             values[name] = make()
-    if len(given) == len(arguments) + len(keywords) and values.keys() == set(names):
-        vars(self).update(values)
-        if hasattr(owner, "__post_init__"):
+    if len(given) == len(arguments) + len(keywords) and values.keys() == fields:
+        self.__dict__.update(values)
+        if has_more:
             self.__post_init__()
         return
     _make(owner)

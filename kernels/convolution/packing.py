@@ -133,16 +133,24 @@ def as_grouped_filter(weights: np.ndarray) -> np.ndarray:
 
 
 def pack_filter(weights: np.ndarray, groups: int, depth: int, step: int) -> np.ndarray:
-    """Pack (O, FH, FW, C) as [groups][blocks of 16 channels][depth / step][16][step], filled up with zeros."""
+    """Pack (O, FH, FW, C) as [groups][blocks of 16 channels][depth / step][16][step], filled up with zeros.
+
+    The memory is aligned as kernels need it, so that it is not copied once more.
+    """
     channels = len(weights) // groups
     blocks = -(-channels // LANES)
-    rows = weights.reshape(groups, channels, -1)
-    padded = np.zeros((groups, blocks * LANES, depth), weights.dtype)
-    padded[:, :channels, : rows.shape[2]] = rows
+    rows = np.ascontiguousarray(weights).reshape(groups, channels, -1)
+    if rows.shape != (groups, blocks * LANES, depth):
+        padded = np.zeros((groups, blocks * LANES, depth), weights.dtype)
+        padded[:, :channels, : rows.shape[2]] = rows
+        rows = padded
     # A step is moved as one number: NumPy moves elements one by one, which takes twenty times as long.
-    steps = padded.view(f"u{step * weights.itemsize}").reshape(groups, blocks, LANES, depth // step)
-    packed = np.ascontiguousarray(steps.transpose(0, 1, 3, 2)).view(weights.dtype)
-    return packed.reshape(groups, blocks, depth // step, LANES, step)
+    steps = rows.view(f"u{step * weights.itemsize}").reshape(groups, blocks, LANES, depth // step)
+    raw = np.empty(rows.nbytes + _VECTOR_BYTES, np.uint8)
+    start = -raw.ctypes.data % _VECTOR_BYTES
+    packed = raw[start : start + rows.nbytes].view(steps.dtype).reshape(groups, blocks, depth // step, LANES)
+    packed[...] = steps.transpose(0, 1, 3, 2)
+    return packed.view(weights.dtype).reshape(groups, blocks, depth // step, LANES, step)
 
 
 def pack_squares(packed: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def lower_product(product: Product, tiles: bool = True) -> Instruction | None:
     """Return the instruction of the tier, without tiles where not wanted; None where no kernel holds the product."""
     from ..jit import isa  # asks LLVM, which only compiled code needs
 
-    centered = product.weights.astype(np.int16) - np.int16(product.filter_zero_point)
+    centered = centered_weights(product.weights, product.filter_zero_point)
     reach = code_reach(centered, (1, 2, 3))
     requantization = requantization_fields(product.requantization, product.bias, reach, product.groups)
     taps = math.prod(centered.shape[1:])
@@ -191,6 +191,14 @@ def _shared(product: Product) -> dict[str, Field]:
         "output_channels": len(product.weights),
         **code_fields(product.source, product.input_index, product.input_zero_point),
     }
+
+
+def centered_weights(weights: np.ndarray, zero_point: int) -> np.ndarray:
+    """Return weights less their zero point, int16."""
+    centered = weights.astype(np.int16)
+    if zero_point:
+        centered -= np.int16(zero_point)
+    return centered
 
 
 def code_fields(source: TensorSpec, index: int, zero_point: int) -> dict[str, Field]:

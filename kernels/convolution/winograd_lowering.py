@@ -12,7 +12,7 @@ import numpy as np
 from ..operator import Instruction, Output, Scratch
 from ..padding import Window
 from .packing import LANES, TILE, WHOLE, pack_filter, round_up
-from .product_lowering import Product, code_fields, code_reach
+from .product_lowering import Product, centered_weights, code_fields, code_reach
 from .requantization import requantization_fields
 
 LEAST_CHANNELS = 16
@@ -37,7 +37,7 @@ def lower_by_winograd(product: Product) -> Instruction | None:
 
     if isa.QUADS or not _is_of_this_form(product) or _is_small(product):
         return None
-    centered = product.weights.astype(np.int16) - np.int16(product.filter_zero_point)
+    centered = centered_weights(product.weights, product.filter_zero_point)
     reach = code_reach(centered, (1, 2, 3))
     requantization = requantization_fields(product.requantization, product.bias, reach, product.groups)
     if requantization is None or np.any(reach >= _LARGEST_SUM):

@@ -132,7 +132,9 @@ class Binder:
         if isinstance(value, State):
             return self._operand(place, inputs[value.index], value.size, write=True)
         if isinstance(value, Output):
-            return self._operand(place, outputs[value.index], value.size, write=True)
+            if value.offset < 0:
+                raise Error(f"{place}: byte {value.offset} of tensor {outputs[value.index]}")
+            return self._operand(place, outputs[value.index], value.offset + value.size, write=True) + value.offset
         if isinstance(value, Fault):
             self._faults.append((np.zeros(1 + value.values, np.int64), value.message))
             return self._faults[-1][0].ctypes.data

@@ -78,6 +78,8 @@ def without_copies_in_place(
     assert target is not None
     there, address = set(), target.ctypes.data
     for number, index in enumerate(operator.operator.inputs):
+        if index < 0:  # written among the others without a copy, where nothing lies one behind the other
+            continue
         source = arrays[index]
         assert source is not None
         if source.ctypes.data == address:  # what is read and written at once shares no byte otherwise

@@ -15,8 +15,10 @@ import numpy as np
 from ..kernels.operator import Instruction, Shape
 from ..kernels.profiles import Profile
 from ..schema import Graph, ModelError, TensorType, numpy_dtype
+from . import arena
 from .binding import Binder, Packed, aligned_empty, scratch_size
 from .clamps import absorb_clamps
+from .joins import write_among_others
 from .kept import Kept, copy_variables, fill_variables
 from .memory import copy_of, empty_strings, physical_memory
 from .normalization import join_normalizations
@@ -93,6 +95,8 @@ class Program:
         self._in_place = in_place(self._operators) if unobserved else frozenset()
         self.arena_size = self._allocate(preserve_all)
         instructions = self._lower() if compiled else {}
+        if unobserved:
+            instructions = self._spare_copies(instructions)
         self.compiled = frozenset(instructions) | missing(self.preparation, self._operators)
         scratch = max(map(scratch_size, chain(*instructions.values())), default=0) + _SLACK
         self._scratches = [aligned_empty(scratch) for _ in range(self._threads)]
@@ -144,9 +148,25 @@ class Program:
                 continue  # kernels read what they have written already
             lowered = lower(operator.prepared, operator.node)
             if lowered is not None and may_stay(operator, lowered, self._in_place):
-                whole = lowered if isinstance(lowered, tuple) else (lowered,)
-                instructions[operator.index] = without_copies_in_place(operator, whole, self._arrays)
+                instructions[operator.index] = lowered if isinstance(lowered, tuple) else (lowered,)
         return instructions
+
+    def _spare_copies(self, instructions: dict[int, tuple[Instruction, ...]]) -> dict[int, tuple[Instruction, ...]]:
+        """Return the instructions without copies of what lies where it is to be, or can be written there."""
+        changed = write_among_others(self.preparation, self._operators, instructions)
+        # The whole needs its memory from its first part on: not where that makes more of all.
+        if changed is not None and self._planned(changed[0]).size <= self.arena_size:
+            self._operators, instructions = changed
+            self._arrays = [None if i not in self.preparation.constants else x for i, x in enumerate(self._arrays)]
+            self.arena_size = self._allocate(preserve_all=False)
+        for operator in self._operators:
+            if operator.index in instructions:
+                lowered = instructions[operator.index]
+                instructions[operator.index] = without_copies_in_place(operator, lowered, self._arrays)
+        return instructions
+
+    def _planned(self, operators: Sequence[PreparedOperator]) -> arena.Layout:
+        return assign(self.preparation, operators, False, self._in_place)[1]
 
     def _has_memory(self, operator: PreparedOperator) -> bool:
         indices = (*operator.operator.inputs, *operator.operator.outputs)

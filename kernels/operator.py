@@ -163,10 +163,11 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Instruction field: the address of the node's output tensor ``index``, of which ``size`` bytes are written."""
+    """Instruction field: the address of byte ``offset`` of output tensor ``index``; ``size`` bytes are written."""
 
     index: int
     size: int
+    offset: int = 0
 
 
 @dataclass(frozen=True)

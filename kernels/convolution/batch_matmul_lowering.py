@@ -69,6 +69,7 @@ def lower_quantized_batch_matmul(prepared: Any, node: Node) -> Instruction | Non
     if rescaling is None:
         return None
     points = {"input1_zero_point": prepared.x_zero_point, "input2_zero_point": prepared.y_zero_point}
+    points["output_step"] = prepared.output_shape[-1]
     return Instruction("batch_matmul8", {**shared, **rescaling, **points})
 
 

@@ -91,7 +91,8 @@ def lower_product(product: Product, tiles: bool = True) -> Instruction | None:
     if panel is None:
         return None
     packed = pack_filter(centered, product.groups, round_up(taps, 2), 2)
-    return Instruction("conv_2d", {**_shared(product), **panel, **requantization, "filter": packed})
+    fields = {**_shared(product), **_output_step(product), **panel, **requantization, "filter": packed}
+    return Instruction("conv_2d", fields)
 
 
 def _is_matrix_vector(product: Product) -> bool:
@@ -151,6 +152,7 @@ def _byte_fields(
     assert isinstance(rows, int) and isinstance(size, Scratch)
     return {
         **_shared(product),
+        **_output_step(product),
         **panel,
         **requantization,
         **_byte_filter(product, requantization, taps, depth),
@@ -199,6 +201,11 @@ def centered_weights(weights: np.ndarray, zero_point: int) -> np.ndarray:
     if zero_point:
         centered -= np.int16(zero_point)
     return centered
+
+
+def _output_step(product: Product) -> dict[str, Field]:
+    """Return how far apart the output's pixels are; the engine may put them further apart, among those of others."""
+    return {"output_step": len(product.weights)}
 
 
 def code_fields(source: TensorSpec, index: int, zero_point: int) -> dict[str, Field]:

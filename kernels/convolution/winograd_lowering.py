@@ -63,6 +63,7 @@ def lower_by_winograd(product: Product) -> Instruction | None:
             "batches": batches,
             "input_channels": product.image[3],
             "output_channels": len(product.weights),
+            "output_step": len(product.weights),
             "input_height": window.input_height,
             "input_width": window.input_width,
             "output_height": window.output_height,

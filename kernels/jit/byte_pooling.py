@@ -39,15 +39,15 @@ def max_pool_bytes(block: Any) -> None:
     """MAX_POOL_2D of at least 16 channels."""
     p = read_block(block, MAX_POOL_BYTES)
     source = uint8_view(p.input, p.batches * p.input_height * p.input_width * p.channels)
-    target = uint8_view(p.output, p.batches * p.output_height * p.output_width * p.channels)
+    target = uint8_view(p.output, (p.batches * p.output_height * p.output_width - 1) * p.output_step + p.channels)
     first, end = rows_of_part(p, p.batches * p.output_height)
     for row in range(first, end):
         start, rows = lines_under(p, row)
-        to = row * p.output_width * p.channels
+        to = row * p.output_width * p.output_step
         for x in range(p.output_width):
             column, columns = columns_under(p, x)
             max_at(p, source, target, start + column * p.channels, rows, columns, to)
-            to += p.channels
+            to += p.output_step
 
 
 @helper

@@ -41,7 +41,7 @@ def conv_2d(block: Any) -> None:
             fill_panel(p, group, first, count, source, matrix, center_run, zero_run)
             for index in range(first_block, last_block):
                 channels = min(LANES, group_channels - index * LANES)
-                output = first * p.output_channels + group * group_channels + index * LANES
+                output = first * p.output_step + group * group_channels + index * LANES
                 multiply_panel(p, group * blocks + index, count, output, channels)
 
 
@@ -50,10 +50,10 @@ def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) ->
     """Multiply the panel with one block of 16 channels, requantize and store."""
     row = 0
     while row + TILE <= rows or rows - row > 2:
-        multiply_tile(p, block, row, min(TILE, rows - row), output + row * p.output_channels, channels)
+        multiply_tile(p, block, row, min(TILE, rows - row), output + row * p.output_step, channels)
         row += TILE
     while row < rows:
-        multiply_row(p, block, row, output + row * p.output_channels, channels)
+        multiply_row(p, block, row, output + row * p.output_step, channels)
         row += 1
 
 
@@ -84,7 +84,7 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
         c3 = dot_pairs(c3, splat_pair(panel, r3 + k), weights)
         c4 = dot_pairs(c4, splat_pair(panel, r4 + k), weights)
         c5 = dot_pairs(c5, splat_pair(panel, r5 + k), weights)
-    step = p.output_channels
+    step = p.output_step
     constants = load_requantization(p, channel)
     store_codes(p, requantize(p, c0, channel, constants), output, channels)
     if rows > 1:

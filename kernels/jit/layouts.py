@@ -54,13 +54,13 @@ WAY = "input output time_major backward output_width output_start batches steps 
 LINES = "channels pairs ring kept lines line_width line_size part parts"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
-BYTE_PRODUCT = f"""input input_size output filter bias batches input_channels output_channels groups sign_flip
-    input_zero_point {WINDOW} {REQUANTIZATION} depth panel panel_size panel_rows contiguous transposed part parts taps
-    filter_zero_point row_terms sums sums_size"""
+BYTE_PRODUCT = f"""input input_size output output_step filter bias batches input_channels output_channels groups
+    sign_flip input_zero_point {WINDOW} {REQUANTIZATION} depth panel panel_size panel_rows contiguous transposed part
+    parts taps filter_zero_point row_terms sums sums_size"""
 """Fields of products over panels of bytes (:mod:`.quad_convolution`)."""
 
-WINOGRAD = f"""input input_size output filter bias batches input_channels output_channels sign_flip input_zero_point
-    input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
+WINOGRAD = f"""input input_size output output_step filter bias batches input_channels output_channels sign_flip
+    input_zero_point input_height input_width output_height output_width padding_top padding_left tile_rows tile_columns
     {REQUANTIZATION} depth panel panel_rows panel_step patch sums part parts"""
 """Fields of convolutions by Winograd's algorithm (:mod:`.winograd`)."""
 
@@ -107,8 +107,8 @@ LAYOUTS: dict[str, Layout] = {
     "integer_peak": _layout("peak", "rounds numbers result"),
     "conv_2d": _layout(
         "convolution",
-        f"""input input_size output filter bias batches input_channels output_channels groups sign_flip input_zero_point
-        {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
+        f"""input input_size output output_step filter bias batches input_channels output_channels groups sign_flip
+        input_zero_point {WINDOW} {REQUANTIZATION} depth panel panel_rows contiguous transposed part parts""",
     ),
     "conv_2d_winograd": _layout("winograd", WINOGRAD),
     "conv_2d_winograd_line": _layout("winograd_line", f"{WINOGRAD} tile_height tile_width"),
@@ -167,7 +167,9 @@ LAYOUTS: dict[str, Layout] = {
         f"""input input_size output filter bias batches input_channels output_channels groups {WINDOW} {HYBRID}
         depth panel panel_rows contiguous transposed part parts""",
     ),
-    "batch_matmul8": _layout("batch_matmul", f"{MATRICES} input1_zero_point input2_zero_point {REQUANTIZATION} bias"),
+    "batch_matmul8": _layout(
+        "batch_matmul", f"{MATRICES} output_step input1_zero_point input2_zero_point {REQUANTIZATION} bias"
+    ),
     "batch_matmul8_to_32": _layout("batch_matmul", f"{MATRICES} chunk sums"),
     "batch_matmul16": _layout("batch_matmul", f"{MATRICES} {WIDE_REQUANTIZATION} bias chunk sums narrow packed"),
     "fully_connected8_to_16": _layout(
@@ -301,7 +303,7 @@ LAYOUTS: dict[str, Layout] = {
     "gelu_approximate_float32": _layout("eigen", "input output size"),
     "logistic_float32": _layout("float_functions", "input output size exponential"),
     "softmax_float32": _layout("float_functions", "input output rows depth beta exponential"),
-    "max_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max part parts"),
+    "max_pool_bytes": _layout("byte_pooling", f"{POOL} output_step sign_flip code_min code_max part parts"),
     "average_pool_bytes": _layout("byte_pooling", f"{POOL} sign_flip code_min code_max sums part parts"),
     "max_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip"),
     "average_pool8": _layout("pooling", f"{POOL} activation_min activation_max sign_flip sums"),

@@ -77,7 +77,7 @@ def multiply_panel(p: Any, group: Any, block: Any, blocks: Any, first: Any, rows
     """Multiply the panel with some blocks of a group's channels, at most ``blocks``, and return how many."""
     group_channels = p.output_channels // p.groups
     index = group * -(-group_channels // LANES) + block
-    output = first * p.output_channels + group * group_channels + block * LANES
+    output = first * p.output_step + group * group_channels + block * LANES
     channels = group_channels - block * LANES
     panel, packed = uint8_view(p.panel, p.panel_size), int8_view(p.filter, (index + blocks) * p.depth * LANES)
     bias, sums = int32_view(p.bias, (index + blocks) * LANES), int32_view(p.sums, p.sums_size)
@@ -101,7 +101,7 @@ def multiply_panel(p: Any, group: Any, block: Any, blocks: Any, first: Any, rows
         else:
             height = 1
             tile_1x1(panel, row * p.depth, p.depth, packed, start, step, bias, channel, sums)
-        finish_tile(p, row, min(height, left), index, width, output + row * p.output_channels, channels)
+        finish_tile(p, row, min(height, left), index, width, output + row * p.output_step, channels)
         row += height
     return width
 
@@ -118,4 +118,4 @@ def finish_tile(p: Any, first: Any, rows: Any, index: Any, blocks: Any, output: 
             if p.filter_zero_point != 0:
                 total = total + splat_int32(terms[first + row])
             codes = requantize(p, total, (index + j) * LANES, constants)
-            store_codes(p, codes, output + row * p.output_channels + j * LANES, stored)
+            store_codes(p, codes, output + row * p.output_step + j * LANES, stored)

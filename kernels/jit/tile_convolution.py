@@ -57,5 +57,5 @@ def multiply_pair(p: Any, square: Any, first: Any, row: Any, tile_rows: Any, row
         p.sums,
     )
     channel = square * SQUARE
-    output = (first + row) * p.output_channels + channel
+    output = (first + row) * p.output_step + channel
     finish_tile(p, row, min(2 * tile_rows, rows - row), 2 * square, 2, output, p.output_channels - channel)

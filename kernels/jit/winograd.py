@@ -235,16 +235,16 @@ def finish_panel(p: Any, block: Any, first: Any, rows: Any) -> None:
         batch = line // p.tile_rows
         y = 2 * (line - batch * p.tile_rows)
         x = 2 * tile_x
-        output = ((batch * p.output_height + y) * p.output_width + x) * p.output_channels + channel
-        below = output + p.output_width * p.output_channels
+        output = ((batch * p.output_height + y) * p.output_width + x) * p.output_step + channel
+        below = output + p.output_width * p.output_step
         y00, y01, y10, y11 = transform_sums(p, row, bias)
         store_codes(p, requantize(p, y00, channel, constants), output, channels)
         if x + 1 < p.output_width:
-            store_codes(p, requantize(p, y01, channel, constants), output + p.output_channels, channels)
+            store_codes(p, requantize(p, y01, channel, constants), output + p.output_step, channels)
         if y + 1 < p.output_height:
             store_codes(p, requantize(p, y10, channel, constants), below, channels)
             if x + 1 < p.output_width:
-                store_codes(p, requantize(p, y11, channel, constants), below + p.output_channels, channels)
+                store_codes(p, requantize(p, y11, channel, constants), below + p.output_step, channels)
         tile_x += 1
         if tile_x == p.tile_columns:
             tile_x = 0

@@ -133,12 +133,12 @@ def finish_panel(p: Any, block: Any, first: Any, rows: Any) -> None:
     channels = min(LANES, p.output_channels - channel)
     line = first // p.tile_columns
     tile = first - line * p.tile_columns
-    step = p.output_channels if p.tile_height == 1 else p.output_width * p.output_channels
+    step = p.output_step if p.tile_height == 1 else p.output_width * p.output_step
     for row in range(rows):
         batch = line // p.tile_rows
         y = (line - batch * p.tile_rows) * p.tile_height
         x = tile * p.tile_width
-        output = ((batch * p.output_height + y) * p.output_width + x) * p.output_channels + channel
+        output = ((batch * p.output_height + y) * p.output_width + x) * p.output_step + channel
         left = p.output_width - x if p.tile_height == 1 else p.output_height - y
         y0, y1, y2, y3 = transform_sums(p, row, bias)
         store_codes(p, requantize(p, y0, channel, constants), output, channels)

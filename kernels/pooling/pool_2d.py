@@ -166,6 +166,8 @@ def _lower(name: str, prepared: Pool2D, node: Node) -> Instruction | None:
         }
         if name == "average_pool":
             own["sums"] = Scratch(2 * source.shape[2] * source.shape[3])
+        else:
+            own["output_step"] = source.shape[3]
         return Instruction(f"{name}_bytes", own | window_fields)
     number = float if source.type is TensorType.FLOAT32 else int
     fields: dict[str, Field] = {

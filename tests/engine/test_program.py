@@ -85,6 +85,8 @@ def test_variable_tensors_start_at_the_zero_point_if_int8():
     [
         ({"input": Input(0, 65)}, "input: 65 bytes of tensor 0, which has 64"),
         ({"output": Output(0, 65)}, "output: 65 bytes of tensor 1, which has 64"),
+        ({"output": Output(0, 64, 1)}, "output: 65 bytes of tensor 1, which has 64"),
+        ({"output": Output(0, 64, -1)}, "output: byte -1 of tensor 1"),
         ({"input": Input(0, -1)}, "-1 bytes"),
         ({"extra": 1}, "extra"),
     ],

@@ -41,6 +41,9 @@ _UNARY = frozenset(
     ]
 )
 _BINARY = frozenset(["ADD", "MAXIMUM", "MINIMUM", "MUL", "SQUARED_DIFFERENCE", "SUB"])
+_EXTREMES = frozenset(["MAXIMUM", "MINIMUM"])
+"""Of these one alone is no slower than a table."""
+
 _CODES = np.arange(256, dtype=np.uint8)
 
 
@@ -120,7 +123,7 @@ def _function_of(
     table = as_tuple(operator.kernel.evaluate(operator.prepared, *arguments))[0].reshape(-1)
     if table.shape != _CODES.shape:
         return None
-    gains = operator.operator.name in _BINARY or any(index in functions for index in inputs)
+    gains = operator.operator.name in _BINARY - _EXTREMES or any(index in functions for index in inputs)
     return _Function(source, spec, table, gains)
 
 

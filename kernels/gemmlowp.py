@@ -25,7 +25,7 @@ def constant(real: float, integer_bits: int) -> int:
     return round(real * 2.0 ** (31 - integer_bits))
 
 
-def saturating_left_shift(raw: Any, amount: int) -> np.ndarray:
+def saturating_left_shift(raw: Any, amount: Any) -> np.ndarray:
     """Multiply int32 by ``2**amount``, saturating (gemmlowp ``SaturatingRoundingMultiplyByPOT``, positive exponent)."""
     return np.clip(np.asarray(raw, np.int64) << amount, INT32_MIN, INT32_MAX).astype(np.int32)
 

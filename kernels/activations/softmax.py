@@ -296,9 +296,16 @@ def lower(prepared: Softmax, node: Node) -> Instruction | None:
     }
     if target.type is not source.type:
         return Instruction("softmax8_to_16", fields)
+    whole = {"part": 0, "parts": 1}
+    if source.shape[-1] < _LONG_ROW:
+        of_rows: dict[str, Field] = {"sums": Scratch(2 * 4 * _LANES), "ends": Scratch(2 * 8 * _LANES)}
+        return Instruction("softmax8_of_few", {**fields, **of_rows, **whole})
     falling = int(np.all(np.diff(prepared.exponentials.astype(np.int64)) <= 0))
-    return Instruction("softmax8", {**fields, "falling": falling, "quotients": Scratch(256)})
+    return Instruction("softmax8", {**fields, "falling": falling, "quotients": Scratch(256), **whole})
 
+
+_LANES = 16  # of kernels/jit/vectors.py
+_LONG_ROW = 64
 
 _TYPES = (*_FLOATS, *_8_BIT, TensorType.INT16)
 

@@ -13,8 +13,9 @@ from ...schema import TensorType
 from ..broadcast import broadcast_shape, broadcast_strides, collapse
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type, require_symmetric
 from ..fixed_point import saturating_rounding_doubling_high_multiply
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
+from .pairs import lower_pairs
 from .shifts import multiply_with_any_shift
 
 _SPARE_BITS = 8
@@ -89,11 +90,19 @@ def _rescaled(x: np.ndarray, zero_point: int, multiplier: int, shift: int, wraps
     much that nothing but the sign is left.
     """
     shifted = (x.astype(np.int32) - np.int32(zero_point)) << _SPARE_BITS
-    wraps = wraps and multiplier * 2.0 ** (shift - 31) > 1
+    wraps = wraps and _is_above_one(multiplier, shift)
     if wraps and in_block:
         high = saturating_rounding_doubling_high_multiply(shifted, multiplier)
         return np.asarray((high >> 31) + (high >= 0))
     return multiply_with_any_shift(shifted, multiplier, shift, wraps)
+
+
+def _is_above_one(multiplier: int, shift: int) -> bool:
+    return multiplier * 2.0 ** (shift - 31) > 1
+
+
+def _shifts_left(p: QuantizedComparison) -> bool:
+    return _is_above_one(p.input1_multiplier, p.input1_shift) or _is_above_one(p.input2_multiplier, p.input2_shift)
 
 
 def within_blocks(prepared: QuantizedComparison) -> np.ndarray:
@@ -129,6 +138,23 @@ def _evaluator(operation: Callable[[Any, Any], Any]) -> Callable[..., np.ndarray
     return evaluate
 
 
+def _lowerer(operation: Callable[[Any, Any], Any]) -> Callable[..., Instruction | None]:
+    def lower(prepared: PlainComparison | QuantizedComparison, node: Node) -> Instruction | None:
+        """Lower codes of 8 bits to a table, but where a code's result depends on where it lies in a row."""
+        p = prepared
+        if isinstance(p, PlainComparison) or (p.wraps_shifts and _shifts_left(p)):
+            return None
+
+        def compare(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            first = _rescaled(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift, False, False)
+            second = _rescaled(b, p.input2_zero_point, p.input2_multiplier, p.input2_shift, False, False)
+            return np.asarray(operation(first, second))
+
+        return lower_pairs(node, p.output_shape, compare)
+
+    return lower
+
+
 _ORDERED = (
     TensorType.FLOAT32,
     TensorType.FLOAT16,
@@ -140,10 +166,24 @@ _ORDERED = (
 )
 
 KERNELS = (
-    Kernel("EQUAL", (1, 5), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.equal)),
-    Kernel("NOT_EQUAL", (1, 4), (TensorType.BOOL, TensorType.STRING, *_ORDERED), prepare, _evaluator(np.not_equal)),
-    Kernel("GREATER", (1, 2), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.greater)),
-    Kernel("GREATER_EQUAL", (1, 3), _ORDERED, prepare, _evaluator(np.greater_equal)),
-    Kernel("LESS", (1, 3), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.less)),
-    Kernel("LESS_EQUAL", (1, 2), _ORDERED, prepare, _evaluator(np.less_equal)),
+    Kernel(
+        "EQUAL",
+        (1, 5),
+        (TensorType.BOOL, TensorType.STRING, *_ORDERED),
+        prepare,
+        _evaluator(np.equal),
+        _lowerer(np.equal),
+    ),
+    Kernel(
+        "NOT_EQUAL",
+        (1, 4),
+        (TensorType.BOOL, TensorType.STRING, *_ORDERED),
+        prepare,
+        _evaluator(np.not_equal),
+        _lowerer(np.not_equal),
+    ),
+    Kernel("GREATER", (1, 2), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.greater), _lowerer(np.greater)),
+    Kernel("GREATER_EQUAL", (1, 3), _ORDERED, prepare, _evaluator(np.greater_equal), _lowerer(np.greater_equal)),
+    Kernel("LESS", (1, 3), (*_ORDERED, TensorType.BFLOAT16), prepare, _evaluator(np.less), _lowerer(np.less)),
+    Kernel("LESS_EQUAL", (1, 2), _ORDERED, prepare, _evaluator(np.less_equal), _lowerer(np.less_equal)),
 )

@@ -17,6 +17,7 @@ from ..gemmlowp import reciprocal
 from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile
 from .lowering import lower_float_arithmetic
+from .pairs import lower_pairs
 from .plain import PlainArithmetic, evaluate_plain, prepare_plain
 from .shifts import multiply_with_any_shift
 
@@ -117,12 +118,22 @@ def _evaluate_quantized(prepared: QuantizedQuotient, a: np.ndarray, b: np.ndarra
 
 
 def lower(prepared: PlainArithmetic | QuantizedQuotient, node: Node) -> Instruction | None:
-    """Lower float32."""
-    if not isinstance(prepared, PlainArithmetic):
+    """Lower float32; and 8-bit codes that are divided by constants, none of which is 0."""
+    if isinstance(prepared, PlainArithmetic):
+        bounds = float(prepared.activation_min), float(prepared.activation_max)
+        return lower_float_arithmetic(node, prepared.output_shape, *bounds)
+    zero, divisors = prepared.input2_zero_point, node.input(1).value
+    if divisors is None or np.any(divisors == zero):
         return None
-    bounds = float(prepared.activation_min), float(prepared.activation_max)
-    return lower_float_arithmetic(node, prepared.output_shape, *bounds)
+    other = divisors.flat[0] if divisors.size else 0  # in place of a divisor that does not occur
 
+    def divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return _evaluate_quantized(prepared, a, np.where(b == zero, other, b))
+
+    return lower_pairs(node, prepared.output_shape, divide, least=_LEAST)
+
+
+_LEAST = 2048  # elements, for which it pays to make a table
 
 KERNELS = (
     Kernel(

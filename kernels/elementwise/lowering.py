@@ -126,12 +126,12 @@ def lower_extreme_of_two(node: Node, shape: Shape) -> Instruction | None:
     if not is_lowerable(node, shape):
         return None
     least = node.name == "MINIMUM"
+    swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
     if kind is TensorType.INT16:
-        swap = stays_along_rows(node.input(0).shape, node.input(1).shape, shape)
         return Instruction("greater16", {**walk_fields(node, shape, swap), "turn": -least})
     flip = flip_of(node) ^ (255 * least)
     whole = {"code_min": 0, "code_max": 255, "part": 0, "parts": 1}
-    return Instruction("greater8", {**walk_fields(node, shape), "sign_flip": flip, **whole})
+    return Instruction("greater8", {**walk_fields(node, shape, swap), "sign_flip": flip, **whole})
 
 
 def lower_float_leaky_relu(node: Node, alpha: np.float32) -> Instruction | None:

@@ -9,11 +9,12 @@ import numpy as np
 from ...schema import InputError, TensorType
 from ..activation_range import type_range
 from ..activations.interpolation import Interpolated, build_interpolated, evaluate_interpolated
+from ..activations.lookup import lower_table
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type, require_symmetric
 from ..fixed_point import int32_from_float, multiply_by_quantized_multiplier, output_codes
 from ..gemmlowp import INT16_MAX
-from ..inverse_square_root import inverse_square_root
-from ..operator import Kernel, Node, Prepared
+from ..inverse_square_root import inverse_square_roots
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
 from .shifts import multiply_with_any_shift
 
@@ -164,21 +165,24 @@ def _rescale(prepared: QuantizedRsqrt, x: np.ndarray) -> np.ndarray:
 
 def _rsqrt_table(prepared: QuantizedRsqrt) -> np.ndarray:
     """Return the output codes of the code differences 0 to 255."""
-    table = np.empty(256, np.int8)
-    table[0] = prepared.output_max
-    for value in range(1, 256):
-        multiplier, shift = inverse_square_root(value)
-        one = multiply_by_quantized_multiplier(1, multiplier, shift + _SPARE_BITS, prepared.rounding)
-        scaled = _rescale(prepared, one)
-        table[value] = output_codes(
-            scaled, prepared.output_zero_point, prepared.output_min, prepared.output_max, np.int8
-        )
-    return table
+    multipliers, shifts = inverse_square_roots(np.arange(1, 256))
+    ones = multiply_by_quantized_multiplier(1, multipliers, shifts + _SPARE_BITS, prepared.rounding)
+    limits = prepared.output_min, prepared.output_max
+    codes = output_codes(_rescale(prepared, ones), prepared.output_zero_point, *limits, np.int8)
+    return np.append(np.int8(prepared.output_max), codes)
+
+
+def lower_rsqrt(prepared: FloatRoot | QuantizedRsqrt | Interpolated, node: Node) -> Instruction | None:
+    """Lower codes of 8 bits to a table where none is negative."""
+    if not isinstance(prepared, QuantizedRsqrt) or prepared.input_zero_point != type_range(TensorType.INT8)[0]:
+        return None
+    codes = np.arange(256, dtype=np.uint8).view(np.int8)
+    return lower_table(_rsqrt_table(prepared)[codes.astype(np.int32) - prepared.input_zero_point], node)
 
 
 _TYPES = (TensorType.FLOAT32, TensorType.INT8, TensorType.INT16)
 
 KERNELS = (
     Kernel("SQRT", (1, 2), _TYPES, prepare_sqrt, evaluate_sqrt),
-    Kernel("RSQRT", (1, 3), _TYPES, prepare_rsqrt, evaluate_rsqrt),
+    Kernel("RSQRT", (1, 3), _TYPES, prepare_rsqrt, evaluate_rsqrt, lower_rsqrt),
 )

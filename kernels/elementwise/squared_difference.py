@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from ..activation_range import type_range
 from ..broadcast import broadcast_shape
 from ..checks import checked_multiplier, require_arity, require_quantized, require_same_type
 from ..fixed_point import multiply_by_quantized_multiplier, output_codes
-from ..operator import Kernel, Node, Prepared
+from ..operator import Instruction, Kernel, Node, Prepared
 from ..profiles import Profile, Rounding
+from .pairs import lower_pairs
 
 _SPARE_BITS = 7
 
@@ -100,6 +102,15 @@ def evaluate(prepared: PlainSquaredDifference | QuantizedSquaredDifference, a: n
     return output_codes(codes, p.output_zero_point, p.output_min, p.output_max, a.dtype)
 
 
+def lower(prepared: PlainSquaredDifference | QuantizedSquaredDifference, node: Node) -> Instruction | None:
+    """Lower codes to a table, which takes some milliseconds to make."""
+    if isinstance(prepared, PlainSquaredDifference):
+        return None
+    return lower_pairs(node, prepared.output_shape, partial(evaluate, prepared), least=_LEAST)
+
+
+_LEAST = 2048
+
 KERNELS = (
     Kernel(
         "SQUARED_DIFFERENCE",
@@ -107,5 +118,6 @@ KERNELS = (
         (TensorType.FLOAT32, TensorType.INT32, TensorType.INT8),
         prepare,
         evaluate,
+        lower,
     ),
 )

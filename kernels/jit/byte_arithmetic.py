@@ -10,15 +10,20 @@ from typing import Any
 
 from .addressing import fragment, helper, int16_view, int64_view, read_block, uint8_view
 from .byte_vectors import (
+    WIDE,
+    greater_bytes,
     greater_codes,
     lesser_codes,
+    load_bytes,
     load_codes,
     load_first_codes,
     pair_codes,
     pair_with_zeros,
     saturate,
+    splat_bytes,
     splat_codes,
     splat_pair_of,
+    store_bytes,
     store_codes,
     store_first_codes,
 )
@@ -81,9 +86,43 @@ def multiply(p: Any, first: Any, second: Any, constants: Any) -> Any:
 
 
 def greater8(block: Any) -> None:
-    """MAXIMUM, and with other bits flipped MINIMUM: the greater of two codes."""
+    """MAXIMUM, and with other bits flipped MINIMUM: the greater of two codes, of which the second may stay."""
     p = read_block(block, GREATER8)
-    combine_rows(p, take_greater, 0)
+    if int64_view(p.sizes, p.rank)[p.rank - 1] >= WIDE:
+        take_greater_of_rows(p)
+    else:
+        combine_rows(p, take_greater, 0)
+
+
+@fragment
+def take_greater_of_rows(p: Any) -> None:
+    """Walk long rows, 64 codes at a time; of the last 32, some are computed twice."""
+    sizes = int64_view(p.sizes, p.rank)
+    strides1, strides2 = int64_view(p.input1_strides, p.rank), int64_view(p.input2_strides, p.rank)
+    first, second = uint8_view(p.input1, p.input1_size), uint8_view(p.input2, p.input2_size)
+    target = uint8_view(p.output, box_size(sizes, p.rank))
+    last, flip = p.rank - 1, splat_bytes(p.sign_flip)
+    run, step2 = sizes[last], strides2[last]
+    begin, end = elements_of_part(p, run) if last == 0 else (0, run)
+    first_row, last_row = (0, 1) if last == 0 else rows_of_part(p, box_size(sizes, last))
+    for row in range(first_row, last_row):
+        at1, at2 = box_offset(row, sizes, strides1, last), box_offset(row, sizes, strides2, last)
+        b = splat_bytes(second[at2]) ^ flip
+        c = b
+        i = begin
+        while i < end:
+            if i > run - 2 * WIDE:
+                i = min(i, run - WIDE)
+                b = b if step2 == 0 else load_bytes(second, at2 + i) ^ flip
+                store_bytes(target, row * run + i, greater_bytes(load_bytes(first, at1 + i) ^ flip, b) ^ flip)
+                i += WIDE
+            else:
+                if step2 != 0:
+                    b, c = load_bytes(second, at2 + i) ^ flip, load_bytes(second, at2 + i + WIDE) ^ flip
+                a = load_bytes(first, at1 + i + WIDE) ^ flip
+                store_bytes(target, row * run + i, greater_bytes(load_bytes(first, at1 + i) ^ flip, b) ^ flip)
+                store_bytes(target, row * run + i + WIDE, greater_bytes(a, c) ^ flip)
+                i += 2 * WIDE
 
 
 @helper

@@ -235,7 +235,7 @@ LAYOUTS: dict[str, Layout] = {
         "resize",
         """input output rows columns batches input_height input_width output_height output_width pixel""",
     ),
-    "resize_bilinear_bytes": _layout("resize", f"{INTERPOLATION} part parts"),
+    "resize_bilinear_bytes": _layout("resize", f"{INTERPOLATION} line distances runs run_count part parts"),
     **{
         f"resize_bilinear_{element}": _layout("resize", INTERPOLATION)
         for element in ("float32", "uint8", "int8", "int16")
@@ -246,13 +246,14 @@ LAYOUTS: dict[str, Layout] = {
     "quantize16": _layout("quantize", "input output size scale zero_point code_min code_max part parts"),
     "dequantize8": _layout("quantize", "input output table size"),
     "dequantize_bytes": _layout("quantize", "input output size sign_flip zero_point scale part parts"),
-    "dequantize16": _layout("quantize", "input output size scale zero_point"),
+    "dequantize16": _layout("quantize", "input output size scale zero_point part parts"),
     "requantize": _layout(
         "quantize",
         f"""input output size input_width output_width input_zero_point output_left_shift {_rescaling("output")}
         output_zero_point code_min code_max""",
     ),
     "lookup8": _layout("lookup", "input output table size part parts"),
+    "lookup_pair8": _layout("lookup", f"{BROADCAST} table part parts"),
     "lookup16": _layout("lookup", "input output table size"),
     **{
         f"add{bits}": _layout(
@@ -335,7 +336,8 @@ LAYOUTS: dict[str, Layout] = {
         """input output rows depth sign_flip exponentials scaled diff_min reverse_multiplier reverse_shift single
         output_zero_point output_min output_max""",
     ),
-    "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms falling quotients"),
+    "softmax8": _layout("softmax", "input output rows depth sign_flip exponentials terms falling quotients part parts"),
+    "softmax8_of_few": _layout("softmax", "input output rows depth sign_flip exponentials terms sums ends part parts"),
     "softmax8_to_16": _layout("softmax", "input output rows depth sign_flip exponentials terms"),
     "softmax16": _layout("softmax", "input output rows depth exponentials reciprocals"),
 }

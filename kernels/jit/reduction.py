@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 
 from .addressing import float32_view, fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
-from .byte_vectors import greater_codes, load_codes, splat_codes, store_codes, widen_codes
+from .byte_vectors import (
+    greater_codes,
+    load_codes,
+    splat_codes,
+    store_codes,
+    widen_codes,
+)
 from .copies import box_offset, box_size
 from .elementwise import rescale, to_code, to_code16
 from .layouts import fields
@@ -126,26 +132,30 @@ def walk(p: Any, source: Any, results: Any, combine: Any) -> None:
 
 @helper
 def are_columns_of_bytes(p: Any) -> Any:
-    """Whether rows of at least 16 bytes, one behind the other, are reduced to one that nothing else is reduced to."""
-    return p.rank == 1 and p.run_stride == 1 and p.run >= LANES and int64_view(p.strides, 1)[0] == 0
+    """Whether rows of at least 16 bytes, one behind the other, are reduced to one; or as many rows each time."""
+    if p.run_stride != 1 or p.run < LANES or p.rank == 0 or p.rank > 2:
+        return False
+    strides = int64_view(p.strides, p.rank)
+    return strides[p.rank - 1] == 0 and (p.rank == 1 or strides[0] == p.run)
 
 
 @fragment
 def add_columns(p: Any, source: Any, sums: Any) -> None:
-    """Add columns up, 16 side by side; the last 16 begin as early as they must."""
-    rows, run, turn = int64_view(p.sizes, 1)[0], p.run, splat_codes(p.turn)
-    c = 0
-    while c < run:
-        c = min(c, run - LANES)
-        at, past, total = c, c + rows * run, splat_int32(0)
-        while at < past:
-            part, end = splat_int16(0), min(at + _SHORT_SUM * run, past)
-            while at < end:
-                part = part + widen_codes(load_codes(source, at) ^ turn)
-                at += run
-            total = total + widen_int16(part)
-        store_int32(sums, c, total)
-        c += LANES
+    """Add columns up, 32 side by side, each 16 of them not later than where the last 16 begin."""
+    rows, run, edge, turn = int64_view(p.sizes, p.rank)[p.rank - 1], p.run, p.run - LANES, splat_codes(p.turn)
+    for to in range(0, p.outputs, run):
+        for c in range(0, run, 2 * LANES):
+            at, past, c0, c1 = to * rows, (to + run) * rows, min(c, edge), min(c + LANES, edge)
+            total0, total1 = splat_int32(0), splat_int32(0)
+            while at < past:
+                part0, part1, end = splat_int16(0), splat_int16(0), min(at + _SHORT_SUM * run, past)
+                while at < end:
+                    part0 = part0 + widen_codes(load_codes(source, at + c0) ^ turn)
+                    part1 = part1 + widen_codes(load_codes(source, at + c1) ^ turn)
+                    at += run
+                total0, total1 = total0 + widen_int16(part0), total1 + widen_int16(part1)
+            store_int32(sums, to + c0, total0)
+            store_int32(sums, to + c1, total1)
 
 
 _SHORT_SUM = 128  # bytes, of which the sum fits int16
@@ -154,15 +164,16 @@ _SHORT_SUM = 128  # bytes, of which the sum fits int16
 @fragment
 def take_greatest_of_columns(p: Any, source: Any, target: Any) -> None:
     """Take the greatest of each column, turned, in the same way."""
-    rows, run, turn = int64_view(p.sizes, 1)[0], p.run, splat_codes(p.turn)
-    c = 0
-    while c < run:
-        c = min(c, run - LANES)
-        best = splat_codes(0)
-        for row in range(rows):
-            best = greater_codes(best, load_codes(source, row * run + c) ^ turn)
-        store_codes(target, c, best)
-        c += LANES
+    rows, run, edge, turn = int64_view(p.sizes, p.rank)[p.rank - 1], p.run, p.run - LANES, splat_codes(p.turn)
+    for to in range(0, p.outputs, run):
+        for c in range(0, run, 2 * LANES):
+            c0, c1 = min(c, edge), min(c + LANES, edge)
+            first, second = splat_codes(0), splat_codes(0)
+            for at in range(to * rows, (to + run) * rows, run):
+                first = greater_codes(first, load_codes(source, at + c0) ^ turn)
+                second = greater_codes(second, load_codes(source, at + c1) ^ turn)
+            store_codes(target, to + c0, first)
+            store_codes(target, to + c1, second)
 
 
 @helper

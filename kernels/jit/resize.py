@@ -6,11 +6,31 @@ from typing import Any
 
 import numpy as np
 
-from .addressing import float32_view, helper, int8_view, int16_view, int64_view, read_block, uint8_view
-from .byte_vectors import load_codes, pair_codes, saturate, splat_codes, splat_pair_of, store_codes
+from .addressing import (
+    float32_view,
+    fragment,
+    helper,
+    int8_view,
+    int16_view,
+    int32_view,
+    int64_view,
+    read_block,
+    uint8_view,
+)
+from .byte_vectors import load_codes, pair_codes, splat_codes, splat_pair_of
 from .dividing import rows_of_part
 from .layouts import fields
-from .vectors import LANES, dot_pairs, splat_int32
+from .pixels import load_four, store_four
+from .vectors import (
+    LANES,
+    dot_pairs,
+    load_int32,
+    narrow_to_int8,
+    splat_int32,
+    store_first_int8,
+    store_int8,
+    store_int32,
+)
 
 RESIZE_NEAREST_NEIGHBOR = fields("resize_nearest_neighbor")
 RESIZE_BILINEAR = fields("resize_bilinear_float32")
@@ -141,43 +161,107 @@ def resize_bilinear_int8(block: Any) -> None:
 
 
 def resize_bilinear_bytes(block: Any) -> None:
-    """Interpolate int8 of at least 16 channels, first between rows, then between columns: in int32 that is exact.
+    """Interpolate int8, first between rows, then between columns: in int32 that is exact.
 
-    Codes are read as bytes, 128 higher; so is the sum, as the four weights add up to 1. The last 16 channels begin as
-    early as they must.
+    Of each output row, what lies between its two input rows is kept in ``line``, where columns are needed: in ``runs``.
     """
     p = read_block(block, RESIZE_BILINEAR_BYTES)
-    source, target = uint8_view(p.input, input_elements(p)), uint8_view(p.output, output_elements(p))
+    rows = int64_view(p.row_distances, p.output_height)
     lower_rows, upper_rows = int64_view(p.lower_rows, p.output_height), int64_view(p.upper_rows, p.output_height)
-    lower_columns = int64_view(p.lower_columns, p.output_width)
-    upper_columns = int64_view(p.upper_columns, p.output_width)
-    rows, columns = int64_view(p.row_distances, p.output_height), int64_view(p.column_distances, p.output_width)
-    flip, zero, half = splat_codes(128), splat_int32(128 << 20), splat_int32(1 << 19)
-    none, ten, twenty, sign = splat_int32(0), splat_int32(10), splat_int32(20), splat_int32(31)
+    width = p.input_width * p.channels
     first, end = rows_of_part(p, p.batches * p.output_height)
     for row in range(first, end):
         batch = row // p.output_height
         y = row - batch * p.output_height
-        above = (batch * p.input_height + lower_rows[y]) * p.input_width
-        below = (batch * p.input_height + upper_rows[y]) * p.input_width
-        vertical = splat_pair_of(1024 - rows[y], rows[y])
-        to = row * p.output_width * p.channels
-        for x in range(p.output_width):
-            above_left, below_left = (above + lower_columns[x]) * p.channels, (below + lower_columns[x]) * p.channels
-            above_right, below_right = (above + upper_columns[x]) * p.channels, (below + upper_columns[x]) * p.channels
-            horizontal = splat_int32(columns[x])
-            c = 0
-            while c < p.channels:
-                c = min(c, p.channels - LANES)
-                a, b = load_codes(source, above_left + c) ^ flip, load_codes(source, below_left + c) ^ flip
-                left = dot_pairs(none, pair_codes(a, b), vertical)
-                a, b = load_codes(source, above_right + c) ^ flip, load_codes(source, below_right + c) ^ flip
-                right = dot_pairs(none, pair_codes(a, b), vertical)
-                total = (left << ten) + (right - left) * horizontal
-                rounded = (total + half + ((total - zero) >> sign)) >> twenty  # halves away from zero
-                store_codes(target, to + c, saturate(rounded) ^ flip)
-                c += LANES
-            to += p.channels
+        above = (batch * p.input_height + lower_rows[y]) * width
+        below = (batch * p.input_height + upper_rows[y]) * width
+        mix_rows(p, above, below, width, rows[y])
+        if p.channels <= PIXEL and p.output_width >= PIXEL:
+            mix_narrow_columns(p, row * p.output_width * p.channels)
+        else:
+            mix_columns(p, row * p.output_width * p.channels)
+
+
+PIXEL = 4
+"""Channels of a pixel, of which four fill a vector."""
+
+
+@fragment
+def mix_rows(p: Any, above: Any, below: Any, width: Any, distance: Any) -> None:
+    """Interpolate between two rows; the last 16 codes of a row begin as early as they must.
+
+    Codes are read as bytes, 128 higher.
+    """
+    source, line = uint8_view(p.input, input_elements(p)), int32_view(p.line, width)
+    runs = int64_view(p.runs, 2 * p.run_count)
+    flip, zero, weights = splat_codes(128), splat_int32(-128 << 10), splat_pair_of(1024 - distance, distance)
+    for run in range(p.run_count):
+        i, past = runs[2 * run], runs[2 * run + 1]
+        while i < past:
+            i = min(i, width - LANES)
+            pairs = pair_codes(load_codes(source, above + i) ^ flip, load_codes(source, below + i) ^ flip)
+            store_int32(line, i, dot_pairs(zero, pairs, weights))
+            i += LANES
+
+
+@helper
+def between(left: Any, right: Any, distances: Any) -> Any:
+    """Interpolate between columns, and drop 20 fractional bits, rounding halves away from zero."""
+    total = (left << splat_int32(10)) + (right - left) * distances
+    return narrow_to_int8((total + splat_int32(1 << 19) + (total >> splat_int32(31))) >> splat_int32(20))
+
+
+@fragment
+def mix_columns(p: Any, to: Any) -> None:
+    """Interpolate between columns, 16 channels at a time: the last begin as early as they must.
+
+    Of fewer than 16, what lies behind them is overwritten by the next pixel's.
+    """
+    target, channels = int8_view(p.output, output_elements(p)), p.channels
+    line = int32_view(p.line, p.input_width * channels + LANES)
+    lower, upper = int64_view(p.lower_columns, p.output_width), int64_view(p.upper_columns, p.output_width)
+    columns = int64_view(p.column_distances, p.output_width)
+    end = to + p.output_width * channels
+    for x in range(p.output_width):
+        left, right, distances = lower[x] * channels, upper[x] * channels, splat_int32(columns[x])
+        c = 0
+        while c < channels:
+            c = max(min(c, channels - LANES), 0)
+            codes = between(load_int32(line, left + c), load_int32(line, right + c), distances)
+            if channels >= LANES or to + LANES <= end:
+                store_int8(target, to + c, codes)
+            else:
+                store_first_int8(target, to, codes, channels)
+            c += LANES
+        to += channels
+
+
+@fragment
+def mix_narrow_columns(p: Any, to: Any) -> None:
+    """Do the same of up to four channels, four pixels at a time: the last begin as early as they must."""
+    target, channels = int8_view(p.output, output_elements(p)), p.channels
+    width = p.input_width * channels + LANES
+    line, spare = int32_view(p.line, width), int8_view(p.line + 4 * width, LANES)
+    lower, upper = int64_view(p.lower_columns, p.output_width), int64_view(p.upper_columns, p.output_width)
+    distances = int32_view(p.distances, PIXEL * p.output_width)
+    x = 0
+    while x < p.output_width:
+        x = min(x, p.output_width - PIXEL)
+        at0, at1, at2, at3 = lower[x], lower[x + 1], lower[x + 2], lower[x + 3]
+        left = load_four(line, at0 * channels, at1 * channels, at2 * channels, at3 * channels)
+        at0, at1, at2, at3 = upper[x], upper[x + 1], upper[x + 2], upper[x + 3]
+        right = load_four(line, at0 * channels, at1 * channels, at2 * channels, at3 * channels)
+        codes = between(left, right, load_int32(distances, PIXEL * x))
+        if (
+            x + PIXEL - 1
+        ) * channels + PIXEL <= p.output_width * channels:  # what lies behind a pixel is overwritten by the next
+            store_four(target, to + x * channels, channels, codes)
+        else:
+            store_int8(spare, 0, codes)
+            for i in range(PIXEL):
+                for c in range(channels):
+                    target[to + (x + i) * channels + c] = spare[PIXEL * i + c]
+        x += PIXEL
 
 
 def resize_bilinear_int16(block: Any) -> None:

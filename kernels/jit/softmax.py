@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
 
-from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
+from .addressing import fragment, helper, int16_view, int32_view, int64_view, read_block, uint8_view
 from .arg_max import greatest_code
 from .byte_vectors import HAS_SHUFFLES, WIDE, load_bytes, look_up_anew, splat_bytes, store_bytes
+from .dividing import rows_of_part
 from .layouts import fields
+from .vector_types import define
+from .vectors import LANES, choose_below, load_int32, multiply_rounded, splat_int32, store_int32
 
 SOFTMAX8 = fields("softmax8")
+SOFTMAX8_OF_FEW = fields("softmax8_of_few")
 SOFTMAX8_TO_16 = fields("softmax8_to_16")
 SOFTMAX16 = fields("softmax16")
 
@@ -45,39 +51,64 @@ def one_over_one_plus_x(x: Any) -> Any:
     return saturate(y << 1)
 
 
-@helper
-def bit_length(x: Any) -> Any:
-    """Return the number of bits of a non-negative number."""
-    bits = 0
-    for step in (32, 16, 8, 4, 2, 1):
-        more = x >> step > 0
-        x = x >> step if more else x
-        bits = bits + step if more else bits
-    return bits + x
+def _generate_bit_length(builder: ir.IRBuilder, kind: Any, x: Any) -> Any:
+    return builder.sub(ir.Constant(kind, 64), builder.ctlz(x, ir.Constant(ir.IntType(1), 0)))
+
+
+bit_length = define(types.int64(types.int64), _generate_bit_length, lambda x: int(x).bit_length())
+"""``bit_length(x)``: the number of bits of a number that is not negative."""
 
 
 def softmax8(block: Any) -> None:
-    """SOFTMAX over rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code.
+    """SOFTMAX over long rows; ``exponentials`` and ``terms`` are by the difference to the row's greatest code.
 
-    In a long row the quotient of every code is computed once.
+    The quotient of every code is computed once a row.
     """
     p = read_block(block, SOFTMAX8)
     source, target = uint8_view(p.input, p.rows * p.depth), uint8_view(p.output, p.rows * p.depth)
     quotients = uint8_view(p.quotients, 256)
-    for row in range(p.rows):
+    first, end = rows_of_part(p, p.rows)
+    for row in range(first, end):
         at = row * p.depth
-        greatest, scale, bits = prepare_row(p, at)
-        exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 8
-        if p.depth >= _LONG_ROW:
-            tabulate(p, quotients, greatest, scale, exponent)
-            look_up_row(quotients, source, target, at, p.depth)
-        else:
-            for i in range(p.depth):
-                difference = greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))
-                target[at + i] = min(quotient(p, difference, scale, exponent), 255) ^ p.sign_flip
+        greatest, normalized, bits = add_row(p, at)
+        scale = one_over_one_plus_x(normalized - (1 << 31))
+        tabulate(p, quotients, greatest, scale, bits + _EXPONENT - 8)
+        look_up_row(quotients, source, target, at, p.depth)
 
 
-_LONG_ROW = 64
+def softmax8_of_few(block: Any) -> None:
+    """SOFTMAX over short rows, of 16 at a time the reciprocals of the sums together."""
+    p = read_block(block, SOFTMAX8_OF_FEW)
+    source, target = uint8_view(p.input, p.rows * p.depth), uint8_view(p.output, p.rows * p.depth)
+    row, end = rows_of_part(p, p.rows)
+    sums, scales = int32_view(p.sums, 2 * LANES), int32_view(p.sums + 4 * LANES, LANES)
+    greatest, exponents = int64_view(p.ends, LANES), int64_view(p.ends + 8 * LANES, LANES)
+    while row < end:
+        count = min(end - row, LANES)
+        for i in range(count):
+            greatest[i], normalized, bits = add_row(p, (row + i) * p.depth)
+            sums[i] = np.int32(normalized >> 1)
+            exponents[i] = bits + _EXPONENT - 8
+        store_int32(scales, 0, reciprocals(load_int32(sums, 0)))
+        for i in range(count):
+            at, scale, exponent = (row + i) * p.depth, np.int64(scales[i]), exponents[i]
+            for j in range(at, at + p.depth):
+                difference = greatest[i] - np.int64(source[j] ^ np.uint8(p.sign_flip))
+                target[j] = min(quotient(p, difference, scale, exponent), 255) ^ p.sign_flip
+        row += count
+
+
+@helper
+def reciprocals(halves: Any) -> Any:
+    """Return what :func:`one_over_one_plus_x` returns, by half of 1 + x; in int32, of which nothing goes beyond."""
+    y = splat_int32(F48_OVER_17) + multiply_rounded(halves, splat_int32(MINUS_32_OVER_17))
+    one = splat_int32(ONE)
+    for _ in range(3):
+        y = y + (multiply_rounded(y, one - multiply_rounded(halves, y)) << splat_int32(2))
+    return choose_below(y, splat_int32(1 << 30), y << splat_int32(1), splat_int32(INT32_MAX))
+
+
+_EXPONENT = ACCUMULATION_INTEGER_BITS - 1
 
 
 @fragment
@@ -113,16 +144,16 @@ def softmax8_to_16(block: Any) -> None:
     target = int16_view(p.output, p.rows * p.depth)
     for row in range(p.rows):
         at = row * p.depth
-        greatest, scale, bits = prepare_row(p, at)
-        exponent = bits - 32 + ACCUMULATION_INTEGER_BITS + 31 - 16
+        greatest, normalized, bits = add_row(p, at)
+        scale, exponent = one_over_one_plus_x(normalized - (1 << 31)), bits + _EXPONENT - 16
         for i in range(p.depth):
             difference = greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))
             target[at + i] = np.int16(min(quotient(p, difference, scale, exponent), (1 << 16) - 1) - (1 << 15))
 
 
 @fragment
-def prepare_row(p: Any, at: Any) -> Any:
-    """Return the row's greatest code, one over the sum of its exponentials, and the bits of that sum."""
+def add_row(p: Any, at: Any) -> Any:
+    """Return the row's greatest code, the sum of its exponentials as 32 bits of which the first is 1, and its bits."""
     source, terms = uint8_view(p.input, p.rows * p.depth), int32_view(p.terms, 256)
     greatest = greatest_code(source, at, p.depth, p.sign_flip)
     total: Any = 0
@@ -130,7 +161,7 @@ def prepare_row(p: Any, at: Any) -> Any:
         total += np.int64(terms[greatest - np.int64(source[at + i] ^ np.uint8(p.sign_flip))])
     bits = bit_length(total)
     normalized = total << (32 - bits) if bits <= 32 else total >> (bits - 32)
-    return greatest, one_over_one_plus_x(normalized - (1 << 31)), bits
+    return greatest, normalized, bits
 
 
 @helper

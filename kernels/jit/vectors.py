@@ -330,6 +330,21 @@ def _python_multiply_high(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 multiply_high = define(INT32(INT32, INT32), _generate_multiply_high, _python_multiply_high)
 """``multiply_high(a, b)``: the upper half of the product of two unsigned numbers."""
 
+
+def _generate_multiply_rounded(builder: ir.IRBuilder, kind: Any, a: Any, b: Any) -> Any:
+    wide = ir.VectorType(ir.IntType(64), LANES)
+    product = builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+    rounded = builder.add(product, ir.Constant(wide, [1 << 30] * LANES))
+    return builder.trunc(builder.lshr(rounded, ir.Constant(wide, [31] * LANES)), kind)
+
+
+multiply_rounded = define(
+    INT32(INT32, INT32),
+    _generate_multiply_rounded,
+    lambda a, b: ((a.astype(np.int64) * b + (1 << 30)) >> 31).astype(np.int32),
+)
+"""``multiply_rounded(a, b)``: the upper half of twice the product, rounded; it wraps where both are -2**31."""
+
 choose_below = define(
     INT32(INT32, INT32, INT32, INT32),
     lambda builder, kind, value, bound, below, above: builder.select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...schema import TensorType
 from ..activation_range import type_range
 from ..checks import require_arity
-from ..operator import Kernel, Node, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
 from ..profiles import Profile
 from .conversion import saturate
 
@@ -78,4 +79,23 @@ def evaluate(prepared: Cast, x: np.ndarray) -> np.ndarray:
         return x.astype(target)
 
 
-KERNELS = (Kernel("CAST", (1, 9), (*_TYPES, *_PACKED), prepare, evaluate),)
+_LANES = 16  # of kernels/jit/vectors.py
+
+
+def lower(prepared: Cast, node: Node) -> Instruction | None:
+    """Lower 8 and 16 bits to float32, as codes whose scale is 1."""
+    source, size = node.input(0), math.prod(node.input(0).shape)
+    if prepared.dtype != np.float32 or size < _LANES:
+        return None
+    width = source.dtype.itemsize
+    fields: dict[str, Field] = {"input": Input(0, width * size), "output": Output(0, 4 * size), "size": size}
+    own: dict[str, Field] = {"scale": 1.0, "part": 0, "parts": 1}
+    if source.type is TensorType.INT16:
+        return Instruction("dequantize16", {**fields, "zero_point": 0, **own})
+    if source.type not in (TensorType.INT8, TensorType.UINT8):
+        return None
+    flip = 128 if source.type is TensorType.INT8 else 0
+    return Instruction("dequantize_bytes", {**fields, "sign_flip": flip, "zero_point": flip, **own})
+
+
+KERNELS = (Kernel("CAST", (1, 9), (*_TYPES, *_PACKED), prepare, evaluate, lower),)

@@ -67,6 +67,8 @@ def lower(prepared: Dequantize, node: Node) -> Instruction | None:
     if size == 0 or prepared.input is None or prepared.input.axis is not None:
         return None
     if source.type is TensorType.INT16:
+        if not -(2**15) <= prepared.input.zero_point[0] < 2**15:
+            return None  # a difference might be no float32
         return Instruction(
             "dequantize16",
             {
@@ -75,6 +77,8 @@ def lower(prepared: Dequantize, node: Node) -> Instruction | None:
                 "size": size,
                 "scale": float(prepared.input.scale[0]),
                 "zero_point": int(prepared.input.zero_point[0]),
+                "part": 0,
+                "parts": 1,
             },
         )
     if source.type not in _EIGHT_BITS:

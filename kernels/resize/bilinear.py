@@ -10,7 +10,7 @@ import numpy as np
 from ...schema import TensorType
 from ...schema.options import ResizeBilinearOptions
 from ..checks import options_of
-from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared
+from ..operator import Field, Input, Instruction, Kernel, Node, Output, Prepared, Scratch
 from ..profiles import Profile
 from .size import output_shape
 
@@ -160,12 +160,30 @@ def lower(prepared: ResizeBilinear, node: Node) -> Instruction | None:
         "output_width": output_width,
         "channels": channels,
     }
-    if spec.type is TensorType.INT8 and channels >= _LANES and _are_fractions(prepared.rows, prepared.columns):
-        return Instruction("resize_bilinear_bytes", {**fields, "part": 0, "parts": 1})
+    row = width * channels
+    if spec.type is TensorType.INT8 and row >= _LANES and _are_fractions(prepared.rows, prepared.columns):
+        runs = _needed_runs(prepared.columns, channels)
+        own: dict[str, Field] = {
+            "line": Scratch(4 * (row + _LANES) + _LANES),
+            "distances": np.repeat(prepared.columns.distance, _PIXEL).astype(np.int32),
+            "runs": runs,
+            "run_count": len(runs),
+            "part": 0,
+            "parts": 1,
+        }
+        return Instruction("resize_bilinear_bytes", {**fields, **own})
     return Instruction(_COMPILED[spec.type], fields)
 
 
-_LANES = 16  # of kernels/jit/vectors.py
+_LANES, _PIXEL = 16, 4  # of kernels/jit/vectors.py and kernels/jit/resize.py
+
+
+def _needed_runs(columns: Interpolation, channels: int) -> np.ndarray:
+    """Return where the runs of elements begin and end that columns need, as int64 (runs, 2); small gaps are filled."""
+    needed = np.unique((columns.lower, columns.upper))
+    gaps = np.flatnonzero((np.diff(needed) - 1) * channels >= _LANES)
+    first, last = needed[np.append(0, gaps + 1)], needed[np.append(gaps, -1)]
+    return np.stack((first, last + 1), axis=1) * channels
 
 
 def _are_fractions(*interpolations: Interpolation) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from q31.engine.program import Program
+from q31.kernels.activations.lookup import Lookup
 from q31.kernels.profiles import LITERT, PROFILES
 from q31.schema import ActivationFunctionType, Graph, Quantization, TensorType
 from q31.schema.builder import GraphBuilder
@@ -118,3 +119,16 @@ def test_any_network_has_the_same_bits(graph, profile, seed):
     arrays = [np.frombuffer(random.bytes(X.size), one.array(i).dtype).reshape(SHAPE) for i in (0, 1)]
     for a, b in zip(one.call(arrays), two.call(arrays), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_the_greater_of_a_code_and_a_constant_needs_no_table():
+    builder = GraphBuilder()
+    x, y, z = (builder.tensor(name, TensorType.INT8, SHAPE, FINE) for name in "xyz")
+    least = builder.tensor("least", TensorType.INT8, (1,), FINE, value=np.array([7], np.int8))
+    builder.operator("MAXIMUM", [least, x], [y])
+    one = Program(builder.build([x], [y]), profile=LITERT, compiled=True)
+    assert not any(isinstance(operator.prepared, Lookup) for operator in one._operators) and one.compiled == {0}
+    np.testing.assert_array_equal(one.call([X])[0], np.maximum(X, 7))
+    builder.operator("RELU", [y], [z])
+    two = Program(builder.build([x], [z]), profile=LITERT, compiled=True)
+    assert [isinstance(operator.prepared, Lookup) for operator in two._operators] == [True]

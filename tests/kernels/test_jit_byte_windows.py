@@ -20,7 +20,7 @@ from q31.schema.options import MaximumMinimumOptions, Pool2DOptions, ReducerOpti
 
 SEEDS = st.integers(0, 2**32).map(np.random.default_rng)
 KINDS = st.sampled_from([TensorType.INT8, TensorType.UINT8])
-CHANNELS = st.sampled_from([1, 5, 15, 16, 17, 31, 32, 33, 64, 70])
+CHANNELS = st.sampled_from([1, 3, 5, 15, 16, 17, 31, 32, 33, 64, 70])
 ZERO_POINTS = st.sampled_from([0, 3, 128, 255])
 
 
@@ -74,7 +74,18 @@ def test_averages_of_every_size_up_to_the_largest(random, kind, taps):
     PROFILE,
     KINDS,
     st.sampled_from(["MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN"]),
-    st.sampled_from([((1, 7, 9, 40), (1, 2)), ((300, 16), (0,)), ((5, 15), (0,)), ((2, 3, 33), (1,)), ((3, 20), (1,))]),
+    st.sampled_from(
+        [
+            *(((1, 7, 9, 40), (1, 2)), ((300, 16), (0,)), ((5, 15), (0,)), ((2, 3, 33), (1,)), ((3, 20), (1,))),
+            *(
+                ((3, 130, 64), (1,)),
+                ((2, 5, 203), (1,)),
+                ((7, 150), (0,)),
+                ((2, 3, 4, 70), (0, 2)),
+                ((2, 3, 2, 70), (1,)),
+            ),
+        ]
+    ),
 )
 def test_reductions_of_columns(random, profile, kind, name, form):
     shape, axes = form
@@ -89,20 +100,27 @@ def test_reductions_of_columns(random, profile, kind, name, form):
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
-@given(SEEDS, KINDS, st.sampled_from(["MAXIMUM", "MINIMUM"]), st.sampled_from([(3, 40), (40,), (3, 1), (1,), (3, 5)]))
+@given(
+    SEEDS,
+    KINDS,
+    st.sampled_from(["MAXIMUM", "MINIMUM"]),
+    st.sampled_from([(3, 40), (40,), (3, 1), (1,), (3, 5), (3, 32), (700,)]),
+)
 def test_extremes_of_two(random, kind, name, shape):
     other = (3, 40) if shape[-1] in (1, 40) else shape
+    if random.random() < 0.5:
+        shape, other = other, shape
     same = quantization(kind, 0.1, 7)
     specs = TensorSpec("x", kind, shape, same), TensorSpec("y", kind, other, same)
     node = Node(name, 1, MaximumMinimumOptions(), specs, (TensorSpec("z", kind, (), same),))
     check(find(node), node, codes(random, kind, shape), LITERT, others=[codes(random, kind, other)])
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=2 * EXAMPLES, deadline=None)
 @given(
     SEEDS,
-    CHANNELS,
-    st.tuples(*[st.integers(1, 9)] * 2),
+    st.one_of(CHANNELS, st.integers(1, 5)),
+    st.tuples(st.integers(1, 9), st.integers(1, 60)),
     st.tuples(*[st.integers(1, 20)] * 2),
     st.sampled_from([(False, False), (True, False), (False, True)]),
 )
@@ -116,6 +134,8 @@ def test_bilinear_interpolation_of_int8(random, channels, image, size, corners):
     options = ResizeBilinearOptions(align_corners=corners[0], half_pixel_centers=corners[1])
     node = Node("RESIZE_BILINEAR", 1, options, specs, (TensorSpec("y", TensorType.INT8, (), same),))
     check(bilinear.KERNELS[0], node, codes(random, TensorType.INT8, shape), LITERT)
+    lowered = bilinear.lower(bilinear.prepare(node, LITERT), node)
+    assert lowered is not None and (lowered.kernel == "resize_bilinear_bytes") == (image[1] * channels >= 16)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -130,6 +150,25 @@ def test_dequantized_codes(random, kind, size, scale, zero_point):
     source = TensorSpec("x", kind, (size,), quantization(kind, scale, zero_point))
     node = Node("DEQUANTIZE", 1, None, (source,), (TensorSpec("y", TensorType.FLOAT32, ()),))
     check(dequantize.KERNELS[0], node, codes(random, kind, (size,)), LITERT)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    SEEDS,
+    st.sampled_from([1, 15, 16, 17, 100, 200]),
+    st.floats(2.0**-149, 2.0**127, width=32),
+    st.sampled_from([0, 1, -3, 32767, -32768]),
+)
+def test_dequantized_codes_of_int16(random, size, scale, zero_point):
+    source = TensorSpec("x", TensorType.INT16, (size,), Quantization((scale,), (zero_point,)))
+    node = Node("DEQUANTIZE", 1, None, (source,), (TensorSpec("y", TensorType.FLOAT32, ()),))
+    check(dequantize.KERNELS[0], node, codes(random, TensorType.INT16, (size,)), LITERT)
+
+
+def test_a_zero_point_beyond_int16_is_not_dequantized_in_float32():
+    source = TensorSpec("x", TensorType.INT16, (20,), Quantization((0.1,), (40_000,)))
+    node = Node("DEQUANTIZE", 1, None, (source,), (TensorSpec("y", TensorType.FLOAT32, ()),))
+    assert dequantize.lower(dequantize.prepare(node, LITERT), node) is None
 
 
 @pytest.mark.skipif(INNER in os.environ, reason="is the inner run")

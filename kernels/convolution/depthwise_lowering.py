@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,11 +53,58 @@ def lower_lines(prepared: QuantizedDepthwiseConv2D, node: Node) -> Instruction |
         packed = _pack_quads(weights.astype(np.int8), lines["variants"], lines["quads"])
         own: dict[str, Field] = {"filter": packed, "filter_step": packed.shape[3] * _QUAD, "bias": wrap32(start)}
         return Instruction("depthwise_conv_2d_quads", {**shared, **lines, **own})
+    column = _as_column(window) if image[0] == 1 else None
+    if column is not None:
+        window, weights = _column_of_pairs(column), _pair_taps(weights)
+        shared = {**shared, **window_fields(window, image[0])}
     lines = line_fields(window, channels)
     if lines is None:
         return None
+    if column is not None:
+        lines["row_width"] = 1
     packed = pack_depthwise_filter(weights, -(-window.filter_height // 2))
     return Instruction("depthwise_conv_2d", {**shared, **lines, "filter": packed, "filter_step": packed.shape[2] * 2})
+
+
+def _as_column(window: Window) -> Window | None:
+    """Return the window of an image of one column or one row, without padding, as that of a column; else None."""
+    if (window.padding_top, window.padding_bottom, window.padding_left, window.padding_right) != (0, 0, 0, 0):
+        return None
+    if (window.input_width, window.filter_width) == (1, 1):
+        return window
+    if (window.input_height, window.filter_height) != (1, 1):
+        return None
+    return replace(
+        window,
+        input_height=window.input_width,
+        output_height=window.output_width,
+        filter_height=window.filter_width,
+        stride_height=window.stride_width,
+        dilation_height=window.dilation_width,
+    )
+
+
+def _column_of_pairs(column: Window) -> Window:
+    """Return a column's window as that of one line, whose pixels are pairs of the column's."""
+    return replace(
+        column,
+        input_height=column.dilation_height + 1,
+        input_width=column.input_height,
+        output_height=1,
+        output_width=column.output_height,
+        filter_height=2,
+        filter_width=-(-column.filter_height // 2),
+        stride_height=1,
+        stride_width=column.stride_height,
+        dilation_width=2 * column.dilation_height,
+    )
+
+
+def _pair_taps(weights: np.ndarray) -> np.ndarray:
+    """Return the taps of a column's filter (FH, 1, channels) or a row's as (2, pairs of taps, channels)."""
+    taps = weights.reshape(-1, weights.shape[2])
+    padded = np.pad(taps, ((0, len(taps) % 2), (0, 0)))
+    return padded.reshape(-1, 2, weights.shape[2]).transpose(1, 0, 2)
 
 
 def quad_line_fields(window: Window, channels: int) -> dict[str, Field] | None:

@@ -100,11 +100,13 @@ def line_fields(window: Window, channels: int) -> dict[str, Field] | None:
         return None
     return {
         "channels": channels,
+        "row_width": window.input_width,
         "pairs": pairs,
         "ring": ring,
         "kept": Scratch(8 * ring),
         "lines": Scratch(2 * ring * line_size),
         "line_width": line_width,
+        "sums": Scratch(4 * LANES * window.output_width),
         "line_size": line_size,
         **WHOLE,
     }

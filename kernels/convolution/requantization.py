@@ -12,7 +12,7 @@ from .prepared import Requantization
 WIDE, IN_FLOAT64, NARROW, NARROW_FROM_ZERO = 0, 1, 2, 3
 """The forms of ``kernels/jit/requantize.py``."""
 
-_LARGEST_NARROW = 2.0**30  # what an accumulator stays below
+_LARGEST_NARROW = 2.0**29  # what an accumulator stays below
 _LARGEST_EXPONENT = 22  # a zero point of 8 bits, shifted left by it, fits beside the accumulator
 
 
@@ -27,6 +27,7 @@ def requantization_fields(
     reach : float64 (channels,), what the magnitude of an accumulator without its bias does not pass.
     """
     furthest = reach + np.abs(bias.astype(np.float64))
+    flip = 128 if requantization.output_dtype == np.uint8 else 0
     in_float64 = requantization.rounding is Rounding.FLOAT64
     if in_float64 and np.any(np.minimum(furthest, 2.0**31) * requantization.real_multiplier >= 2.0**31 - 1):
         return None
@@ -36,7 +37,7 @@ def requantization_fields(
     start = bias.astype(np.int64)
     constants = dict.fromkeys(("doubled_multiplier", "threshold", "offset", "offset_below", "exponent"), start * 0)
     if narrow:
-        added, constants = _narrow_constants(requantization)
+        added, constants = _narrow_constants(requantization, requantization.output_zero_point - flip)
         start = start + added
     left_shift, right_shift, rounding, sign_mask = rounding_constants(requantization)
     return {
@@ -50,8 +51,9 @@ def requantization_fields(
         "sign_mask": pad_channels(sign_mask, groups),
         "real_multiplier": pad_channels(requantization.real_multiplier, groups),
         "output_zero_point": requantization.output_zero_point,
-        "activation_min": requantization.activation_min,
-        "activation_max": requantization.activation_max,
+        "activation_min": requantization.activation_min - flip,
+        "activation_max": requantization.activation_max - flip,
+        "code_flip": flip,
     }
 
 
@@ -64,7 +66,7 @@ def narrow_requantization(requantization: Requantization, reach: float) -> dict[
     """
     if requantization.rounding is Rounding.FLOAT64 or not _is_narrow(requantization, np.array([reach])):
         return None
-    added, constants = _narrow_constants(requantization)
+    added, constants = _narrow_constants(requantization, requantization.output_zero_point)
     constants["sign_mask"] = constants.pop("offset_below") - constants["offset"]
     del constants["threshold"]
     return {name: int(wrap32(values)[0]) for name, values in {"bias": added, **constants}.items()}
@@ -77,16 +79,19 @@ def _is_narrow(requantization: Requantization, furthest: np.ndarray) -> bool:
     return bool(codes_of_8_bits and shifts_fit and np.all(multiplier >= 1 << 30) and np.all(furthest < _LARGEST_NARROW))
 
 
-def _narrow_constants(requantization: Requantization) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _narrow_constants(requantization: Requantization, zero_point: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return what the bias has added, and the other constants; int64 (channels,), to be wrapped to int32."""
     multiplier, exponent = requantization.multiplier.astype(np.int64), -requantization.shift.astype(np.int64)
     single = requantization.rounding is Rounding.SINGLE
     rounds = (exponent == 0) if single else np.ones_like(exponent, np.bool_)
-    factor_of_two = multiplier & -multiplier
-    added = (np.int64(1) << 31) + np.where(rounds, (np.int64(1) << 30) // factor_of_two, 0)
+    # An odd multiple of 2**30 over the factor of two: the least that leaves no accumulator negative.
+    unit = (np.int64(1) << 30) // (multiplier & -multiplier)
+    least = np.int64(_LARGEST_NARROW)
+    odd = np.where(unit >= least, unit, least + unit)
+    added = np.where(rounds, odd, np.int64(1) << 31)
     threshold = (added.astype(np.uint64) * (2 * multiplier).astype(np.uint64) >> np.uint64(32)).astype(np.int64)
     half = np.where(exponent > 0, np.int64(1) << np.maximum(exponent - 1, 0), 0)
-    offset = half - threshold + (np.int64(requantization.output_zero_point) << exponent)
+    offset = half - threshold + (np.int64(zero_point) << exponent)
     below = offset if single else offset - (exponent > 0)
     return added, {
         "doubled_multiplier": 2 * multiplier,

@@ -14,7 +14,7 @@ from .addressing import fragment, helper, int16_view, int32_view, read_block, ui
 from .codes import center_run, zero_run
 from .layouts import fields
 from .panels import blocks_of_part, fill_panel, panels_of_part
-from .requantize import load_requantization, requantize, store_codes
+from .requantize import finish_row, finish_rows, load_requantization
 from .vectors import LANES, PAIRED, constant_int32, dot_pairs, load_pairs, prefetch, splat_int32, splat_pair
 
 CONV_2D = fields("conv_2d")
@@ -60,43 +60,31 @@ def multiply_panel(p: Any, block: Any, rows: Any, output: Any, channels: Any) ->
 @fragment
 def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels: Any) -> None:
     """Multiply 6 rows of the panel; the first ``rows`` of them are stored."""
-    panel = int16_view(p.panel, (row + TILE) * p.depth)
-    packed = int16_view(p.filter, (block + 1) * p.depth * LANES)
     channel = block * LANES
     bias = constant_int32(int32_view(p.bias, channel + LANES), channel)
     c0 = c1 = c2 = c3 = c4 = c5 = bias
-    r0 = row * p.depth
-    r1 = r0 + p.depth
-    r2 = r1 + p.depth
-    r3 = r2 + p.depth
-    r4 = r3 + p.depth
-    r5 = r4 + p.depth
-    f = block * p.depth * LANES
-    following = f + p.depth * LANES
-    first = row == 0
-    for k in range(0, p.depth, 2):
-        if first:  # weights that few rows use come from afar: those of the next block, while these are multiplied
-            prefetch(packed, following + k * LANES)
-        weights = load_pairs(packed, f + k * LANES)
-        c0 = dot_pairs(c0, splat_pair(panel, r0 + k), weights)
-        c1 = dot_pairs(c1, splat_pair(panel, r1 + k), weights)
-        c2 = dot_pairs(c2, splat_pair(panel, r2 + k), weights)
-        c3 = dot_pairs(c3, splat_pair(panel, r3 + k), weights)
-        c4 = dot_pairs(c4, splat_pair(panel, r4 + k), weights)
-        c5 = dot_pairs(c5, splat_pair(panel, r5 + k), weights)
+    depth = p.depth
+    upper = int16_view(p.panel + 2 * row * depth, TILE * depth)
+    lower = int16_view(p.panel + 2 * (row + 3) * depth, 3 * depth)
+    start = 2 * block * depth * LANES
+    weights_of = int16_view(p.filter + start, 2 * depth * LANES)
+    ahead = int16_view(p.filter + start + 2 * depth * LANES * (row == 0), 2 * depth * LANES)
+    for k in range(0, depth, 2):
+        prefetch(ahead, k * LANES)  # weights that few rows use come from afar: the next block's
+        weights = load_pairs(weights_of, k * LANES)
+        c0 = dot_pairs(c0, splat_pair(upper, k), weights)
+        c1 = dot_pairs(c1, splat_pair(upper, k + depth), weights)
+        c2 = dot_pairs(c2, splat_pair(upper, k + 2 * depth), weights)
+        c3 = dot_pairs(c3, splat_pair(lower, k), weights)
+        c4 = dot_pairs(c4, splat_pair(lower, k + depth), weights)
+        c5 = dot_pairs(c5, splat_pair(lower, k + 2 * depth), weights)
     step = p.output_step
     constants = load_requantization(p, channel)
-    store_codes(p, requantize(p, c0, channel, constants), output, channels)
-    if rows > 1:
-        store_codes(p, requantize(p, c1, channel, constants), output + step, channels)
+    finish_rows(p, c0, c1, rows, channel, constants, output, step, channels)
     if rows > 2:
-        store_codes(p, requantize(p, c2, channel, constants), output + 2 * step, channels)
-    if rows > 3:
-        store_codes(p, requantize(p, c3, channel, constants), output + 3 * step, channels)
+        finish_rows(p, c2, c3, rows - 2, channel, constants, output + 2 * step, step, channels)
     if rows > 4:
-        store_codes(p, requantize(p, c4, channel, constants), output + 4 * step, channels)
-    if rows > 5:
-        store_codes(p, requantize(p, c5, channel, constants), output + 5 * step, channels)
+        finish_rows(p, c4, c5, rows - 4, channel, constants, output + 4 * step, step, channels)
 
 
 @fragment
@@ -120,4 +108,4 @@ def multiply_row(p: Any, block: Any, row: Any, output: Any, channels: Any) -> No
         c0 = dot_pairs(c0, splat_pair(panel, r + k), load_pairs(packed, f + k * LANES))
         k += 2
     total = (c0 + c1) + (c2 + c3)
-    store_codes(p, requantize(p, total, channel, load_requantization(p, channel)), output, channels)
+    finish_row(p, total, channel, load_requantization(p, channel), output, channels)

@@ -25,7 +25,7 @@ def _layout(module: str, fields: str) -> Layout:
 
 
 REQUANTIZATION = """form doubled_multiplier threshold offset offset_below exponent multiplier left_shift right_shift
-    rounding sign_mask real_multiplier output_zero_point activation_min activation_max"""
+    rounding sign_mask real_multiplier output_zero_point activation_min activation_max code_flip"""
 """Fields of kernels that turn int32 accumulators into 8-bit codes (:mod:`.requantize`)."""
 
 WIDE_REQUANTIZATION = """multiplier left_shift right_shift rounding sign_mask real_multiplier in_float64 in_int64
@@ -51,7 +51,7 @@ PLACES = "positions indices index_size index_count fault count slices depth size
 WAY = "input output time_major backward output_width output_start batches steps inputs"
 """Fields of layers that go through a sequence (:mod:`q31.kernels.recurrent.float_lowering`)."""
 
-LINES = "channels pairs ring kept lines line_width line_size part parts"
+LINES = "channels row_width pairs ring kept lines line_width line_size sums part parts"
 """Fields of depthwise convolutions (:mod:`.depthwise`)."""
 
 BYTE_PRODUCT = f"""input input_size output output_step filter bias batches input_channels output_channels groups

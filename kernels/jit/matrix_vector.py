@@ -18,8 +18,7 @@ from .addressing import fragment, helper, int8_view, int32_view, read_block, uin
 from .byte_vectors import load_codes, splat_codes, splat_pair_of, store_codes
 from .layouts import fields
 from .quads import QUAD, constant_quads, multiply_bytes, splat_quad
-from .requantize import load_requantization, requantize
-from .requantize import store_codes as store_output
+from .requantize import finish_row, load_requantization
 from .vectors import LANES, constant_int32, dot_pairs, splat_int32
 
 MATRIX_VECTOR8 = fields("matrix_vector8")
@@ -140,5 +139,5 @@ def add_halves(total: Any, lower: Any, upper: Any) -> Any:
 @helper
 def finish_block(p: Any, total: Any, row: Any, index: Any, channels: Any) -> None:
     """Requantize and store the sums of a row and a block of channels."""
-    codes = requantize(p, total, index * LANES, load_requantization(p, index * LANES))
-    store_output(p, codes, row * p.output_channels + index * LANES, channels)
+    channel = index * LANES
+    finish_row(p, total, channel, load_requantization(p, channel), row * p.output_channels + channel, channels)

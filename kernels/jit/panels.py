@@ -46,15 +46,51 @@ def fill_panel(p: Any, group: Any, first: Any, rows: Any, source: Any, panel: An
     batch = first // positions
     y = (first - batch * positions) // p.output_width
     x = first - batch * positions - y * p.output_width
-    for row in range(rows):
-        fill_row(p, group, batch, y, x, row * p.depth, source, panel, copy, clear)
-        x += 1
+    row = 0
+    while row < rows:
+        count = min(whole_fields(p, y, x), rows - row)
+        if count > 0:
+            copy_fields(p, batch, y, x, count, row * p.depth, source, panel, copy)
+        else:
+            count = 1
+            fill_row(p, group, batch, y, x, row * p.depth, source, panel, copy, clear)
+        row += count
+        x += count
         if x == p.output_width:
             x = 0
             y += 1
         if y == p.output_height:
             y = 0
             batch += 1
+
+
+@helper
+def whole_fields(p: Any, y: Any, x: Any) -> Any:
+    """Return how many positions from ``x`` on have their field in the image, in runs of a row; 0 where it is not so."""
+    top, left = y * p.stride_height - p.padding_top, x * p.stride_width - p.padding_left
+    below = top + (p.filter_height - 1) * p.dilation_height
+    if p.dilation_width > 1 or p.groups > 1 or top < 0 or below >= p.input_height or left < 0:
+        return 0
+    beyond = p.input_width - p.filter_width - left
+    return min(beyond // p.stride_width + 1, p.output_width - x) if beyond >= 0 else 0
+
+
+@fragment
+def copy_fields(
+    p: Any, batch: Any, y: Any, x: Any, count: Any, position: Any, source: Any, panel: Any, copy: Any
+) -> None:
+    """Gather ``count`` receptive fields side by side that are whole."""
+    run, line = p.filter_width * p.input_channels, p.dilation_height * p.input_width * p.input_channels
+    top, left = y * p.stride_height - p.padding_top, x * p.stride_width - p.padding_left
+    start = ((batch * p.input_height + top) * p.input_width + left) * p.input_channels
+    for _field in range(count):
+        to, at = position, start
+        for _filter_y in range(p.filter_height):
+            copy(p, source, at, panel, to, run)
+            at += line
+            to += run
+        position += p.depth
+        start += p.stride_width * p.input_channels
 
 
 @fragment
@@ -68,19 +104,6 @@ def fill_row(
     beside = p.dilation_width == 1 and p.groups == 1  # the taps of a row lie side by side
     before = min(max(-left, 0), p.filter_width)
     inside = max(min(p.input_width - left, p.filter_width) - before, 0)
-    top = y * p.stride_height - p.padding_top
-    if (
-        beside
-        and inside == p.filter_width
-        and top >= 0
-        and top + (p.filter_height - 1) * p.dilation_height < p.input_height
-    ):
-        start = ((batch * p.input_height + top) * p.input_width + left) * depth
-        for _ in range(p.filter_height):
-            copy(p, source, start, panel, position, run)
-            start += p.dilation_height * p.input_width * depth
-            position += run
-        return
     for filter_y in range(p.filter_height):
         input_y = y * p.stride_height - p.padding_top + filter_y * p.dilation_height
         line = (batch * p.input_height + input_y) * p.input_width + left

@@ -14,7 +14,7 @@ from .addressing import fragment, helper, int8_view, int32_view, read_block, uin
 from .layouts import fields
 from .panels import blocks_of_part, fill_panel, panels_of_part
 from .quads import BYTES, load_bytes, splat_byte, store_bytes, tile_1x1, tile_1x4, tile_6x4, tile_12x1, tile_12x2
-from .requantize import load_requantization, requantize, store_codes
+from .requantize import finish_row, load_requantization
 from .vectors import LANES, load_int32, splat_int32
 
 CONV_2D_QUADS = fields("conv_2d_quads")
@@ -117,5 +117,5 @@ def finish_tile(p: Any, first: Any, rows: Any, index: Any, blocks: Any, output: 
             total = load_int32(sums, (row * blocks + j) * LANES)
             if p.filter_zero_point != 0:
                 total = total + splat_int32(terms[first + row])
-            codes = requantize(p, total, (index + j) * LANES, constants)
-            store_codes(p, codes, output + row * p.output_step + j * LANES, stored)
+            position = output + row * p.output_step + j * LANES
+            finish_row(p, total, (index + j) * LANES, constants, position, stored)

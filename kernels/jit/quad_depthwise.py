@@ -27,7 +27,7 @@ from .quads import (
     store_bytes,
     store_quads,
 )
-from .requantize import load_requantization, requantize, store_codes
+from .requantize import finish_row, load_requantization
 from .vectors import LANES, constant_int32, load_first_uint8
 
 DEPTHWISE_CONV_2D_QUADS = fields("depthwise_conv_2d_quads")
@@ -77,7 +77,7 @@ def convolve_row(p: Any, y: Any, variant: Any, channel: Any, output: Any) -> Non
             for tap in range(p.filter_width):
                 codes = load_quads(lines, line + QUAD * tap * p.dilation_width * p.channels)
                 total = dot_quads(total, codes, constant_quads(packed, weights + tap * p.filter_step))
-        store_codes(p, requantize(p, total, channel, constants), output + x * p.channels, channels)
+        finish_row(p, total, channel, constants, output + x * p.channels, channels)
 
 
 @fragment
@@ -98,7 +98,7 @@ def convolve_row_by_3(p: Any, y: Any, variant: Any, channel: Any, output: Any) -
         total = dot_quads(bias, load_quads(lines, line), w0)
         total = dot_quads(total, load_quads(lines, line + tap), w1)
         total = dot_quads(total, load_quads(lines, line + 2 * tap), w2)
-        store_codes(p, requantize(p, total, channel, constants), output, channels)
+        finish_row(p, total, channel, constants, output, channels)
         output += p.channels
         line += QUAD * p.stride_width * p.channels
 

@@ -21,13 +21,13 @@ from .byte_vectors import load_codes, pair_codes, splat_codes, splat_pair_of
 from .dividing import rows_of_part
 from .layouts import fields
 from .pixels import load_four, store_four
+from .saturation import store_first_int8
 from .vectors import (
     LANES,
     dot_pairs,
     load_int32,
     narrow_to_int8,
     splat_int32,
-    store_first_int8,
     store_int8,
     store_int32,
 )

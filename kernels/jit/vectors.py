@@ -145,7 +145,6 @@ def _define_store_first(element: Any, vector: Vector) -> Any:
 load_first_uint8 = _define_load_first(types.uint8, INT16, np.int16, _load_first_bytes)
 load_first_int16 = _define_load_first(types.int16, INT16, np.int16)
 load_first_float32 = _define_load_first(types.float32, FLOAT32, np.float32)
-store_first_int8 = _define_store_first(types.int8, INT8)
 store_first_int16 = _define_store_first(types.int16, INT16)
 store_first_int32 = _define_store_first(types.int32, INT32)
 store_first_float32 = _define_store_first(types.float32, FLOAT32)
@@ -348,11 +347,11 @@ multiply_rounded = define(
 choose_below = define(
     INT32(INT32, INT32, INT32, INT32),
     lambda builder, kind, value, bound, below, above: builder.select(
-        builder.icmp_unsigned("<", value, bound), below, above
+        builder.icmp_signed("<", value, bound), below, above
     ),
-    lambda value, bound, below, above: np.where(value.view(np.uint32) < bound.view(np.uint32), below, above),
+    lambda value, bound, below, above: np.where(value < bound, below, above),
 )
-"""``choose_below(value, bound, below, above)``: by whether the unsigned value is below the bound."""
+"""``choose_below(value, bound, below, above)``: by whether the value is below the bound."""
 
 
 def _define_clamp(vector: Vector, compare: str, python: Callable[..., Any]) -> Any:

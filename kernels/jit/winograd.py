@@ -25,7 +25,7 @@ from typing import Any
 from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .layouts import fields
 from .panels import blocks_of_part, panels_of_part
-from .requantize import load_requantization, requantize, store_codes
+from .requantize import finish_rows, load_requantization
 from .vectors import (
     LANES,
     constant_int32,
@@ -238,13 +238,10 @@ def finish_panel(p: Any, block: Any, first: Any, rows: Any) -> None:
         output = ((batch * p.output_height + y) * p.output_width + x) * p.output_step + channel
         below = output + p.output_width * p.output_step
         y00, y01, y10, y11 = transform_sums(p, row, bias)
-        store_codes(p, requantize(p, y00, channel, constants), output, channels)
-        if x + 1 < p.output_width:
-            store_codes(p, requantize(p, y01, channel, constants), output + p.output_step, channels)
+        step, left = p.output_step, p.output_width - x
+        finish_rows(p, y00, y01, left, channel, constants, output, step, channels)
         if y + 1 < p.output_height:
-            store_codes(p, requantize(p, y10, channel, constants), below, channels)
-            if x + 1 < p.output_width:
-                store_codes(p, requantize(p, y11, channel, constants), below + p.output_step, channels)
+            finish_rows(p, y10, y11, left, channel, constants, below, step, channels)
         tile_x += 1
         if tile_x == p.tile_columns:
             tile_x = 0

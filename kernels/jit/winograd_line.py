@@ -21,7 +21,7 @@ from typing import Any
 from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .layouts import fields
 from .panels import blocks_of_part, panels_of_part
-from .requantize import load_requantization, requantize, store_codes
+from .requantize import finish_rows, load_requantization
 from .vectors import LANES, constant_int32, load_int32, load_uint8, splat_int16, splat_int32
 from .winograd import ELEMENTS, multiply_panel, store_row
 
@@ -141,13 +141,9 @@ def finish_panel(p: Any, block: Any, first: Any, rows: Any) -> None:
         output = ((batch * p.output_height + y) * p.output_width + x) * p.output_step + channel
         left = p.output_width - x if p.tile_height == 1 else p.output_height - y
         y0, y1, y2, y3 = transform_sums(p, row, bias)
-        store_codes(p, requantize(p, y0, channel, constants), output, channels)
-        if left > 1:
-            store_codes(p, requantize(p, y1, channel, constants), output + step, channels)
+        finish_rows(p, y0, y1, left, channel, constants, output, step, channels)
         if left > 2:
-            store_codes(p, requantize(p, y2, channel, constants), output + 2 * step, channels)
-        if left > 3:
-            store_codes(p, requantize(p, y3, channel, constants), output + 3 * step, channels)
+            finish_rows(p, y2, y3, left - 2, channel, constants, output + 2 * step, step, channels)
         tile += 1
         if tile == p.tile_columns:
             tile = 0

@@ -75,6 +75,8 @@ def count(text: str, mnemonic: str, registers: str = "") -> int:
         ("max_pool_bytes", HASWELL, "vpmaxub", "%ymm", 1),
         ("conv_2d", HASWELL, "vpmaddwd", "%ymm", 12),
         ("conv_2d", HASWELL, "prefetcht1", "", 1),
+        ("conv_2d", HASWELL, "vpacksswb", "%ymm", 3),
+        ("depthwise_conv_2d", HASWELL, "vpacksswb", "%ymm", 1),
         ("conv_2d_winograd", HASWELL, "vpmaddwd", "%ymm", 12 + 8),
         ("conv_2d_winograd_line", HASWELL, "vpmaddwd", "%ymm", 12 + 8),
         ("conv_2d", ICE_LAKE, "vpmaddwd|vpdpwssd", "%zmm", 6),

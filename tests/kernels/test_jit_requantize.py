@@ -18,7 +18,7 @@ from q31.schema import ActivationFunctionType, Quantization, TensorType
 from q31.schema.options import Conv2DOptions
 
 CHANNELS = 64
-_LARGEST = 2**30 - 1
+_LARGEST = 2**29 - 1
 
 
 def layer(real_multipliers: np.ndarray, bias: np.ndarray, zero_point: int, activation: Any) -> Node:
@@ -73,7 +73,7 @@ def test_narrow_codes_are_those_of_evaluate(profile: Profile) -> None:
 @pytest.mark.parametrize("reason", ["left shift", "far right shift", "large sum", "nothing"])
 def test_what_is_not_narrow_has_another_form(reason: str) -> None:
     multiplier = {"left shift": 1.5, "far right shift": 2.0**-25, "nothing": 2.0**-40}.get(reason, 0.25)
-    bias = np.full(CHANNELS, 2**30 if reason == "large sum" else 1)
+    bias = np.full(CHANNELS, 2**29 if reason == "large sum" else 1)
     node = layer(np.full(CHANNELS, multiplier), bias, 3, ActivationFunctionType.NONE)
     instruction = conv_2d.KERNELS[0].lower(conv_2d.KERNELS[0].prepare(node, LITERT), node)  # type: ignore[misc]
     assert instruction is not None and instruction.fields["form"] < NARROW

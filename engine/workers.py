@@ -3,6 +3,9 @@
 They are started when a program first asks for them, and are shared by all programs of the process: who announces work
 last gets their help, and none depends on it. A worker looks for work in compiled code for some tens of microseconds
 after it has done some, and then sleeps.
+
+A worker that is woken keeps off the processor of the thread that wakes it, where the system lets it say so: else both
+were seen to share one for milliseconds, in a virtual machine, with another idle.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +50,8 @@ class Workers:
         self._job: Job | None = None
         self._asleep = [False] * count
         self._wakes = [threading.Event() for _ in range(count)]
+        self._threads = [0] * count  # the system's numbers of them, once they run
+        self._avoided = [-1] * count  # the processors that they keep off
         self._announce = _SIGNATURE(kernel_address("announce"))
         self._await = _SIGNATURE(kernel_address("await_work"))
         self._block = np.array([self._words.ctypes.data], np.int64)
@@ -55,12 +62,25 @@ class Workers:
         """Tell the workers of a job; those that are free will help with it."""
         self._job = job
         self._announce(self._block.ctypes.data)
-        for index, asleep in enumerate(self._asleep):
-            if asleep:
-                self._asleep[index] = False
-                self._wakes[index].set()
+        if any(self._asleep):
+            own = _this_processor()
+            for index, asleep in enumerate(self._asleep):
+                if asleep:
+                    self._asleep[index] = False
+                    self._keep_off(index, own)
+                    self._wakes[index].set()
+
+    def _keep_off(self, index: int, processor: int) -> None:
+        """Let a worker run on any processor of this thread but the one."""
+        if self._avoided[index] == processor:
+            return
+        self._avoided[index] = processor
+        if others := os.sched_getaffinity(0) - {processor}:
+            with suppress(OSError):  # where it is not granted, the worker comes later
+                os.sched_setaffinity(self._threads[index], others)
 
     def _serve(self, index: int) -> None:
+        self._threads[index] = threading.get_native_id()
         words, wake, own = self._words, self._wakes[index], _FAR * (index + 1)
         address = words.ctypes.data
         block = np.array([address, address + 8 * own, _SPINS], np.int64)
@@ -80,6 +100,15 @@ class Workers:
             job = None
 
 
+def _find_this_processor() -> Callable[[], int]:
+    """Return a function that returns the number of the processor that runs it; -1 where that is of no use."""
+    if hasattr(os, "sched_setaffinity"):
+        with suppress(AttributeError, OSError, TypeError):
+            return ctypes.CDLL(None).sched_getcpu
+    return lambda: -1
+
+
+_this_processor = _find_this_processor()
 _workers: dict[int, Workers] = {}
 _starting = threading.Lock()
 

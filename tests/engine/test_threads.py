@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ import pytest
 
 import q31
 from q31.engine import dividing, tables
+from q31.engine import workers as workers_module
 from q31.engine.program import Program
 from q31.engine.structure import Environment
-from q31.engine.workers import workers
+from q31.engine.workers import Workers, workers
 from q31.kernels.jit import INTERPRETED
 from q31.kernels.jit.layouts import fields
 from q31.kernels.operator import Instruction
@@ -87,7 +89,7 @@ def test_small_instructions_are_not_divided(monkeypatch: pytest.MonkeyPatch) -> 
     assert dividing.divisible_nanoseconds(lookup) == 10_000
     monkeypatch.setattr(dividing, "LEAST_NANOSECONDS", 10_001)
     assert dividing.divisible_nanoseconds(lookup) == 0
-    assert dividing.divisible_nanoseconds(Instruction("softmax8", {"size": 1 << 30})) == 0
+    assert dividing.divisible_nanoseconds(Instruction("arg_max8", {"size": 1 << 30})) == 0
 
 
 def test_every_divisible_kernel_can_take_a_part() -> None:
@@ -139,6 +141,37 @@ def test_programs_in_several_threads_at_once() -> None:
     for one in running:
         one.join()
     assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system lets no thread choose processors")
+def test_a_worker_that_is_woken_keeps_off_the_processor_of_who_wakes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = os.sched_getaffinity(0)
+    team, runs = Workers(1), []
+
+    class Note:
+        def help(self, worker: int) -> None:
+            runs.append(os.sched_getaffinity(0))
+
+    def offer_to_a_sleeper() -> set[int]:
+        until(lambda: team._asleep[0])
+        before = len(runs)
+        team.offer(Note())
+        until(lambda: len(runs) > before)
+        return runs[-1]
+
+    for processor in (*own, *own):
+        monkeypatch.setattr(workers_module, "_this_processor", lambda processor=processor: processor)
+        assert offer_to_a_sleeper() == (own - {processor} or own)
+    monkeypatch.setattr(workers_module, "_this_processor", lambda: -1)  # where it cannot be known
+    assert offer_to_a_sleeper() == own
+    assert os.sched_getaffinity(0) == own
+
+
+def until(condition: Callable[[], bool]) -> None:
+    patience = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.001)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")

@@ -157,18 +157,17 @@ def add_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -
 def sum_tile(p: Any, matrix: Any, block: Any, row: Any, start: Any, stop: Any) -> Any:
     """Return the sums of a chunk of 6 rows of products."""
     depth = p.depth
-    upper = int16_view(p.panel + 2 * row * depth, TILE * depth)
-    lower = int16_view(p.panel + 2 * (row + 3) * depth, 3 * depth)
     packed = int16_view(p.filter + 2 * block * depth * LANES, depth * LANES)
     c0 = c1 = c2 = c3 = c4 = c5 = splat_int32(0)
+    upper, lower = row * depth, (row + 3) * depth
     for k in range(start, stop, 2):
         weights = load_pairs(packed, k * LANES)
-        c0 = dot_pairs(c0, splat_pair(upper, k), weights)
-        c1 = dot_pairs(c1, splat_pair(upper, k + depth), weights)
-        c2 = dot_pairs(c2, splat_pair(upper, k + 2 * depth), weights)
-        c3 = dot_pairs(c3, splat_pair(lower, k), weights)
-        c4 = dot_pairs(c4, splat_pair(lower, k + depth), weights)
-        c5 = dot_pairs(c5, splat_pair(lower, k + 2 * depth), weights)
+        c0 = dot_pairs(c0, splat_pair(matrix, upper + k), weights)
+        c1 = dot_pairs(c1, splat_pair(matrix, upper + k + depth), weights)
+        c2 = dot_pairs(c2, splat_pair(matrix, upper + k + 2 * depth), weights)
+        c3 = dot_pairs(c3, splat_pair(matrix, lower + k), weights)
+        c4 = dot_pairs(c4, splat_pair(matrix, lower + k + depth), weights)
+        c5 = dot_pairs(c5, splat_pair(matrix, lower + k + 2 * depth), weights)
     return c0, c1, c2, c3, c4, c5
 
 

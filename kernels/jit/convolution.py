@@ -66,11 +66,10 @@ def multiply_tile(p: Any, block: Any, row: Any, rows: Any, output: Any, channels
     depth = p.depth
     upper = int16_view(p.panel + 2 * row * depth, TILE * depth)
     lower = int16_view(p.panel + 2 * (row + 3) * depth, 3 * depth)
-    start = 2 * block * depth * LANES
-    weights_of = int16_view(p.filter + start, 2 * depth * LANES)
-    ahead = int16_view(p.filter + start + 2 * depth * LANES * (row == 0), 2 * depth * LANES)
+    weights_of = int16_view(p.filter + 2 * block * depth * LANES, depth * LANES)
+    ahead = depth * LANES if row == 0 else 0
     for k in range(0, depth, 2):
-        prefetch(ahead, k * LANES)  # weights that few rows use come from afar: the next block's
+        prefetch(weights_of, ahead + k * LANES)  # weights that few rows use come from afar: the next block's
         weights = load_pairs(weights_of, k * LANES)
         c0 = dot_pairs(c0, splat_pair(upper, k), weights)
         c1 = dot_pairs(c1, splat_pair(upper, k + depth), weights)

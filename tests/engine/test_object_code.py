@@ -22,9 +22,18 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def code(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    directory = tmp_path_factory.mktemp("cache")
-    CodeCache(directory).addresses(["integer_peak"])
-    found = read_object(directory / cache_key() / "integer_peak")
+    return object_code("integer_peak", tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def code_with_constants(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What must be told where its constants lie."""
+    return object_code("softmax8", tmp_path_factory.mktemp("cache"))
+
+
+def object_code(kernel: str, directory: Path) -> bytes:
+    CodeCache(directory).addresses([kernel])
+    found = read_object(directory / cache_key() / kernel)
     assert found is not None
     if struct.unpack_from("<H", found, 18)[0] != 62:
         pytest.skip("not x86-64")
@@ -86,15 +95,15 @@ def test_another_machine_is_refused(code: bytes) -> None:
         PlacedObject(changed(code, 18, "<H", 183))
 
 
-def test_another_kind_of_relocation_is_refused(code: bytes) -> None:
-    where = relocations_of_code(code)
+def test_another_kind_of_relocation_is_refused(code_with_constants: bytes) -> None:
+    where = relocations_of_code(code_with_constants)
     with pytest.raises(Unsupported, match="a relocation of type 2"):
-        PlacedObject(changed(code, where + 8, "<I", 2))
+        PlacedObject(changed(code_with_constants, where + 8, "<I", 2))
 
 
-def test_a_relocation_beyond_its_section_is_refused(code: bytes) -> None:
+def test_a_relocation_beyond_its_section_is_refused(code_with_constants: bytes) -> None:
     with pytest.raises(Unsupported):
-        PlacedObject(changed(code, relocations_of_code(code), "<Q", 1 << 40))
+        PlacedObject(changed(code_with_constants, relocations_of_code(code_with_constants), "<Q", 1 << 40))
 
 
 def test_an_unknown_function_is_refused(code: bytes) -> None:

@@ -66,10 +66,11 @@ def install() -> None:
     make_array, bind, run = addressing._array, Binder.bind, machine._Interpreted.run
 
     def guarded_array(address: int, size: int, dtype: Any) -> Any:
-        extents = _extents[_running[-1]]
+        extents = _extents[_running[-1]]  # a view may begin within an operand
         wanted = size * np.dtype(dtype).itemsize
-        if wanted < 0 or wanted > extents.get(address, -1):
-            raise OutOfBounds(f"a view of {wanted} bytes where {extents.get(address)} were declared")
+        room = max((start + size - address for start, size in extents.items() if start <= address), default=-1)
+        if not 0 <= wanted <= room:
+            raise OutOfBounds(f"a view of {wanted} bytes where {room} were declared")
         return GuardedView(make_array(address, size, dtype))
 
     def remembering_bind(

@@ -53,6 +53,16 @@ TILE, SMALL_TILE = 6, 4
 def conv_2d_winograd(block: Any) -> None:
     """Convolve: input (N, H, W, C), packed filter, output (N, OH, OW, O)."""
     p = read_block(block, CONV_2D_WINOGRAD)
+    convolve_tiles(p, transform_tile, finish_panel)
+
+
+@fragment
+def convolve_tiles(p: Any, transform: Any, finish: Any) -> None:
+    """Convolve tile by tile.
+
+    ``transform(p, tile, row)`` writes the elements of a tile's codes into a row of the panel; ``finish(p, block, first,
+    rows)`` makes outputs of the sums of a block of 16 channels.
+    """
     blocks = -(-p.output_channels // LANES)
     tiles = p.batches * p.tile_rows * p.tile_columns
     panels = (tiles + p.panel_rows - 1) // p.panel_rows
@@ -62,10 +72,10 @@ def conv_2d_winograd(block: Any) -> None:
         first = panel * p.panel_rows
         count = min(p.panel_rows, tiles - first)
         for row in range(count):
-            transform_tile(p, first + row, row)
+            transform(p, first + row, row)
         for index in range(first_block, last_block):
             multiply_panel(p, index, count)
-            finish_panel(p, index, first, count)
+            finish(p, index, first, count)
 
 
 @fragment

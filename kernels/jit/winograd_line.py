@@ -20,10 +20,9 @@ from typing import Any
 
 from .addressing import fragment, helper, int16_view, int32_view, read_block, uint8_view
 from .layouts import fields
-from .panels import blocks_of_part, panels_of_part
 from .requantize import finish_rows, load_requantization
 from .vectors import LANES, constant_int32, load_int32, load_uint8, splat_int16, splat_int32
-from .winograd import ELEMENTS, multiply_panel, store_row
+from .winograd import ELEMENTS, convolve_tiles, store_row
 
 CONV_2D_WINOGRAD_LINE = fields("conv_2d_winograd_line")
 
@@ -37,19 +36,7 @@ CODES = 10
 def conv_2d_winograd_line(block: Any) -> None:
     """Convolve: input (N, H, W, C), packed filter, output (N, OH, OW, O)."""
     p = read_block(block, CONV_2D_WINOGRAD_LINE)
-    blocks = -(-p.output_channels // LANES)
-    tiles = p.batches * p.tile_rows * p.tile_columns
-    panels = (tiles + p.panel_rows - 1) // p.panel_rows
-    first_panel, last_panel = panels_of_part(p, panels)
-    first_block, last_block = blocks_of_part(p, panels, blocks)
-    for panel in range(first_panel, last_panel):
-        first = panel * p.panel_rows
-        count = min(p.panel_rows, tiles - first)
-        for row in range(count):
-            transform_tile(p, first + row, row)
-        for index in range(first_block, last_block):
-            multiply_panel(p, index, count)
-            finish_panel(p, index, first, count)
+    convolve_tiles(p, transform_tile, finish_panel)
 
 
 @fragment

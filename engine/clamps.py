@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from ..kernels.convolution.prepared import QuantizedConv2D, QuantizedDepthwiseCo
 from ..kernels.elementwise.add_sub import QuantizedSum
 from ..kernels.elementwise.mul import QuantizedProduct
 from ..schema import TensorType
-from .preparation import Preparation, PreparedOperator, as_tuple
+from .preparation import Preparation, PreparedOperator, as_tuple, count_uses
 
 _CLAMPS = frozenset(["RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1"])
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
@@ -21,10 +20,7 @@ _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
 def absorb_clamps(preparation: Preparation, operators: Sequence[PreparedOperator]) -> tuple[PreparedOperator, ...]:
     """Return the operators of a program without those clamps that the operators before them can do."""
-    written = Counter(index for operator in operators for index in operator.operator.outputs)
-    written.update(preparation.inputs)
-    read = Counter(index for operator in operators for index in operator.operator.inputs)
-    read.update(preparation.outputs)
+    written, read = count_uses(preparation, operators)
     made: dict[int, PreparedOperator] = {}
     kept: list[PreparedOperator] = []
     for operator in operators:

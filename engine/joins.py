@@ -7,14 +7,13 @@ parts that nobody else reads. Parts that lie one behind the other are a matter o
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from ..kernels.operator import Input, Instruction, Output
 from ..kernels.shape.concatenation import Concatenation
-from .preparation import Preparation, PreparedOperator
+from .preparation import Preparation, PreparedOperator, count_uses
 
 Instructions: TypeAlias = "dict[int, tuple[Instruction, ...]]"
 """The instructions of each compiled operator."""
@@ -27,10 +26,7 @@ def write_among_others(
 
     None where there are no such parts.
     """
-    written = Counter(index for operator in operators for index in operator.operator.outputs)
-    written.update(preparation.inputs)
-    read = Counter(index for operator in operators for index in operator.operator.inputs)
-    read.update(preparation.outputs)
+    written, read = count_uses(preparation, operators)
     changed, lowered = {operator.index: operator for operator in operators}, dict(instructions)
     none_moved = True
     makers = {index: operator.index for operator in operators for index in operator.operator.outputs}

@@ -6,7 +6,6 @@ programs in which nobody reads it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from ..kernels.elementwise.add_sub import QuantizedSum
 from ..kernels.elementwise.mul import QuantizedProduct
 from ..kernels.elementwise.scaled_sum import LEAST_CHANNELS, ScaledSum, join, kernel_of
 from ..schema import TensorType
-from .preparation import Preparation, PreparedOperator
+from .preparation import Preparation, PreparedOperator, count_uses
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 
@@ -25,10 +24,7 @@ def join_normalizations(
     preparation: Preparation, operators: Sequence[PreparedOperator]
 ) -> tuple[PreparedOperator, ...]:
     """Return the operators of a program with one in place of each product and the sum that alone reads it."""
-    written = Counter(index for operator in operators for index in operator.operator.outputs)
-    written.update(preparation.inputs)
-    read = Counter(index for operator in operators for index in operator.operator.inputs)
-    read.update(preparation.outputs)
+    written, read = count_uses(preparation, operators)
     products: dict[int, PreparedOperator] = {}
     joined: list[PreparedOperator] = []
     for operator in operators:

@@ -6,7 +6,6 @@ for an average it does not.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,17 +16,14 @@ from ..kernels.padding import Window
 from ..kernels.pooling.pool_2d import Pool2D
 from ..kernels.shape.pad import Pad
 from ..schema import TensorType
-from .preparation import Preparation, PreparedOperator
+from .preparation import Preparation, PreparedOperator, count_uses
 
 _LEAST_CODES = {TensorType.INT8: -128, TensorType.UINT8: 0}
 
 
 def absorb_paddings(preparation: Preparation, operators: Sequence[PreparedOperator]) -> tuple[PreparedOperator, ...]:
     """Return the operators of a program without those PADs that the windows which alone read them can stand for."""
-    written = Counter(index for operator in operators for index in operator.operator.outputs)
-    written.update(preparation.inputs)
-    read = Counter(index for operator in operators for index in operator.operator.inputs)
-    read.update(preparation.outputs)
+    written, read = count_uses(preparation, operators)
     pads: dict[int, PreparedOperator] = {}
     kept: list[PreparedOperator] = []
     for operator in operators:

@@ -7,6 +7,7 @@ it is prepared when the program runs, from the arrays themselves.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -323,3 +324,12 @@ def _fold(prepared_operator: PreparedOperator, constants: dict[int, np.ndarray])
         value.flags.writeable = False
         constants[output] = value
     return replace(prepared_operator, folded=True)
+
+
+def count_uses(preparation: Preparation, operators: Sequence[PreparedOperator]) -> tuple[Counter[int], Counter[int]]:
+    """Return how often each tensor of a program is written, inputs by its caller, and read, outputs by its caller."""
+    written = Counter(index for operator in operators for index in operator.operator.outputs)
+    written.update(preparation.inputs)
+    read = Counter(index for operator in operators for index in operator.operator.inputs)
+    read.update(preparation.outputs)
+    return written, read

@@ -6,7 +6,6 @@ with their type and zero point, and one before it writes the codes after, with t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from ..kernels.convolution.prepared import QuantizedConv2D, QuantizedDepthwiseConv2D, QuantizedFullyConnected
 from ..schema import TensorType
-from .preparation import Preparation, PreparedOperator, as_tuple
+from .preparation import Preparation, PreparedOperator, as_tuple, count_uses
 
 _EIGHT_BIT = (TensorType.INT8, TensorType.UINT8)
 _PRODUCTS = (QuantizedConv2D, QuantizedDepthwiseConv2D, QuantizedFullyConnected)
@@ -27,10 +26,7 @@ def absorb_sign_changes(
     preparation: Preparation, operators: Sequence[PreparedOperator]
 ) -> tuple[PreparedOperator, ...]:
     """Return the operators of a program without those flips of signs that the products beside them can do."""
-    written = Counter(index for operator in operators for index in operator.operator.outputs)
-    written.update(preparation.inputs)
-    read = Counter(index for operator in operators for index in operator.operator.inputs)
-    read.update(preparation.outputs)
+    written, read = count_uses(preparation, operators)
     flips: dict[int, PreparedOperator] = {}  # by what they write
     made: dict[int, PreparedOperator] = {}
     kept: list[PreparedOperator] = []
